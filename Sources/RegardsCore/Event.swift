@@ -1,0 +1,41 @@
+package import RegardsCalendar
+
+/// One event as the ledger tracks it: something that happened once, to a customer or to nobody in particular.
+package struct Event: Hashable, Sendable {
+    /// Name of its kind.
+    package var kind: String
+    /// The id in the business's database, as text.
+    package var id: String
+    /// Databases re-use ids: 1 for the first event with this id, 2 for the second, ….
+    package var generation: Int
+    /// nil where the row names no customer.
+    package var customer: String?
+    package var at: Instant
+    /// When the promise runs out, fixed when the event was first seen; nil without a promise.
+    package var limits: [String: Instant]
+    package var isOpen: Bool
+    /// True when the event was there before Regards looked for the first time: it sends and pauses nothing.
+    package var isBaseline: Bool
+    /// True when the row is no longer in the query's result.
+    package var isGone: Bool
+
+    package init(
+        kind: String, id: String, generation: Int = 1, customer: String?, at: Instant, limits: [String: Instant] = [:],
+        isOpen: Bool = true, isBaseline: Bool = false, isGone: Bool = false
+    ) {
+        self.kind = kind
+        self.id = id
+        self.generation = generation
+        self.customer = customer
+        self.at = at
+        self.limits = limits
+        self.isOpen = isOpen
+        self.isBaseline = isBaseline
+        self.isGone = isGone
+    }
+
+    /// The occasion in the ledger's key: the id, with `~n` from the second generation on.
+    package var occasion: String { generation == 1 ? id : "\(id)~\(generation)" }
+    /// The customer part of the ledger's key.
+    package var customerKey: String { customer ?? "event:\(id)" }
+}

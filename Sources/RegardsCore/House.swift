@@ -1,0 +1,92 @@
+package import RegardsCalendar
+
+/// Everything that is decided from: the rules and what holds for the whole house. Immutable; a reload makes a new one.
+package struct RuleBook: Sendable {
+    package var rules: [Rule]
+    package var eventKinds: [EventKind]
+    package var customers: CustomerSchema
+    package var house: House
+
+    package init(rules: [Rule], eventKinds: [EventKind] = [], customers: CustomerSchema = CustomerSchema(), house: House) {
+        self.rules = rules
+        self.eventKinds = eventKinds
+        self.customers = customers
+        self.house = house
+    }
+}
+
+/// What regards.yaml says of the business as a whole.
+package struct House: Sendable {
+    package var business: Business
+    package var people: [Role: Person]
+    package var mode: Mode
+    package var ifInDoubt: InDoubtPolicy
+
+    package init(
+        business: Business, people: [Role: Person] = [:], mode: Mode = .rehearse, ifInDoubt: InDoubtPolicy = .resend
+    ) {
+        self.business = business
+        self.people = people
+        self.mode = mode
+        self.ifInDoubt = ifInDoubt
+    }
+}
+
+package struct Business: Sendable {
+    package var name: String
+    /// Sends what no role signs, and receives replies and `List-Unsubscribe` mail.
+    package var email: Address
+    package var zone: Zone
+    /// As printed in footers; empty when not given.
+    package var postalAddress: String
+    package var phone: String
+
+    package init(name: String, email: Address, zone: Zone, postalAddress: String = "", phone: String = "") {
+        self.name = name
+        self.email = email
+        self.zone = zone
+        self.postalAddress = postalAddress
+        self.phone = phone
+    }
+}
+
+/// How a role is filled.
+package struct Person: Sendable {
+    package enum Source: Sendable {
+        /// By columns of the customer.
+        case column(email: Int, name: Int?)
+        /// By the same people for everybody.
+        case fixed([Contact])
+    }
+
+    package var source: Source
+    /// Who stands in where the customer's row names nobody usable.
+    package var otherwise: Role?
+
+    package init(_ source: Source, otherwise: Role? = nil) {
+        self.source = source
+        self.otherwise = otherwise
+    }
+}
+
+/// A name and where to reach it.
+package struct Contact: Hashable, Sendable {
+    package var name: String
+    package var address: Address
+    package var phone: String
+
+    package init(name: String, address: Address, phone: String = "") {
+        self.name = name
+        self.address = address
+        self.phone = phone
+    }
+}
+
+/// Whether messages reach anybody.
+package enum Mode: Hashable, Sendable {
+    /// Everything but the sending; the row ends as `skipped(rehearsed)`.
+    case rehearse
+    /// Every mail goes to this one address; the row ends as `skipped(redirected)`.
+    case redirect(Address)
+    case live
+}

@@ -1,0 +1,228 @@
+package import RegardsCalendar
+
+/// What a message is for. It decides consent, lateness and order of sending.
+package enum Purpose: String, CaseIterable, Hashable, Sendable {
+    case greeting, marketing, survey, care
+}
+
+/// One rule of `rules.d`: who hears from the business, when, and what.
+package struct Rule: Sendable {
+    package var name: String
+    package var about: String
+    package var purpose: Purpose
+    package var trigger: Trigger
+    /// All must hold, at planning and again at sending.
+    package var condition: Condition
+    package var steps: [Step]
+    package var sender: Sender
+    package var lateness: Lateness
+    package var backfill: Backfill
+    /// nil: the house's choice.
+    package var ifInDoubt: InDoubtPolicy?
+    /// Names this rule had before; its ledger goes on under the new one.
+    package var formerly: [String]
+    package var place: Place
+    /// `StableHash` of the rule's meaning: the same for two files that differ only in layout and comments.
+    package var hash: UInt64
+
+    package init(
+        name: String, about: String = "", purpose: Purpose, trigger: Trigger, condition: Condition = .always,
+        steps: [Step], sender: Sender = .house, lateness: Lateness? = nil, backfill: Backfill = .none,
+        ifInDoubt: InDoubtPolicy? = nil, formerly: [String] = [],
+        place: Place = Place(file: "", line: 0, column: 0), hash: UInt64 = 0
+    ) {
+        self.name = name
+        self.about = about
+        self.purpose = purpose
+        self.trigger = trigger
+        self.condition = condition
+        self.steps = steps
+        self.sender = sender
+        self.lateness = lateness ?? .standard(for: purpose)
+        self.backfill = backfill
+        self.ifInDoubt = ifInDoubt
+        self.formerly = formerly
+        self.place = place
+        self.hash = hash
+    }
+}
+
+/// What makes a rule fire.
+package enum Trigger: Sendable {
+    case anniversary(AnniversaryTrigger)
+    case schedule(ScheduleTrigger)
+    case event(EventTrigger)
+}
+
+/// `when: {anniversary: COLUMN, at: HH:MM, …}`: every year on the day and month of a date column.
+package struct AnniversaryTrigger: Sendable {
+    /// Slot of a customer column that holds a date, with or without a year.
+    package var column: Int
+    /// Wall time in the customer's zone; in a gap of the clock it moves forward by the gap's length.
+    package var at: WallTime
+    /// Days from the day itself: negative before, positive after. Several give several occasions a year.
+    package var dayOffsets: [Int]
+    package var feb29: Feb29
+
+    package init(column: Int, at: WallTime, dayOffsets: [Int] = [0], feb29: Feb29 = .feb28) {
+        self.column = column
+        self.at = at
+        self.dayOffsets = dayOffsets
+        self.feb29 = feb29
+    }
+}
+
+/// `when: {schedule: EXPR}`: a systemd calendar expression in the customer's zone.
+package struct ScheduleTrigger: Sendable {
+    package var expression: OnCalendar
+    /// With a wall time the expression names days and the occasion moves through a gap of the clock; without, the
+    /// expression's own times count, and one inside a gap does not elapse, as systemd has it.
+    package var at: WallTime?
+
+    package init(expression: OnCalendar, at: WallTime? = nil) {
+        self.expression = expression
+        self.at = at
+    }
+}
+
+/// `when: {event: KIND}`: each event of a kind, once.
+package struct EventTrigger: Sendable {
+    /// Index into `RuleBook.eventKinds`.
+    package var kind: Int
+    package var promise: Promise?
+    /// Ends the steps that hang on `start` or `limit`; nil: only the kind's `done` does.
+    package var endsWhen: Condition?
+
+    package init(kind: Int, promise: Promise? = nil, endsWhen: Condition? = nil) {
+        self.kind = kind
+        self.promise = promise
+        self.endsWhen = endsWhen
+    }
+}
+
+/// The time within which an event must be answered. The limit is fixed when the event is first seen.
+package struct Promise: Hashable, Sendable {
+    package var answerWithin: TimeSpan
+    package init(answerWithin: TimeSpan) { self.answerWithin = answerWithin }
+}
+
+/// One message of a rule.
+package struct Step: Sendable {
+    /// Unique in the rule: `name:`, else verb and target (`send`, `tell-director`). Part of the ledger's key.
+    package var name: String
+    package var action: Action
+    package var time: StepTime
+    /// Sends again after this span, until `atMost` messages went out; nil: once.
+    package var every: TimeSpan?
+    /// At least 1.
+    package var atMost: Int
+    package var place: Place
+
+    package init(
+        name: String, action: Action, time: StepTime = .occasion, every: TimeSpan? = nil, atMost: Int = 1,
+        place: Place = Place(file: "", line: 0, column: 0)
+    ) {
+        self.name = name
+        self.action = action
+        self.time = time
+        self.every = every
+        self.atMost = atMost
+        self.place = place
+    }
+
+    package enum Action: Sendable {
+        /// A card to the customer.
+        case send(CardPattern)
+        /// A card to whoever holds the role for this customer.
+        case tell(Role, CardPattern)
+        /// A body to a named endpoint.
+        case webhook(endpoint: String, CardPattern)
+
+        package var card: CardPattern {
+            switch self {
+            case .send(let card), .tell(_, let card), .webhook(_, let card): card
+            }
+        }
+    }
+}
+
+/// When a step is due.
+package enum StepTime: Hashable, Sendable {
+    /// When the trigger fires; for an event, its `at` (`start`).
+    case occasion
+    /// Before (negative) or after the event's `at`.
+    case start(TimeSpan)
+    /// Before or after the promise's limit.
+    case limit(TimeSpan)
+    /// Before or after an instant in a column of the event; not due while the column is empty.
+    case column(slot: Int, TimeSpan)
+}
+
+/// A card's name, in which `{month}` stands for the occasion's month, `01` to `12`.
+package struct CardPattern: Hashable, Sendable {
+    package var text: String
+    package init(_ text: String) { self.text = text }
+
+    package func name(on date: CivilDate) -> String {
+        let month = date.month
+        return text.split(separator: "{month}", omittingEmptySubsequences: false)
+            .joined(separator: month < 10 ? "0\(month)" : "\(month)")
+    }
+
+    /// Every name the pattern can take.
+    package var names: [String] {
+        guard text.split(separator: "{month}", omittingEmptySubsequences: false).count > 1 else { return [text] }
+        return (1...12).map { name(on: CivilDate(year: 2000, month: $0, day: 1)!) }
+    }
+}
+
+/// A function somebody has for a customer: `advisor`, `manager`, `director`, or any name under `people:`.
+package struct Role: Hashable, Sendable, CustomStringConvertible {
+    package var name: String
+    package init(_ name: String) { self.name = name }
+    package var description: String { name }
+    package static let customer = Role("customer")
+}
+
+/// Who signs a message.
+package enum Sender: Hashable, Sendable {
+    case house
+    case role(Role)
+}
+
+/// How long after its due time a message may still go.
+package enum Lateness: Hashable, Sendable {
+    /// Until the end of the due day in the customer's zone.
+    case untilMidnight
+    case grace(TimeSpan)
+    /// Until it is sent.
+    case forever
+
+    package static func standard(for purpose: Purpose) -> Lateness { purpose == .care ? .forever : .untilMidnight }
+
+    /// The longest span after `due` in which a message may still go; planning looks back that far.
+    package var longest: TimeSpan {
+        switch self {
+        case .untilMidnight: .hours(25)
+        case .grace(let span): span
+        case .forever: .days(31)
+        }
+    }
+}
+
+/// What a rule does about what was already true when it was first seen.
+package enum Backfill: Hashable, Sendable {
+    /// Recorded as seen; nothing is sent.
+    case none
+    /// What became true at most this long ago is served.
+    case since(TimeSpan)
+    case all
+}
+
+/// What becomes of an outreach whose attempt ended in doubt.
+package enum InDoubtPolicy: String, CaseIterable, Hashable, Sendable {
+    /// Send again with the same Message-ID.
+    case resend
+    /// Hold until somebody settles it.
+    case ask
+}
