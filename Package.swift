@@ -12,7 +12,6 @@ let package = Package(
     products: [.executable(name: "regards", targets: ["regards"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -47,8 +46,7 @@ let package = Package(
             name: "RegardsDaemon",
             dependencies: [
                 "RegardsCore", "RegardsCalendar", "RegardsRules", "RegardsStore", "RegardsMessage",
-                "RegardsDelivery", "CSystemd",
-                .product(name: "Logging", package: "swift-log"),
+                "RegardsDelivery", "CSystemd", "CCrypto",
             ],
             swiftSettings: settings),
         .executableTarget(
