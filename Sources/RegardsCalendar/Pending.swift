@@ -23,3 +23,6 @@ package struct BirthDate: Hashable, Sendable {
     package var month: Int
     package var day: Int
 }
+extension BirthDate {
+    package func observed(in year: Int, feb29: Feb29) -> CivilDate? { nil }
+}

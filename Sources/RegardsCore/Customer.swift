@@ -2,7 +2,7 @@
 package enum CustomerColumn: Int, CaseIterable, Sendable {
     case id, name, givenName, familyName, email, phone, locale, timeZone, country, birthday, birthdayCalendar
     case customerSince, lastOrderAt, orderCount, totalSpent, advisorEmail, advisorName, doNotContact
-    case consentGreeting, consentMarketing, consentSurvey, consentCare
+    case consentGreeting, consentMarketing, consentSurvey
 
     /// The name in the query's result.
     package var name: String { CustomerColumn.names[rawValue] }
@@ -10,7 +10,7 @@ package enum CustomerColumn: Int, CaseIterable, Sendable {
     package static let names = [
         "id", "name", "given_name", "family_name", "email", "phone", "locale", "time_zone", "country", "birthday",
         "birthday_calendar", "customer_since", "last_order_at", "order_count", "total_spent", "advisor_email",
-        "advisor_name", "do_not_contact", "consent_greeting", "consent_marketing", "consent_survey", "consent_care",
+        "advisor_name", "do_not_contact", "consent_greeting", "consent_marketing", "consent_survey",
     ]
 }
 
@@ -22,7 +22,7 @@ package struct CustomerSchema: Sendable {
     package init() {
         for column in [
             CustomerColumn.id, .name, .givenName, .familyName, .email, .locale, .timeZone, .country, .advisorEmail,
-            .advisorName, .doNotContact, .consentGreeting, .consentMarketing, .consentSurvey, .consentCare,
+            .advisorName, .doNotContact, .consentGreeting, .consentMarketing, .consentSurvey,
         ] {
             _ = columns.use(column.name)
         }

@@ -11,7 +11,9 @@ package struct Event: Hashable, Sendable {
     /// nil where the row names no customer.
     package var customer: String?
     package var at: Instant
-    /// When the promise runs out, fixed when the event was first seen; nil without a promise.
+    /// When Regards saw the row for the first time.
+    package var firstSeen: Instant
+    /// When the promise of a rule runs out, by rule; fixed when the event was first seen.
     package var limits: [String: Instant]
     package var isOpen: Bool
     /// True when the event was there before Regards looked for the first time: it sends and pauses nothing.
@@ -20,7 +22,7 @@ package struct Event: Hashable, Sendable {
     package var isGone: Bool
 
     package init(
-        kind: String, id: String, generation: Int = 1, customer: String?, at: Instant, limits: [String: Instant] = [:],
+        kind: String, id: String, generation: Int = 1, customer: String?, at: Instant, firstSeen: Instant, limits: [String: Instant] = [:],
         isOpen: Bool = true, isBaseline: Bool = false, isGone: Bool = false
     ) {
         self.kind = kind
@@ -28,6 +30,7 @@ package struct Event: Hashable, Sendable {
         self.generation = generation
         self.customer = customer
         self.at = at
+        self.firstSeen = firstSeen
         self.limits = limits
         self.isOpen = isOpen
         self.isBaseline = isBaseline
