@@ -47,7 +47,7 @@ extension CalendarSpan: CustomStringConvertible {
     private static let limit = CalendarSpan(months: 120_000, days: 3_660_000, seconds: 315_360_000_000)
 
     /// Reads `180d`, `24h`, `90min`, `2 weeks`, `6 months`, `1y`, `6h 30min`: a number and a unit, once or
-    /// more, each unit at most once; units in lower or upper case. nil for anything else.
+    /// more, each unit at most once; letters alone in lower case. nil for anything else.
     ///
     /// A month is spelled out (`3 months`), because `m` is minutes, as in systemd.
     package static func parse(_ text: some StringProtocol) -> CalendarSpan? {
@@ -57,7 +57,10 @@ extension CalendarSpan: CustomStringConvertible {
         repeat {
             guard let number = cursor.number() else { return nil }
             cursor.skipSpaces()
+            let start = cursor.position
             let word = cursor.word()
+            // "6M" would be months to systemd and minutes to others: refused.
+            if word.utf8.count == 1, !word.utf8.elementsEqual(cursor.bytes[start..<cursor.position]) { return nil }
             guard let index = units.firstIndex(where: { $0.names.contains(word) }), used.insert(index).inserted else { return nil }
             let unit = units[index].span
             span.months += number * unit.months
@@ -65,8 +68,8 @@ extension CalendarSpan: CustomStringConvertible {
             span.seconds += Int64(number) * unit.seconds
             cursor.skipSpaces()
         } while !cursor.isAtEnd
-        guard text.utf8.first != UInt8(ascii: " "), text.utf8.last != UInt8(ascii: " "), span.months <= limit.months,
-            span.days <= limit.days, span.seconds <= limit.seconds
+        guard cursor.bytes.last != UInt8(ascii: " "), span.months <= limit.months, span.days <= limit.days,
+            span.seconds <= limit.seconds
         else { return nil }
         return span
     }
