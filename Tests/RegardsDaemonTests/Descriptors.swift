@@ -1,0 +1,142 @@
+import Glibc
+
+struct SystemCallFailed: Error {
+    let call: String
+    let code = errno
+}
+
+/// A pipe whose reading end does not block.
+final class Pipe: Sendable {
+    let reading: Int32
+    let writing: Int32
+
+    init() throws {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw SystemCallFailed(call: "pipe") }
+        (reading, writing) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(reading)
+        close(writing)
+    }
+
+    /// What was written so far.
+    func available() -> String {
+        var wait = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
+        guard poll(&wait, 1, 0) == 1 else { return "" }
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = Glibc.read(reading, &bytes, bytes.count)
+        return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
+    }
+
+    /// Reads until so many bytes came, or ten seconds passed without one.
+    func read(count wanted: Int) -> String {
+        var all: [UInt8] = []
+        while all.count < wanted {
+            var wait = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
+            guard poll(&wait, 1, 10_000) == 1 else { break }
+            var bytes = [UInt8](repeating: 0, count: 65_536)
+            let count = Glibc.read(reading, &bytes, bytes.count)
+            guard count > 0 else { break }
+            all += bytes[..<count]
+        }
+        return String(decoding: all, as: UTF8.self)
+    }
+}
+
+/// A terminal that nobody looks at.
+final class PseudoTerminal {
+    let outer: Int32
+    let inner: Int32
+
+    init() throws {
+        var ends: (outer: Int32, inner: Int32) = (-1, -1)
+        guard openpty(&ends.outer, &ends.inner, nil, nil, nil) == 0 else { throw SystemCallFailed(call: "openpty") }
+        (outer, inner) = ends
+    }
+
+    deinit {
+        close(inner)
+        close(outer)
+    }
+}
+
+/// Plays systemd's side of sd_notify(3).
+final class NotifySocket: Sendable {
+    private let descriptor: Int32
+    private let folder: TemporaryFolder
+
+    /// Also sets `$NOTIFY_SOCKET` for this process.
+    init() throws {
+        folder = try TemporaryFolder()
+        let path = folder.path + "/notify"
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw SystemCallFailed(call: "socket") }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) }
+        }
+        guard bound == 0, setenv("NOTIFY_SOCKET", path, 1) == 0 else { throw SystemCallFailed(call: "bind") }
+    }
+
+    deinit { close(descriptor) }
+
+    /// The next datagram; nil when none comes within five seconds.
+    func receive() -> String? {
+        var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&wait, 1, 5000) == 1 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
+    }
+}
+
+/// A folder of its own for one test, removed with it.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(base)/regards-test-XXXXXX\0".utf8.map { CChar(bitPattern: $0) })
+        guard let made = mkdtemp(&template) else { throw SystemCallFailed(call: "mkdtemp") }
+        path = String(cString: made)
+    }
+
+    deinit { TemporaryFolder.remove(path) }
+
+    /// Whatever it is, with everything in it; links are not followed.
+    private static func remove(_ path: String) {
+        if unlink(path) == 0 { return }
+        for name in (try? names(in: path)) ?? [] { remove("\(path)/\(name)") }
+        rmdir(path)
+    }
+
+    func write(_ text: String, to name: String, mode: mode_t = 0o600) throws {
+        let file = "\(path)/\(name)"
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0, fchmod(descriptor, mode) == 0 else { throw SystemCallFailed(call: "open") }
+        defer { close(descriptor) }
+        var bytes = Array(text.utf8)
+        guard Glibc.write(descriptor, &bytes, bytes.count) == bytes.count else { throw SystemCallFailed(call: "write") }
+    }
+
+    /// The names in it, sorted.
+    func names() throws -> [String] { try TemporaryFolder.names(in: path) }
+
+    private static func names(in path: String) throws -> [String] {
+        guard let folder = opendir(path) else { throw SystemCallFailed(call: "opendir") }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+}
