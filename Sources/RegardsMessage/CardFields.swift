@@ -1,0 +1,113 @@
+package import RegardsCalendar
+package import RegardsCore
+
+/// What one card may name for one outreach: a small tree of named values.
+///
+/// Customer columns stand under their bare names (`given_name`); everything else in groups, written with a dot
+/// (`business.name`, `complaint.subject`). Dates and spans are kept as values and written out in the language of the
+/// card that is chosen, so whoever fills the fields need not know it.
+package struct CardFields: Sendable {
+    package indirect enum Value: Hashable, Sendable {
+        case text(String)
+        case null
+        case date(CivilDate)
+        /// A reading of the clock in the named zone, shown to the minute.
+        case moment(LocalTime, zone: String)
+        case span(TimeSpan)
+        /// 1 to 12, shown as the month's name.
+        case month(Int)
+        case group([String: Value])
+    }
+
+    /// Groups that Regards fills; a customer column of the same name cannot be reached from a card.
+    package static let groups = [
+        "business", "from", "to", "occasion", "promise", "card", "unsubscribe", "advisor", "manager", "director",
+    ]
+
+    package private(set) var values: [String: Value] = [:]
+
+    package init() { values.reserveCapacity(32) }
+
+    /// Text that is empty or only white space counts as NULL: a card must not greet nobody.
+    package static func value(_ text: String?) -> Value {
+        guard let text, text.utf8.contains(where: { $0 > 0x20 }) else { return .null }
+        return .text(text)
+    }
+
+    package mutating func set(_ name: String, _ text: String?) { values[name] = CardFields.value(text) }
+    package mutating func set(_ name: String, _ value: Value) { values[name] = value }
+
+    /// The value of a bare or dotted name; nil for a name that does not exist.
+    package subscript(name: String) -> Value? {
+        let parts = name.split(separator: ".")
+        guard var value = parts.first.flatMap({ values[String($0)] }) else { return nil }
+        for part in parts.dropFirst() {
+            guard case .group(let members) = value, let member = members[String(part)] else { return nil }
+            value = member
+        }
+        return value
+    }
+}
+
+// MARK: - The usual groups
+
+extension CardFields {
+    /// Every used column of a customer's row, by its bare name.
+    package mutating func add(_ record: Record, columns: RecordSchema) {
+        for (slot, name) in columns.names.enumerated() where columns.isUsed[slot] {
+            set(name, record.string(slot))
+        }
+    }
+
+    /// `business.name`, `.email`, `.phone`, `.postal_address`.
+    package mutating func add(_ business: Business) {
+        set(
+            "business",
+            .group([
+                "name": CardFields.value(business.name), "email": .text(business.email.text),
+                "phone": CardFields.value(business.phone),
+                "postal_address": CardFields.value(business.postalAddress),
+            ]))
+    }
+
+    /// A person under a group's name, such as `from`, `to` or `manager`: `.name`, `.email`, `.phone`. With nil every
+    /// member is NULL.
+    package mutating func add(_ person: Contact?, as group: String) {
+        set(
+            group,
+            .group([
+                "name": CardFields.value(person?.name), "email": CardFields.value(person?.address.text),
+                "phone": CardFields.value(person?.phone),
+            ]))
+    }
+
+    /// `occasion.date`, `.year`, `.month` (a name), `.name` (the rule's).
+    package mutating func addOccasion(on date: CivilDate, name: String) {
+        set(
+            "occasion",
+            .group([
+                "date": .date(date), "year": .text(String(date.year)), "month": .month(date.month),
+                "name": CardFields.value(name),
+            ]))
+    }
+
+    /// `promise.limit` in local time, and `promise.answer_within`. With nil both are NULL.
+    package mutating func addPromise(limit: Instant?, zone: Zone, answerWithin: TimeSpan?) {
+        set(
+            "promise",
+            .group([
+                "limit": limit.map { .moment(zone.local(at: $0), zone: zone.name) } ?? .null,
+                "answer_within": answerWithin.map { .span($0) } ?? .null,
+            ]))
+    }
+
+    /// An event's row under its kind's name: its used columns (`complaint.subject`), and `.at` as local time of `zone`.
+    package mutating func addEvent(kind: String, _ record: Record, columns: RecordSchema, at: Instant, zone: Zone) {
+        var members: [String: Value] = [:]
+        for (slot, name) in columns.names.enumerated() where columns.isUsed[slot] {
+            members[name] = CardFields.value(record.string(slot))
+        }
+        members["at"] = .moment(zone.local(at: at), zone: zone.name)
+        set(kind, .group(members))
+    }
+}

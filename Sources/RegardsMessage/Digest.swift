@@ -1,0 +1,27 @@
+import CCrypto
+
+/// SHA-256 (FIPS 180-4) and HMAC (RFC 2104) of libcrypto.
+enum Digest {
+    static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+        var result = [UInt8](repeating: 0, count: 32)
+        _ = EVP_Digest(bytes, bytes.count, &result, nil, EVP_sha256(), nil)
+        return result
+    }
+
+    static func hmacSHA256(key: [UInt8], _ bytes: [UInt8]) -> [UInt8] {
+        var result = [UInt8](repeating: 0, count: 32)
+        var count: UInt32 = 0
+        _ = HMAC(EVP_sha256(), key, Int32(key.count), bytes, bytes.count, &result, &count)
+        return result
+    }
+
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        var text = ""
+        for byte in bytes {
+            for nibble in [byte >> 4, byte & 15] {
+                text.unicodeScalars.append(Unicode.Scalar(nibble < 10 ? 0x30 + nibble : 0x57 + nibble))
+            }
+        }
+        return text
+    }
+}
