@@ -1,0 +1,122 @@
+package import RegardsCalendar
+package import RegardsCore
+
+/// All that `regards.yaml` and the rule files say, checked. Immutable; a reload loads a new one.
+///
+/// Paths are as the operator would type them: relative ones in a file are taken from the folder of
+/// `regards.yaml` and come out joined with it. No path has been opened except the rule files themselves.
+package struct Configuration: Sendable {
+    /// Path of `regards.yaml`.
+    package var file: String
+    /// Rules, event kinds, the customers' columns and the house. Cards add columns later.
+    package var ruleBook: RuleBook
+    package var state: StateSettings
+    package var source: SourceSettings
+    /// One for each of `ruleBook.eventKinds`, in the same order.
+    package var events: [EventSettings]
+    /// nil where mail goes to `maildir`.
+    package var smtp: SMTPConfiguration?
+    /// A folder; nil exactly when `smtp` is given. Default: `maildir` beside the state file.
+    package var maildir: String?
+    package var webhooks: [WebhookConfiguration]
+    /// Default: `rules.d` beside `regards.yaml`. It need not exist unless the file names it.
+    package var rulesFolder: String
+    /// Default: `cards` beside `regards.yaml`.
+    package var cardsFolder: String
+    /// The files of `rulesFolder` that were read, in the order of their names.
+    package var ruleFiles: [String]
+}
+
+/// Where the ledger lives.
+package enum StateSettings: Hashable, Sendable {
+    /// Default: `regards.sqlite` in the first folder of `$STATE_DIRECTORY`, else `state/regards.sqlite`
+    /// beside `regards.yaml`.
+    case sqlite(path: String)
+}
+
+/// A database of the business.
+package enum DatabaseLocation: Hashable, Sendable {
+    case sqlite(path: String)
+}
+
+/// A statement as written, without a final semicolon, and where its value starts in the file.
+package struct Query: Hashable, Sendable {
+    package var text: String
+    package var place: Place
+}
+
+/// `customers:`: how customers are read.
+package struct SourceSettings: Hashable, Sendable {
+    package var database: DatabaseLocation
+    package var databasePlace: Place
+    package var query: Query
+    /// A second query with `:ids` for look-ups by id, where wrapping the first is too slow.
+    package var lookup: Query?
+    /// How often all customers are read anew. 1 second to 31 days, default 15 minutes.
+    package var refresh: TimeSpan
+}
+
+/// `events: KIND:`, the part that the source needs; the rest is in `EventKind`.
+package struct EventSettings: Hashable, Sendable {
+    /// The kind's name.
+    package var name: String
+    package var place: Place
+    package var query: Query
+    /// Events older than this are read only while they are open. 1 hour to 3,660 days, default 31 days.
+    package var horizon: TimeSpan
+}
+
+/// Where a secret is kept; its value is never in `regards.yaml`.
+package enum SecretReference: Hashable, Sendable {
+    /// A file of this name in `$CREDENTIALS_DIRECTORY` (systemd.exec(5), LoadCredential).
+    case credential(String)
+    /// A file of its own, which only its owner may read (mode 0600).
+    case file(String)
+}
+
+/// How the connection to a relay is protected.
+package enum SMTPSecurity: String, CaseIterable, Hashable, Sendable {
+    /// TLS is demanded after EHLO (RFC 3207).
+    case starttls
+    /// TLS from the first byte (RFC 8314).
+    case tls
+    /// Plain text; only to the machine itself unless `allow_plaintext: yes`.
+    case none
+
+    /// 587, 465, 25.
+    package var defaultPort: Int {
+        switch self {
+        case .starttls: 587
+        case .tls: 465
+        case .none: 25
+        }
+    }
+}
+
+/// `smtp:`: the relay that takes the mail.
+package struct SMTPConfiguration: Hashable, Sendable {
+    package var host: String
+    /// 1 to 65,535.
+    package var port: Int
+    package var security: SMTPSecurity
+    /// `user` and `password` are given together or not at all.
+    package var user: String?
+    package var password: SecretReference?
+    /// PEM file of the authorities to trust instead of the system's.
+    package var caFile: String?
+    /// The name said in EHLO; nil: the machine's.
+    package var helo: String?
+    package var place: Place
+}
+
+/// `webhooks: NAME:`: an endpoint that takes events by HTTP.
+package struct WebhookConfiguration: Hashable, Sendable {
+    package var name: String
+    /// `https://…`, or `http://…` to the machine itself or with `allow_private`.
+    package var url: String
+    /// The first signs; all are sent, so that a secret can be changed without a gap. Empty: unsigned.
+    package var secrets: [SecretReference]
+    /// The host may resolve to an address of a private network.
+    package var allowPrivate: Bool
+    package var place: Place
+}
