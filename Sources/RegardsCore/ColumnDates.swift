@@ -3,6 +3,3 @@ package import RegardsCalendar
 extension Record {
     package func instant(_ slot: Int, zone: Zone) -> Instant? { nil }
 }
-extension Record {
-    package func birthDate(_ slot: Int) -> BirthDate? { nil }
-}

@@ -198,8 +198,7 @@ extension Planner {
             for year in (first - offset).year...(last - offset).year {
                 // The day of birth itself is no anniversary.
                 if let bornYear = born.year, year <= bornYear { continue }
-                guard let observed = born.observed(in: year, feb29: trigger.feb29) else { continue }
-                let date = observed + offset
+                let date = born.observed(in: year, feb29: trigger.feb29) + offset
                 guard date >= first, date <= last else { continue }
                 let id = trigger.dayOffsets.count == 1 ? padded(year) : "\(padded(year))/\(offset > 0 ? "+" : "")\(offset)"
                 body(LocalOccasion(id: id, dueAt: zone.instant(date, trigger.at), date: date, time: trigger.at))
