@@ -21,7 +21,7 @@ package struct CustomerSchema: Sendable {
     /// Uses what planning and deciding always need; conditions and cards add theirs.
     package init() {
         for column in [
-            CustomerColumn.id, .name, .givenName, .familyName, .email, .locale, .timeZone, .country, .advisorEmail,
+            CustomerColumn.id, .name, .givenName, .familyName, .email, .phone, .locale, .timeZone, .country, .advisorEmail,
             .advisorName, .doNotContact, .consentGreeting, .consentMarketing, .consentSurvey,
         ] {
             _ = columns.use(column.name)

@@ -1,0 +1,93 @@
+package import RegardsCalendar
+package import RegardsCore
+package import RegardsMessage
+package import RegardsRules
+
+/// Everything the operator's files say, checked together: configuration, rules and cards. Immutable; a reload makes a
+/// new one and puts it in the old one's place.
+package struct Assembly: Sendable {
+    package let configuration: Configuration
+    /// The configuration's rule book, with the columns that cards need.
+    package let book: RuleBook
+    package let cards: CardLibrary
+    package let zones: ZoneCatalog
+    package let countries: CountryZones
+
+    /// Reads every file and finds every mistake in one pass, in the order of files and lines.
+    package static func load(
+        file: String, environment: [String: String], zones: ZoneCatalog
+    ) -> (assembly: Assembly?, mistakes: [Mistake]) {
+        let result = ConfigurationLoader(environment: environment, zones: zones).load(file: file)
+        guard let configuration = result.configuration else { return (nil, result.mistakes) }
+        var mistakes = result.mistakes
+        let loaded = CardLibrary.load(folder: configuration.cardsFolder, needed: configuration.ruleBook.neededCards)
+        mistakes += loaded.mistakes
+        guard let cards = loaded.library else { return (nil, mistakes) }
+        var book = configuration.ruleBook
+        mistakes += book.useColumns(of: cards)
+        guard !mistakes.contains(where: { $0.severity == .error }) else { return (nil, mistakes) }
+        let assembly = Assembly(
+            configuration: configuration, book: book, cards: cards, zones: zones,
+            countries: CountryZones())
+        return (assembly, mistakes)
+    }
+}
+
+extension RuleBook {
+    /// Every card that a step can name, with the place of the step.
+    fileprivate var neededCards: [CardReference] {
+        rules.flatMap { rule in
+            rule.steps.flatMap { step in
+                step.action.card.names.filter { !$0.isEmpty }.map {
+                    CardReference(name: $0, use: step.action.isWebhook ? .webhook : .mail, place: step.place)
+                }
+            }
+        }
+    }
+
+    /// Gives each variable of each card its column, and reports those that nothing can ever fill.
+    fileprivate mutating func useColumns(of cards: CardLibrary) -> [Mistake] {
+        var mistakes: Set<Mistake> = []
+        for rule in rules {
+            for name in rule.steps.flatMap(\.action.card.names) {
+                for variable in cards.variables(of: name) {
+                    if let mistake = use(variable, of: name, in: rule) { mistakes.insert(mistake) }
+                }
+            }
+        }
+        return mistakes.sorted { ($0.place.file, $0.place.line, $0.place.column) < ($1.place.file, $1.place.line, $1.place.column) }
+    }
+
+    private mutating func use(_ variable: CardVariable, of card: String, in rule: Rule) -> Mistake? {
+        let parts = variable.name.split(separator: ".", maxSplits: 1).map(String.init)
+        let isGroup = CardFieldsBuilder.members[parts[0]] != nil || house.people[Role(parts[0])] != nil
+        if parts.count == 1 {
+            if isGroup || eventKinds.contains(where: { $0.name == parts[0] }) { return nil }
+            _ = customers.columns.use(parts[0], at: variable.place)
+            return nil
+        }
+        if let members = CardFieldsBuilder.members[parts[0]] ?? (isGroup ? CardFieldsBuilder.personMembers : nil) {
+            if members.contains(parts[1]) { return nil }
+            return unknown(variable, "\(parts[0]) has \(members.joined(separator: ", "))", NearestName.of(parts[1], among: members).map { "\(parts[0]).\($0)" })
+        }
+        guard case .event(let trigger) = rule.trigger, eventKinds[trigger.kind].name == parts[0] else {
+            let hint = eventKinds.contains { $0.name == parts[0] }
+                ? "rule \(rule.name), which sends card \(card), is not about a \(parts[0])"
+                : "expected a column of the customer, or one of \((CardFieldsBuilder.members.keys.sorted() + eventKinds.map(\.name)).joined(separator: ", "))"
+            return unknown(variable, hint, NearestName.of(parts[0], among: Array(CardFieldsBuilder.members.keys).sorted() + eventKinds.map(\.name)).map { "\($0).\(parts[1])" })
+        }
+        _ = eventKinds[trigger.kind].columns.use(parts[1], at: variable.place)
+        return nil
+    }
+
+    private func unknown(_ variable: CardVariable, _ hint: String, _ nearest: String?) -> Mistake {
+        let guess = nearest.map { "; did you mean {{\($0)}}?" } ?? ""
+        return Mistake(at: variable.place, "{{\(variable.name)}} can never be filled: \(hint)\(guess)")
+    }
+}
+
+extension Step.Action {
+    package var isWebhook: Bool {
+        if case .webhook = self { true } else { false }
+    }
+}

@@ -1,0 +1,63 @@
+import RegardsCalendar
+import RegardsCore
+import RegardsMessage
+
+/// Fills in what a card may name for one outreach.
+enum CardFieldsBuilder {
+    /// Groups that every card may name, and their members.
+    static let members: [String: [String]] = [
+        "business": ["name", "email", "phone", "postal_address"],
+        "from": personMembers,
+        "to": personMembers,
+        "customer": ["id", "name", "email", "phone"],
+        "occasion": ["date", "year", "month", "name"],
+        "promise": ["limit", "answer_within"],
+        "unsubscribe": ["address", "url"],
+        "card": ["locale"],
+    ]
+    static let personMembers = ["name", "email", "phone"]
+
+    static func fields(for candidate: Candidate, _ facts: Facts, _ book: RuleBook, to: Contact?) -> CardFields {
+        let rule = book.rules[candidate.rule]
+        let zone = readingZone(candidate, book)
+        var fields = CardFields()
+        if let customer = facts.customer { fields.add(customer.record, columns: book.customers.columns) }
+        fields.set("customer", customerGroup(facts))
+        fields.add(book.house.business)
+        for role in book.house.people.keys { fields.add(book.house.contacts(role, for: facts.customer).first, as: role.name) }
+        fields.add(book.house.signer(rule.sender, for: facts.customer), as: "from")
+        fields.add(to, as: "to")
+        fields.addOccasion(on: candidate.outreach.localDate, name: rule.name)
+        addEvent(to: &fields, rule, facts, book, zone)
+        return fields
+    }
+
+    /// Times are read by whoever gets the message: the customer's clock for the customer, the house's for staff.
+    private static func readingZone(_ candidate: Candidate, _ book: RuleBook) -> Zone {
+        if case .tell = book.rules[candidate.rule].steps[candidate.step].action { return book.house.business.zone }
+        return candidate.zone.zone
+    }
+
+    /// The customer by name, for messages to staff about an event.
+    private static func customerGroup(_ facts: Facts) -> CardFields.Value {
+        let customer = facts.customer
+        return .group([
+            "id": CardFields.value(customer?.id ?? facts.event?.customer),
+            "name": CardFields.value(customer?.fullName),
+            "email": CardFields.value(customer?.text(.email)),
+            "phone": CardFields.value(customer?.text(.phone)),
+        ])
+    }
+
+    private static func addEvent(to fields: inout CardFields, _ rule: Rule, _ facts: Facts, _ book: RuleBook, _ zone: Zone) {
+        guard case .event(let trigger) = rule.trigger, let event = facts.event else {
+            fields.addPromise(limit: nil, zone: zone, answerWithin: nil)
+            return
+        }
+        let limit = event.limits[rule.name] ?? trigger.promise.map { event.at + $0.answerWithin }
+        fields.addPromise(limit: limit, zone: zone, answerWithin: trigger.promise?.answerWithin)
+        let kind = book.eventKinds[trigger.kind]
+        let record = facts.eventRecord ?? kind.columns.makeRecord()
+        fields.addEvent(kind: kind.name, record, columns: kind.columns, at: event.at, zone: zone)
+    }
+}

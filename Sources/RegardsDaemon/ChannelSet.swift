@@ -1,0 +1,129 @@
+package import RegardsCalendar
+package import RegardsCore
+import Synchronization
+
+/// The ways out that one configuration gives, and what each can do at the moment. Its answers are about now: a channel
+/// changes state on its own threads, and says so to the watcher afterwards.
+package final class ChannelSet: Sendable {
+    package enum Change: Sendable {
+        case wentDown(DeferralReason, detail: String)
+        case cameBack
+        case other
+    }
+
+    private struct Status {
+        var state = ChannelState.idle
+        /// Since when the relay cannot be reached; kept while it is probed.
+        var isDown = false
+        var lastOpened: Instant?
+    }
+
+    private struct Guarded {
+        var status: [ChannelName: Status] = [:]
+        var watcher: (@Sendable (ChannelName, Change) -> Void)?
+    }
+
+    /// In a fixed order.
+    package let names: [ChannelName]
+    private let channels: [ChannelName: any Channel]
+    private let clock: any WallClock
+    private let guarded = Mutex(Guarded())
+
+    package init(_ channels: [ChannelName: any Channel], clock: any WallClock) {
+        self.channels = channels
+        self.clock = clock
+        names = channels.keys.sorted { $0.description < $1.description }
+        for (name, channel) in channels {
+            channel.whenStateChanges { [weak self] state in self?.changed(name, to: state) }
+        }
+    }
+
+    package func whenStateChanges(_ watcher: @escaping @Sendable (ChannelName, Change) -> Void) {
+        guarded.withLock { $0.watcher = watcher }
+    }
+
+    private func changed(_ name: ChannelName, to state: ChannelState) {
+        let (watcher, change) = guarded.withLock { guarded in
+            var status = guarded.status[name] ?? Status()
+            let wasDown = status.isDown
+            status.state = state
+            var change = Change.other
+            if case .down(let reason, let detail) = state {
+                status.isDown = true
+                if !wasDown { change = .wentDown(reason, detail: detail) }
+            } else if state == .ready {
+                status.isDown = false
+                if wasDown { change = .cameBack }
+            }
+            guarded.status[name] = status
+            return (guarded.watcher, change)
+        }
+        watcher?(name, change)
+    }
+
+    private func status(_ name: ChannelName) -> Status { guarded.withLock { $0.status[name] ?? Status() } }
+
+    package func isDown(_ name: ChannelName) -> Bool { status(name).isDown }
+
+    /// How many more rows may be marked for the channel; nil when it takes none at the moment.
+    package func free(_ name: ChannelName, busy: Int) -> Int? {
+        guard status(name).state == .ready, let channel = channels[name] else { return nil }
+        return max(0, channel.capacity - busy)
+    }
+
+    package func openIfNeeded(_ name: ChannelName) {
+        let status = status(name)
+        guard status.state == .idle, !status.isDown else { return }
+        open(name)
+    }
+
+    /// Tries relays that are down again, each at most once in `span`.
+    package func probeIfDue(_ now: Instant, every span: TimeSpan) {
+        for name in names {
+            let status = status(name)
+            guard case .down = status.state, (status.lastOpened ?? now - span) + span <= now else { continue }
+            open(name)
+        }
+    }
+
+    /// When the next probe is due, by the span of a minute; nil when nothing is down.
+    package var nextProbe: Instant? {
+        names.compactMap { name in
+            let status = status(name)
+            return status.isDown ? status.lastOpened.map { $0 + .seconds(60) } : nil
+        }.min()
+    }
+
+    private func open(_ name: ChannelName) {
+        let now = clock.now()
+        guarded.withLock { $0.status[name, default: Status()].lastOpened = now }
+        channels[name]?.open()
+    }
+
+    package func send(_ outgoing: Outgoing, by name: ChannelName, ended: @escaping @Sendable (AttemptReport) -> Void) {
+        guard let channel = channels[name] else {
+            return ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: "channel \(name) is not configured"))
+        }
+        channel.send(outgoing, ended: ended)
+    }
+
+    /// Closes every channel that the other set does not share; `done` when all are.
+    package func close(
+        except kept: ChannelSet? = nil, grace: TimeSpan, done: @escaping @Sendable () -> Void
+    ) {
+        let closing = channels.filter { name, channel in kept?.channels[name] !== channel }.map(\.value)
+        let left = Mutex(closing.count)
+        guard !closing.isEmpty else { return done() }
+        for channel in closing {
+            channel.close(grace: grace) {
+                if left.withLock({ $0 -= 1; return $0 == 0 }) { done() }
+            }
+        }
+    }
+
+    /// One word for status lines: `ok`, `down`, or `idle` where nothing was sent yet.
+    package func summary(_ name: ChannelName) -> String {
+        let status = status(name)
+        return status.isDown ? "down" : "ok"
+    }
+}

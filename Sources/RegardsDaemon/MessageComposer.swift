@@ -1,0 +1,118 @@
+package import RegardsCalendar
+package import RegardsCore
+package import RegardsMessage
+
+/// A message with everything a channel needs, made from one candidate.
+package struct ComposedMessage: Sendable {
+    package var card: String
+    package var destination: Outgoing.Destination
+    package var message: RenderedMessage
+    /// Who it really goes to; nil for a webhook.
+    package var recipient: Address?
+}
+
+/// Why no message could be made of an outreach.
+package enum ComposingError: Error, CustomStringConvertible {
+    case card(String, CardError)
+    /// The people or the customer changed between deciding and composing.
+    case nobody(role: Role)
+
+    package var description: String {
+        switch self {
+        case .card(let name, let error): "card \(name): \(error)"
+        case .nobody(let role): "nobody usable holds the role \(role)"
+        }
+    }
+}
+
+/// Makes messages: the same for the daemon, preview, a test message and simulation. Thread-safe.
+package struct MessageComposer: Sendable {
+    package let assembly: Assembly
+    /// Secret bytes of this installation, from which Message-IDs are derived.
+    private let salt: [UInt8]
+
+    package init(assembly: Assembly, salt: [UInt8]) {
+        self.assembly = assembly
+        self.salt = salt
+    }
+
+    /// What sets a trial apart from the real thing.
+    package struct Options: Sendable {
+        /// Every mail goes here instead of to its recipient.
+        package var redirect: Address?
+        package var subjectPrefix = ""
+        /// Appended to the Message-ID's key, so that a trial never shares the id of the real message.
+        package var trial = ""
+
+        package init(redirect: Address? = nil, subjectPrefix: String = "", trial: String = "") {
+            self.redirect = redirect
+            self.subjectPrefix = subjectPrefix
+            self.trial = trial
+        }
+    }
+
+    /// - Parameter card: the card pinned on the row; nil: the step's own.
+    package func compose(
+        _ candidate: Candidate, _ facts: Facts, card pinned: String?, now: Instant, options: Options = Options()
+    ) throws(ComposingError) -> ComposedMessage {
+        let rule = assembly.book.rules[candidate.rule]
+        let step = rule.steps[candidate.step]
+        let card = pinned ?? step.action.card.name(on: candidate.outreach.localDate)
+        if step.action.isWebhook { return try webhook(candidate, facts, rule, card) }
+        return try mail(candidate, facts, rule, step, card, now, options)
+    }
+
+    private func mail(
+        _ candidate: Candidate, _ facts: Facts, _ rule: Rule, _ step: Step, _ card: String, _ now: Instant,
+        _ options: Options
+    ) throws(ComposingError) -> ComposedMessage {
+        let house = assembly.book.house
+        let role = step.action.recipientRole
+        let contacts = house.contacts(role, for: facts.customer)
+        guard contacts.indices.contains(candidate.position) else { throw .nobody(role: role) }
+        let to = contacts[candidate.position]
+        let toStaff = role != .customer
+        var key = candidate.outreach.key
+        key.step += options.trial
+        let header = MessageHeader(
+            from: toStaff ? house.signer(.house, for: nil) : house.signer(rule.sender, for: facts.customer),
+            to: options.redirect.map { Contact(name: to.name, address: $0) } ?? to,
+            date: now, zone: candidate.zone.zone,
+            id: MessageID.make(for: key, salt: salt, domain: house.business.email.domain),
+            purpose: toStaff ? .care : rule.purpose, unsubscribe: house.business.email,
+            unsubscribeToken: MessageID.unsubscribeToken(customer: key.customer, salt: salt),
+            subjectPrefix: options.subjectPrefix,
+            extra: options.redirect == nil ? [] : [("X-Regards-Redirected", "yes")])
+        let fields = CardFieldsBuilder.fields(for: candidate, facts, assembly.book, to: to)
+        do {
+            let message = try assembly.cards.renderMail(
+                card, locale: toStaff ? nil : facts.customer?.text(.locale), fields: fields, header: header)
+            let envelope = Envelope(sender: house.business.email, recipient: header.to.address)
+            return ComposedMessage(card: card, destination: .mailbox(envelope), message: message, recipient: header.to.address)
+        } catch {
+            throw .card(card, error)
+        }
+    }
+
+    private func webhook(
+        _ candidate: Candidate, _ facts: Facts, _ rule: Rule, _ card: String
+    ) throws(ComposingError) -> ComposedMessage {
+        let fields = CardFieldsBuilder.fields(for: candidate, facts, assembly.book, to: nil)
+        do {
+            let message = try assembly.cards.renderWebhook(
+                card, id: MessageID.webhook(for: candidate.outreach.key, salt: salt), type: rule.name,
+                timestamp: candidate.outreach.dueAt, fields: fields)
+            return ComposedMessage(card: card, destination: .endpoint, message: message, recipient: nil)
+        } catch {
+            throw .card(card, error)
+        }
+    }
+}
+
+extension MessageID {
+    /// Stands for a customer in `List-Unsubscribe` mail; without the salt it names nobody.
+    static func unsubscribeToken(customer: String, salt: [UInt8]) -> String {
+        let key = OutreachKey(customer: customer, rule: "", occasion: "", step: "unsubscribe", recipient: "")
+        return String(webhook(for: key, salt: salt).dropFirst(4).prefix(24))
+    }
+}

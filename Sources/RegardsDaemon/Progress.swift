@@ -1,0 +1,36 @@
+import Synchronization
+
+/// Tells the watchdog whether a loop moves: it is idle, or it has begun or ended something since the last look.
+package final class Progress: Sendable {
+    private struct State {
+        var steps = 0
+        var isBusy = false
+        var seen = 0
+    }
+    private let state = Mutex(State())
+
+    package func begin() {
+        state.withLock {
+            $0.steps += 1
+            $0.isBusy = true
+        }
+    }
+
+    package func end() {
+        state.withLock {
+            $0.steps += 1
+            $0.isBusy = false
+        }
+    }
+
+    /// A step inside long work.
+    package func step() { state.withLock { $0.steps += 1 } }
+
+    /// True when idle, or when something happened since the last call.
+    package func hasMoved() -> Bool {
+        state.withLock { state in
+            defer { state.seen = state.steps }
+            return !state.isBusy || state.steps != state.seen
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import RegardsCore
+
+/// A row that was claimed, decided and rendered, and waits for a free session.
+struct ReadyOutreach: Sendable {
+    var outreach: Outreach
+    var candidate: Candidate
+    var composed: ComposedMessage
+}
+
+/// Rows ready to go, by channel; care before the rest, else in the order of claiming. Bounded by whoever fills it.
+struct ReadyQueue {
+    private struct Lines {
+        var care: ArraySlice<ReadyOutreach> = []
+        var rest: ArraySlice<ReadyOutreach> = []
+    }
+
+    private var lines: [ChannelName: Lines] = [:]
+    private(set) var count = 0
+    private(set) var bytes = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func append(_ ready: ReadyOutreach) {
+        let lane = ready.outreach.plan.lane
+        if lane == .care {
+            lines[ready.outreach.plan.channel, default: Lines()].care.append(ready)
+        } else {
+            lines[ready.outreach.plan.channel, default: Lines()].rest.append(ready)
+        }
+        count += 1
+        bytes += ready.composed.message.bytes.count
+    }
+
+    /// Puts back what was taken and could not be marked, in its old place.
+    mutating func putBack(_ taken: [ReadyOutreach]) {
+        for ready in taken.reversed() {
+            if ready.outreach.plan.lane == .care {
+                lines[ready.outreach.plan.channel, default: Lines()].care.insert(ready, at: lines[ready.outreach.plan.channel]?.care.startIndex ?? 0)
+            } else {
+                lines[ready.outreach.plan.channel, default: Lines()].rest.insert(ready, at: lines[ready.outreach.plan.channel]?.rest.startIndex ?? 0)
+            }
+            count += 1
+            bytes += ready.composed.message.bytes.count
+        }
+    }
+
+    func hasWork(for channel: ChannelName) -> Bool {
+        guard let found = lines[channel] else { return false }
+        return !found.care.isEmpty || !found.rest.isEmpty
+    }
+
+    mutating func take(_ limit: Int, for channel: ChannelName) -> [ReadyOutreach] {
+        guard limit > 0, var found = lines[channel] else { return [] }
+        var taken = Array(found.care.prefix(limit))
+        found.care = found.care.dropFirst(taken.count)
+        let rest = Array(found.rest.prefix(limit - taken.count))
+        found.rest = found.rest.dropFirst(rest.count)
+        taken += rest
+        lines[channel] = found
+        count -= taken.count
+        bytes -= taken.reduce(0) { $0 + $1.composed.message.bytes.count }
+        return taken
+    }
+
+    /// Empties one channel's lines, or all.
+    mutating func removeAll(for channel: ChannelName? = nil) -> [ReadyOutreach] {
+        let channels = channel.map { [$0] } ?? Array(lines.keys)
+        return channels.flatMap { take(.max, for: $0) }
+    }
+}
