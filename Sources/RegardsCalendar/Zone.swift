@@ -73,6 +73,19 @@ extension Zone {
 
     private func offset(atSecond second: Int64) -> Int { Int(offsets[period(at: second - excess(second))]) }
 
+    /// The offset at `second` and the stretch around it, in seconds since 1970, where it holds.
+    func steadyPeriod(at second: Int64) -> (offset: Int64, start: Int64, end: Int64) {
+        let excess = excess(second)
+        let index = period(at: second - excess)
+        let start = index == 0 ? Zone.distantPast : transitions[index - 1] + excess
+        let end = index == transitions.count ? Zone.distantFuture : transitions[index] + excess
+        return (Int64(offsets[index]), start, end)
+    }
+
+    /// Far enough from all dates, and near enough that microseconds do not overflow.
+    static let distantFuture: Int64 = 9_000_000_000_000
+    static let distantPast = -distantFuture
+
     /// Index into `offsets`.
     private func period(at second: Int64) -> Int {
         let guess = hint.load(ordering: .relaxed)
