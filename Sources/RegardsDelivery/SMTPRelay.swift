@@ -1,0 +1,147 @@
+package import RegardsCalendar
+package import RegardsCore
+import CCurl
+import Dispatch
+import Glibc
+import Synchronization
+
+/// A mail relay: sessions over connections that libcurl makes, all on one thread of the relay's own.
+///
+/// This file is what other threads touch: everything shared lies in `shared`, behind one lock that is never held
+/// while a callback runs. `SMTPRelayLoop` is what the relay's thread does. The thread is started by the first
+/// `open()` or `send()` and joined by `close`, which must be called before the relay is let go.
+package final class SMTPRelay: Channel {
+    package typealias Ended = @Sendable (AttemptReport) -> Void
+
+    struct Job: Sendable {
+        var outgoing: Outgoing
+        var ended: Ended
+    }
+
+    /// The result of a connecting thread.
+    struct Connected: Sendable {
+        var connection: SMTPConnection?
+        var failure: SMTPConnectFailure?
+        var number: Int
+    }
+
+    struct Shared {
+        var state = ChannelState.idle
+        var handler: (@Sendable (ChannelState) -> Void)?
+        var jobs: [Job] = []
+        var opening = false
+        var connected: [Connected] = []
+        var thread: JoinableThread?
+        /// Set by `close`: until then messages that were handed over may wait for their answer.
+        var closeBy: Monotonic?
+    }
+
+    package let name: String
+    package var sessions: Int { settings.sessions }
+    let settings: SMTPSettings
+    let shared = Mutex(Shared())
+    /// Read by connecting threads, which cannot wait for the lock's owner.
+    let isClosing = Atomic<Bool>(false)
+    let wakeDescriptor: Int32
+
+    /// Connects to nothing yet.
+    package init(name: String, settings: SMTPSettings) {
+        self.name = name
+        self.settings = settings
+        wakeDescriptor = regards_eventfd_make()
+    }
+
+    deinit { if wakeDescriptor >= 0 { Glibc.close(wakeDescriptor) } }
+
+    package func whenStateChanges(_ handler: @escaping @Sendable (ChannelState) -> Void) {
+        shared.withLock { $0.handler = handler }
+    }
+
+    package func open() {
+        startThread { $0.opening = true }
+    }
+
+    package func send(_ outgoing: Outgoing, ended: @escaping Ended) {
+        let refusal: AttemptReport? = shared.withLock { shared in
+            if shared.closeBy != nil { return Self.report(.stoppedBefore) }
+            if case .down(let reason, let detail) = shared.state, !shared.opening {
+                return AttemptReport(.deferred(reason, notBefore: nil), detail: detail)
+            }
+            shared.jobs.append(Job(outgoing: outgoing, ended: ended))
+            return nil
+        }
+        if let refusal { return ended(refusal) }
+        startThread { _ in }
+    }
+
+    package func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
+        let thread: JoinableThread? = shared.withLock { shared in
+            guard shared.closeBy == nil else { return nil }
+            shared.closeBy = Monotonic.now + Double(grace.microseconds) / 1e6
+            defer { shared.thread = nil }
+            return shared.thread
+        }
+        isClosing.store(true, ordering: .releasing)
+        wake()
+        DispatchQueue.global().async { [self] in
+            thread?.join()
+            change(to: .closed)
+            done()
+        }
+    }
+
+    // MARK: - For the loop
+
+    /// Sets the state and tells the handler, outside the lock.
+    func change(to state: ChannelState) {
+        let handler = shared.withLock { shared -> (@Sendable (ChannelState) -> Void)? in
+            guard shared.state != state, shared.state != .closed else { return nil }
+            shared.state = state
+            return shared.handler
+        }
+        handler?(state)
+    }
+
+    /// Becomes `down` and gives back the messages that had come in meanwhile, in one step: after it `send` refuses.
+    func goDown(_ reason: DeferralReason, _ detail: String) -> [Job] {
+        let (jobs, handler) = shared.withLock { shared in
+            let changes = shared.state != .closed
+            if changes { shared.state = .down(reason, detail: detail) }
+            defer { shared.jobs = [] }
+            return (shared.jobs, changes ? shared.handler : nil)
+        }
+        handler?(.down(reason, detail: detail))
+        return jobs
+    }
+
+    func wake() {
+        regards_eventfd_raise(wakeDescriptor)
+    }
+
+    /// How long a message waits whose session broke under it.
+    static let pauseAfterLoss = TimeSpan.minutes(5)
+
+    static func report(_ event: SMTPOutcomes.Event) -> AttemptReport {
+        AttemptReport(event.outcome, detail: event.words)
+    }
+
+    private func startThread(_ update: (inout Shared) -> Void) {
+        let isRunning = shared.withLock { shared in
+            guard shared.closeBy == nil else { return true }
+            update(&shared)
+            if shared.thread == nil, wakeDescriptor >= 0 {
+                shared.thread = JoinableThread(name: "smtp \(name)") { SMTPRelayLoop(self).run() }
+            }
+            return shared.thread != nil
+        }
+        guard isRunning else { return cannotStart() }
+        wake()
+    }
+
+    private func cannotStart() {
+        let detail = "the system has no thread or no file descriptor to give"
+        for job in goDown(.relayDown, detail) {
+            job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: detail))
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package import RegardsCalendar
+package import RegardsCore
+import CCurl
+import Dispatch
+import Synchronization
+
+/// A webhook: each message is one signed POST (Standard Webhooks), several at once over libcurl's multi interface on
+/// one thread.
+///
+/// A request that was handed over whole and got no answer ends in doubt. The endpoint can tell a repetition by its
+/// `webhook-id`, but whether it does is not ours to know, so the house's policy for doubt decides here as for mail.
+/// As in `SMTPRelay`, everything shared lies behind one lock that is never held while a callback runs, the thread is
+/// started by the first `open()` or `send()`, and `close` must be called before the endpoint is let go.
+package final class WebhookEndpoint: Channel {
+    package typealias Ended = @Sendable (AttemptReport) -> Void
+
+    struct Job: Sendable {
+        var outgoing: Outgoing
+        var ended: Ended
+    }
+
+    /// Unchecked: all of it is used by the endpoint's thread alone, but for curl_multi_wakeup, which any thread may
+    /// call (curl_multi_wakeup(3)) and which happens under the lock.
+    struct Multi: @unchecked Sendable {
+        var handle: UnsafeMutableRawPointer
+    }
+
+    struct Shared {
+        var state = ChannelState.idle
+        var handler: (@Sendable (ChannelState) -> Void)?
+        var jobs: [Job] = []
+        var opening = false
+        /// Set by an answer of 410: nothing is sent any more.
+        var isGone = false
+        var multi: Multi?
+        var thread: JoinableThread?
+        var closeBy: Monotonic?
+    }
+
+    /// How long a message waits whose connection broke under it: that end costs no attempt.
+    static let pauseAfterLoss = TimeSpan.minutes(5)
+
+    package let name: String
+    package var sessions: Int { settings.sessions }
+    let settings: WebhookSettings
+    let shared = Mutex(Shared())
+
+    package init(name: String, settings: WebhookSettings) {
+        self.name = name
+        self.settings = settings
+    }
+
+    package func whenStateChanges(_ handler: @escaping @Sendable (ChannelState) -> Void) {
+        shared.withLock { $0.handler = handler }
+    }
+
+    /// There is nothing to connect beforehand: the endpoint is ready unless it answered 410.
+    package func open() {
+        startThread { $0.opening = true }
+    }
+
+    package func send(_ outgoing: Outgoing, ended: @escaping Ended) {
+        let refusal: AttemptReport? = shared.withLock { shared in
+            if shared.closeBy != nil { return Self.report(.stoppedBefore) }
+            if case .down(let reason, let detail) = shared.state, !shared.opening {
+                return AttemptReport(.deferred(reason, notBefore: nil), detail: detail)
+            }
+            shared.jobs.append(Job(outgoing: outgoing, ended: ended))
+            return nil
+        }
+        if let refusal { return ended(refusal) }
+        startThread { _ in }
+    }
+
+    package func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
+        let thread: JoinableThread? = shared.withLock { shared in
+            if let multi = shared.multi { curl_multi_wakeup(multi.handle) }
+            guard shared.closeBy == nil else { return nil }
+            shared.closeBy = Monotonic.now + Double(grace.microseconds) / 1e6
+            defer { shared.thread = nil }
+            return shared.thread
+        }
+        DispatchQueue.global().async { [self] in
+            thread?.join()
+            change(to: .closed)
+            done()
+        }
+    }
+
+    // MARK: - For the loop
+
+    func change(to state: ChannelState) {
+        let handler = shared.withLock { shared -> (@Sendable (ChannelState) -> Void)? in
+            guard shared.state != state, shared.state != .closed else { return nil }
+            shared.state = state
+            return shared.handler
+        }
+        handler?(state)
+    }
+
+    /// Becomes `down` and gives back the messages that had come in meanwhile, in one step: after it `send` refuses.
+    func goDown(_ reason: DeferralReason, _ detail: String) -> [Job] {
+        let (jobs, handler) = shared.withLock { shared in
+            let changes = shared.state != .closed && shared.state != .down(reason, detail: detail)
+            if changes { shared.state = .down(reason, detail: detail) }
+            defer { shared.jobs = [] }
+            return (shared.jobs, changes ? shared.handler : nil)
+        }
+        handler?(.down(reason, detail: detail))
+        return jobs
+    }
+
+    static func report(_ event: WebhookOutcomes.Event) -> AttemptReport {
+        AttemptReport(event.outcome, detail: event.words)
+    }
+
+    private func startThread(_ update: (inout Shared) -> Void) {
+        let isRunning = shared.withLock { shared in
+            guard shared.closeBy == nil else { return true }
+            update(&shared)
+            if shared.multi == nil { shared.multi = CurlLibrary.makeMulti().map(Multi.init) }
+            if shared.thread == nil, let multi = shared.multi {
+                shared.thread = JoinableThread(name: "webhook \(name)") { WebhookLoop(self, multi).run() }
+            }
+            if let multi = shared.multi { curl_multi_wakeup(multi.handle) }
+            return shared.thread != nil
+        }
+        guard !isRunning else { return }
+        let detail = "the system has no thread or no memory to give"
+        for job in goDown(.relayDown, detail) {
+            job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: detail))
+        }
+    }
+}

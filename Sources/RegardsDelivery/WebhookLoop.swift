@@ -1,0 +1,123 @@
+import CCurl
+import RegardsCalendar
+import RegardsCore
+import Synchronization
+
+/// What the endpoint's thread does: keep up to `sessions` requests under way and wait in curl_multi_poll.
+final class WebhookLoop {
+    private let endpoint: WebhookEndpoint
+    private let settings: WebhookSettings
+    private let multi: UnsafeMutableRawPointer
+    private var jobs: [WebhookEndpoint.Job] = []
+    private var requests: [UnsafeMutableRawPointer: WebhookRequest] = [:]
+    private var closeBy: Monotonic?
+
+    init(_ endpoint: WebhookEndpoint, _ multi: WebhookEndpoint.Multi) {
+        self.endpoint = endpoint
+        settings = endpoint.settings
+        self.multi = multi.handle
+        // Kept connections: no more than can be in use at once.
+        regards_curl_multi_set_long(self.multi, CURLMOPT_MAXCONNECTS, settings.sessions)
+    }
+
+    func run() {
+        while true {
+            takeInbox()
+            if closeBy != nil, stop() { break }
+            start()
+            var running: Int32 = 0
+            curl_multi_perform(multi, &running)
+            finish()
+            wait()
+        }
+        endpoint.shared.withLock { $0.multi = nil }
+        curl_multi_cleanup(multi)
+    }
+
+    private func takeInbox() {
+        let (opening, isGone) = endpoint.shared.withLock { shared in
+            jobs += shared.jobs
+            shared.jobs.removeAll(keepingCapacity: true)
+            closeBy = shared.closeBy
+            defer { shared.opening = false }
+            return (shared.opening, shared.isGone)
+        }
+        if isGone {
+            goDown(.endpointError, Self.goneWords)
+        } else if opening || !jobs.isEmpty {
+            endpoint.change(to: .ready)
+        }
+    }
+
+    private static let goneWords =
+        "the endpoint answered 410 Gone: it is not used until the configuration is read again; correct its url or remove it"
+
+    private func start() {
+        while requests.count < settings.sessions, !jobs.isEmpty {
+            let job = jobs.removeFirst()
+            guard WebhookRequest.isUsable(identifier: job.outgoing.message.id) else {
+                job.ended(WebhookEndpoint.report(.badIdentifier))
+                continue
+            }
+            guard let request = WebhookRequest(job, settings), curl_multi_add_handle(multi, request.handle) == CURLM_OK
+            else {
+                job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: "libcurl has no memory left"))
+                continue
+            }
+            requests[request.handle] = request
+        }
+    }
+
+    /// Reports the transfers that came to an end.
+    private func finish() {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
+                let request = requests.removeValue(forKey: handle)
+            else { continue }
+            let report = request.report(regards_curl_message_result(message))
+            curl_multi_remove_handle(multi, handle)
+            request.job.ended(report)
+            switch report.outcome {
+            case .deferred(.relayDown, _):
+                goDown(.relayDown, report.detail)
+            case .refused(.endpointGone):
+                endpoint.shared.withLock { $0.isGone = true }
+                goDown(.endpointError, Self.goneWords)
+            default:
+                break
+            }
+        }
+    }
+
+    /// What waits ends; requests under way go on to their own end.
+    private func goDown(_ reason: DeferralReason, _ detail: String) {
+        let waiting = jobs
+        jobs.removeAll()
+        for job in waiting + endpoint.goDown(reason, detail) {
+            job.ended(AttemptReport(.deferred(reason, notBefore: nil), detail: detail))
+        }
+    }
+
+    private func wait() {
+        let now = Monotonic.now
+        let limit = (closeBy ?? .never).pollTimeout(from: now)
+        // No request and nothing to close: only curl_multi_wakeup ends this wait.
+        curl_multi_poll(multi, nil, 0, limit < 0 ? 3_600_000 : limit, nil)
+    }
+
+    /// Ends what was not handed over; the thread goes on while answers may still come.
+    /// - Returns: true when nothing is left.
+    private func stop() -> Bool {
+        for job in jobs { job.ended(WebhookEndpoint.report(.stoppedBefore)) }
+        jobs.removeAll()
+        let graceIsOver = closeBy.map { $0 <= .now } ?? true
+        for (handle, request) in requests where graceIsOver || !request.isHandedOver {
+            requests[handle] = nil
+            let isHandedOver = request.isHandedOver
+            curl_multi_remove_handle(multi, handle)
+            request.job.ended(WebhookEndpoint.report(isHandedOver ? .stoppedAfter : .stoppedBefore))
+        }
+        return requests.isEmpty
+    }
+}

@@ -1,0 +1,87 @@
+package import RegardsCalendar
+package import RegardsCore
+import CCurl
+
+/// Where a webhook goes and how it is signed.
+package struct WebhookSettings: Sendable {
+    package let url: String
+    /// One or two signing keys, the new one first while they are being exchanged.
+    let keys: [WebhookKey]
+    /// True for `http:`.
+    package let isPlain: Bool
+    /// True when the URL itself names this machine.
+    package let isLoopback: Bool
+    /// Private and link-local addresses are refused unless this is true.
+    package let allowPrivate: Bool
+    /// PEM file with the authorities to trust instead of the system's.
+    package let caFile: String?
+    /// Longest time for one request, all in all (Standard Webhooks: 15 to 30 s).
+    package let timeout: TimeSpan
+    /// Requests under way at once, 1 to 100.
+    package let sessions: Int
+
+    /// - Parameters:
+    ///   - url: `https:`; `http:` only to this machine unless `allowPlain` is true.
+    ///   - secrets: one or two of the form `whsec_` and 24 to 64 bytes in base64 (Standard Webhooks).
+    /// - Throws: `SettingsError` that names the setting, never a secret.
+    package init(
+        url: String, secrets: [Secret], allowPlain: Bool = false, allowPrivate: Bool = false, caFile: String? = nil,
+        timeout: TimeSpan = .seconds(20), sessions: Int = 4
+    ) throws(SettingsError) {
+        let parts = try WebhookURL(url)
+        guard parts.scheme == "https" || parts.scheme == "http" else {
+            throw SettingsError("url", "expected https://…, got a URL that begins with \(parts.scheme):")
+        }
+        isPlain = parts.scheme == "http"
+        isLoopback = LoopbackName.matches(parts.host)
+        guard !isPlain || isLoopback || allowPlain else {
+            throw SettingsError("url", "an http: URL would send customers' data unencrypted: use https:")
+        }
+        guard parts.hasNoLogin else {
+            throw SettingsError("url", "a login does not belong in the URL: the signature says who sends")
+        }
+        guard (1...2).contains(secrets.count) else {
+            throw SettingsError("secret", "expected one secret, or two while they are exchanged, got \(secrets.count)")
+        }
+        var keys: [WebhookKey] = []
+        for secret in secrets { keys.append(try WebhookKey(secret)) }
+        guard timeout > .zero, timeout <= .minutes(10) else {
+            throw SettingsError("timeout", "expected more than nothing and at most 10 minutes")
+        }
+        guard (1...100).contains(sessions) else {
+            throw SettingsError("sessions", "expected a number from 1 to 100, got \(sessions)")
+        }
+        self.url = url
+        self.keys = keys
+        self.allowPrivate = allowPrivate
+        self.caFile = caFile
+        self.timeout = timeout
+        self.sessions = sessions
+    }
+}
+
+/// The parts of a URL that the settings care about, as libcurl itself will read them.
+private struct WebhookURL {
+    var scheme: String
+    var host: String
+    var hasNoLogin: Bool
+
+    init(_ text: String) throws(SettingsError) {
+        guard let url = curl_url() else { throw SettingsError("url", "cannot be read: out of memory") }
+        defer { curl_url_cleanup(url) }
+        let isText = text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f }
+        guard isText, curl_url_set(url, CURLUPART_URL, text, UInt32(CURLU_NON_SUPPORT_SCHEME)) == CURLUE_OK,
+            let scheme = Self.part(url, CURLUPART_SCHEME), let host = Self.part(url, CURLUPART_HOST)
+        else { throw SettingsError("url", "expected a URL like https://example.com/hook") }
+        self.scheme = scheme.lowercased()
+        self.host = host
+        hasNoLogin = Self.part(url, CURLUPART_USER) == nil && Self.part(url, CURLUPART_PASSWORD) == nil
+    }
+
+    private static func part(_ url: OpaquePointer, _ part: CURLUPart) -> String? {
+        var text: UnsafeMutablePointer<CChar>?
+        guard curl_url_get(url, part, &text, 0) == CURLUE_OK, let text else { return nil }
+        defer { curl_free(text) }
+        return String(cString: text)
+    }
+}
