@@ -89,11 +89,6 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
     @Test func joinersOfNamesAndScriptsStay() {
         #expect(NoticeText.printable("क्\u{200d}ष می\u{200c}خواهم") == "क्\u{200d}ष می\u{200c}خواهم")
     }
-
-    @Test func instantsBeforeTheEpochAreRight() {
-        #expect(NoticeText.utc(Instant(seconds: -1)) == "1969-12-31T23:59:59Z")
-        #expect(NoticeText.utc(Instant(seconds: 0)) == "1970-01-01T00:00:00Z")
-    }
 }
 
 @Suite struct AddressHashTests {
@@ -170,6 +165,12 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
         #expect(
             pipe.available()
                 == "\u{1b}[2m09:00:03\u{1b}[0m  \u{1b}[31mrelay-down\u{1b}[0m    relay down, by smtp, until 10:00:00\n")
+    }
+
+    @Test func anotherDayIsShownWithItsDate() throws {
+        let pipe = try Pipe()
+        terminal(pipe).announce(Notice(.held, until: Instant(seconds: 86_400)))
+        #expect(pipe.available() == "09:00:03  held          held, until 1970-01-02 00:00:00\n")
     }
 
     @Test func aHostileIdCannotSteerTheTerminal() throws {

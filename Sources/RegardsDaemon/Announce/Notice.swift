@@ -85,7 +85,7 @@ package struct Notice: Sendable {
         let texts: [(String, String?)] = [
             ("rule", rule), ("customer", customer.map(hash.customer)), ("occasion", occasion), ("step", step),
             ("channel", channel), ("attempt", attempt.map(String.init)), ("outcome", outcome), ("reason", reason),
-            ("code", code.map(String.init)), ("address_hash", addressHash), ("until", until.map(NoticeText.utc)),
+            ("code", code.map(String.init)), ("address_hash", addressHash), ("until", until?.description),
             ("count", count.map(String.init)),
         ]
         let present = texts.compactMap { name, value in value.map { (name: name, value: $0) } }

@@ -1,4 +1,3 @@
-import Glibc
 import RegardsCalendar
 
 /// The words of a notice as one line of text.
@@ -53,29 +52,8 @@ enum NoticeText {
         }
     }
 
-    /// `2027-05-01T07:00:00Z`.
-    static func utc(_ instant: Instant) -> String {
-        let day = floorDivide(instant.seconds, 86_400)
-        let (year, month, dayOfMonth) = CivilDate(dayNumber: Int32(clamping: day)).components
-        let time = clock(Int(instant.seconds - day * 86_400))
-        return "\(digits(year, 4))-\(digits(month, 2))-\(digits(dayOfMonth, 2))T\(time)Z"
-    }
-
-    /// `09:00:03` of the zone, or of the machine's own where none is given.
-    static func localClock(_ instant: Instant, zone: Zone?) -> String {
-        if let zone { return clock(Int(zone.local(at: instant).time.secondOfDay)) }
-        var seconds = time_t(instant.seconds)
-        var parts = tm()
-        localtime_r(&seconds, &parts)
-        return clock(Int(parts.tm_hour) * 3600 + Int(parts.tm_min) * 60 + Int(parts.tm_sec))
-    }
-
-    private static func clock(_ second: Int) -> String {
-        "\(digits(second / 3600, 2)):\(digits(second / 60 % 60, 2)):\(digits(second % 60, 2))"
-    }
-
-    private static func digits(_ number: Int, _ width: Int) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, width - text.count)) + text
+    /// `09:00:03`.
+    static func clock(_ time: WallTime) -> String {
+        time.second == 0 ? "\(time):00" : time.description
     }
 }

@@ -9,16 +9,16 @@ package final class TerminalAnnouncer: Announcer {
     private let descriptor: Int32
     private let colours: Bool
     private let hash: AddressHash
-    private let zone: Zone?
+    private let zone: Zone
     private let now: @Sendable () -> Instant
 
     /// - Parameters:
     ///   - descriptor: where the lines go; standard error unless told.
     ///   - colours: see `wantsColours`.
-    ///   - zone: whose wall clock the lines show; nil for the machine's.
+    ///   - zone: whose wall clock the lines show: the machine's (`ZoneCatalog.systemZone`).
     ///   - now: the clock to show, virtual under `simulate`.
     package init(
-        descriptor: Int32 = STDERR_FILENO, colours: Bool, hash: AddressHash, zone: Zone? = nil,
+        descriptor: Int32 = STDERR_FILENO, colours: Bool, hash: AddressHash, zone: Zone,
         now: @escaping @Sendable () -> Instant
     ) {
         self.descriptor = descriptor
@@ -38,7 +38,7 @@ package final class TerminalAnnouncer: Announcer {
     }
 
     func line(_ notice: Notice) -> String {
-        let time = NoticeText.localClock(now(), zone: zone)
+        let time = NoticeText.clock(zone.local(at: now()).time)
         let pad = String(repeating: " ", count: max(0, 12 - notice.kind.word.count))
         let parts = [subject(notice), what(notice)].filter { !$0.isEmpty }.joined(separator: "  ")
         return "\(paint(time, .dim))  \(paint(notice.kind.word, colour(notice.kind)))\(pad)  \(parts)"
@@ -62,11 +62,18 @@ package final class TerminalAnnouncer: Announcer {
         if let attempt = notice.attempt, attempt > 1 { words.append("attempt \(attempt)") }
         if let reason = notice.reason { words.append(NoticeText.printable(reason)) }
         if let code = notice.code { words.append(String(code)) }
-        if let until = notice.until { words.append("until " + NoticeText.localClock(until, zone: zone)) }
+        if let until = notice.until { words.append("until " + moment(until)) }
         if let count = notice.count { words.append(String(count)) }
         words += notice.numbers.map { "\($0.value) \($0.name)" }
         if !notice.detail.isEmpty { words.append(NoticeText.printable(notice.detail)) }
         return words.joined(separator: ", ")
+    }
+
+    /// The clock alone today, the date with it on another day.
+    private func moment(_ instant: Instant) -> String {
+        let local = zone.local(at: instant)
+        let clock = NoticeText.clock(local.time)
+        return local.date == zone.local(at: now()).date ? clock : "\(local.date) \(clock)"
     }
 
     private func padded(_ text: String, _ width: Int) -> String {
