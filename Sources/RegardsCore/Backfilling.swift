@@ -1,6 +1,15 @@
 package import RegardsCalendar
 
 extension Rule {
+    /// What was due before this instant is not served.
+    package func baseline(firstSeen: Instant) -> Instant {
+        switch backfill {
+        case .none: firstSeen
+        case .since(let span): firstSeen - span
+        case .all: Instant(microseconds: .min / 2)
+        }
+    }
+
     /// Whether an event was already there when this rule was first seen, and is not to be served by its `backfill`.
     ///
     /// What counts is when Regards saw the row, not its `at`: a complaint entered today about last week is new.

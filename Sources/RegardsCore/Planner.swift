@@ -20,12 +20,7 @@ package struct PlanWindow: Hashable, Sendable {
     /// The window of a rule's next pass: from where the last one ended, or as far back as a message may be late,
     /// whichever is earlier; never before the baseline.
     package init(rule: Rule, firstSeen: Instant, plannedThrough: Instant, now: Instant) {
-        let baseline: Instant =
-            switch rule.backfill {
-            case .none: firstSeen
-            case .since(let span): firstSeen - span
-            case .all: Instant(microseconds: .min / 2)
-            }
+        let baseline = rule.baseline(firstSeen: firstSeen)
         from = max(baseline, min(plannedThrough, now - rule.lateness.longest))
         through = now + PlanWindow.ahead
         self.plannedThrough = max(baseline, plannedThrough)

@@ -56,7 +56,7 @@ package final class SendDesk {
         if !alarmsOnly {
             outcome.askedSource = true
             do {
-                loaded = try facts.load(for: rows, planner.book, now: now)
+                loaded = try facts.load(for: rows, planner.book)
             } catch {
                 outcome.sourceFailure = error
             }

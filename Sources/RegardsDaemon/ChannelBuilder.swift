@@ -1,0 +1,67 @@
+package import RegardsCore
+package import RegardsDelivery
+package import RegardsRules
+
+/// Makes the channels that a configuration names. Reading secrets is the only I/O.
+package enum ChannelBuilder {
+    /// - Returns: nil when a mistake was found. Webhooks and relay are all checked before the answer.
+    package static func channels(
+        for configuration: Configuration, environment: [String: String], clock: any WallClock
+    ) -> (channels: ChannelSet?, mistakes: [Mistake]) {
+        var mistakes: [Mistake] = []
+        var channels: [ChannelName: any Channel] = [:]
+        let directory = environment["CREDENTIALS_DIRECTORY"]
+        if let smtp = configuration.smtp {
+            channels[.mail] = collecting(&mistakes, smtp.place, "smtp") {
+                SMTPRelay(name: "smtp", settings: try settings(smtp, directory))
+            }
+        } else if let maildir = configuration.maildir {
+            channels[.mail] = MaildirChannel(name: "maildir", directory: maildir)
+        }
+        for webhook in configuration.webhooks {
+            channels[.webhook(webhook.name)] = collecting(&mistakes, webhook.place, "webhooks.\(webhook.name)") {
+                WebhookEndpoint(name: webhook.name, settings: try settings(webhook, directory))
+            }
+        }
+        guard mistakes.isEmpty else { return (nil, mistakes) }
+        return (ChannelSet(channels, clock: clock), [])
+    }
+
+    private static func collecting<Made>(
+        _ mistakes: inout [Mistake], _ place: Place, _ path: String, _ make: () throws -> Made
+    ) -> Made? {
+        do {
+            return try make()
+        } catch let error as SettingsError {
+            mistakes.append(Mistake(at: place, path: "\(path).\(error.setting)", error.description))
+        } catch {
+            mistakes.append(Mistake(at: place, path: path, "\(error)"))
+        }
+        return nil
+    }
+
+    private static func settings(_ smtp: SMTPConfiguration, _ directory: String?) throws -> SMTPSettings {
+        let security: SMTPSettings.Security =
+            switch smtp.security {
+            case .none: .none
+            case .starttls: .startTLS
+            case .tls: .implicitTLS
+            }
+        return try SMTPSettings(
+            host: smtp.host, port: smtp.port, security: security, user: smtp.user,
+            password: try smtp.password.map { try secret($0, directory) }, caFile: smtp.caFile, heloName: smtp.helo)
+    }
+
+    private static func settings(_ webhook: WebhookConfiguration, _ directory: String?) throws -> WebhookSettings {
+        try WebhookSettings(
+            url: webhook.url, secrets: try webhook.secrets.map { try secret($0, directory) },
+            allowPlain: webhook.allowPrivate, allowPrivate: webhook.allowPrivate)
+    }
+
+    private static func secret(_ reference: SecretReference, _ directory: String?) throws -> Secret {
+        switch reference {
+        case .credential(let name): try Credentials.credential(name, directory: directory)
+        case .file(let path): try Credentials.file(path)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+package import RegardsCalendar
+package import RegardsCore
+package import RegardsRules
+package import RegardsStore
+
+/// Brings events and what is owed because of them in line with the business's database. One for each assembly; used
+/// by one queue at a time.
+package final class EventDesk {
+    package struct Report: Sendable {
+        /// With the index of the kind.
+        package var changes: [(kind: Int, change: EventChange)] = []
+        package var counts = ReconcileCounts()
+        package var released = 0
+    }
+
+    private let outbox: any Outbox
+    private let source: any CustomerSource
+    private let book: RuleBook
+    private let settings: [EventSettings]
+    private var planner: Planner
+    private let progress: Progress
+
+    package init(assembly: Assembly, outbox: any Outbox, source: any CustomerSource, progress: Progress) {
+        self.outbox = outbox
+        self.source = source
+        self.progress = progress
+        book = assembly.book
+        settings = assembly.configuration.events
+        planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
+    }
+
+    /// - Parameter all: also what no event changed is derived again: after a start, a reload, and from time to time,
+    ///   because customers change too.
+    /// - Throws: `SourceError`, `OutboxError`.
+    package func sync(now: Instant, all: Bool) throws -> Report {
+        var report = Report()
+        let ledgers = Dictionary(uniqueKeysWithValues: try outbox.ruleLedgers().map { ($0.name, $0) })
+        for kind in book.eventKinds.indices {
+            let (changes, records) = try read(kind, now: now)
+            report.changes += changes.map { (kind, $0) }
+            let events = all
+                ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: now - settings[kind].horizon)
+                : changes.map(\.event)
+            report.counts += try plan(events, former: changes, kind, records, ledgers, now: now)
+            progress.step()
+        }
+        report.released = try release(after: report.changes, all: all, now: now)
+        return report
+    }
+
+    // MARK: Reading
+
+    private func read(_ kind: Int, now: Instant) throws -> ([EventChange], [String: Record]) {
+        let horizon = now - settings[kind].horizon
+        let sync = try outbox.beginEventSync(
+            kind: book.eventKinds[kind].name, vanished: book.eventKinds[kind].vanished, horizon: horizon,
+            baselineBefore: nil, now: now)
+        var records: [String: Record] = [:]
+        var changes: [EventChange] = []
+        for rows in [try source.events(kind: kind, since: horizon), try source.events(kind: kind, ids: try sync.unseen())] {
+            for row in rows { records[row.id] = row.record }
+            changes += try sync.add(rows.map { seen($0, kind) }, limits: { self.limits(of: $0, kind) })
+        }
+        changes += try sync.finish()
+        return (changes, records)
+    }
+
+    private func seen(_ row: EventRow, _ kind: Int) -> SeenEvent {
+        let facts = ConditionFacts(customer: nil, event: row.record, zone: book.house.business.zone, now: row.at)
+        return SeenEvent(
+            id: row.id, customer: row.customer, at: row.at,
+            isDone: book.eventKinds[kind].done?.holds(facts) ?? true, hash: row.hash)
+    }
+
+    /// Promises are fixed when an event is first seen: an edited rule does not move the limit of an open complaint.
+    private func limits(of event: SeenEvent, _ kind: Int) -> [String: Instant] {
+        var limits: [String: Instant] = [:]
+        for rule in book.rules {
+            if case .event(let trigger) = rule.trigger, trigger.kind == kind, let promise = trigger.promise {
+                limits[rule.name] = event.at + promise.answerWithin
+            }
+        }
+        return limits
+    }
+
+    // MARK: Planning
+
+    private func plan(
+        _ events: [Event], former changes: [EventChange], _ kind: Int, _ records: [String: Record],
+        _ ledgers: [String: RuleLedger], now: Instant
+    ) throws -> ReconcileCounts {
+        let rules = book.rules.indices.filter { index in
+            if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
+        }
+        guard !rules.isEmpty, !events.isEmpty else { return ReconcileCounts() }
+        let customers = try source.lookUp(ids: Array(Set(events.compactMap(\.customer))))
+        var plans: [EventPlan] = []
+        for event in events {
+            let facts = Facts(
+                customer: event.customer.flatMap { customers[$0] }, event: event,
+                eventRecord: event.isGone ? nil : records[event.id])
+            plans.append(plan(facts, event, rules, ledgers, now: now))
+        }
+        // An event that changed hands owes nothing under its former customer's key.
+        for change in changes {
+            guard let former = change.formerCustomerKey else { continue }
+            plans.append(EventPlan(customer: former, occasion: change.event.occasion, rules: rules.map { book.rules[$0].name }, rows: []))
+        }
+        return try outbox.reconcileEvents(plans, now: now)
+    }
+
+    private func plan(
+        _ facts: Facts, _ event: Event, _ rules: [Int], _ ledgers: [String: RuleLedger], now: Instant
+    ) -> EventPlan {
+        var rows: [PlannedOutreach] = []
+        var reasons: [OutreachKey: CancelReason] = [:]
+        for index in rules {
+            guard let ledger = ledgers[book.rules[index].name],
+                !book.rules[index].isBaseline(event, firstSeen: ledger.firstSeen)
+            else { continue }
+            for candidate in planner.candidates(ofEvent: facts, rule: index) {
+                let outreach = candidate.outreach
+                let decision = Decision.make(candidate, facts, book, now: max(now, outreach.dueAt))
+                if case .cancel(let reason) = decision.verdict {
+                    reasons[outreach.key] = reason
+                } else {
+                    rows.append(outreach)
+                }
+            }
+        }
+        let found = reasons
+        return EventPlan(event, rules: rules.map { book.rules[$0].name }, rows: rows) { found[$0] ?? .occasionGone }
+    }
+
+    // MARK: Releasing
+
+    /// Messages that waited for a customer's last open event of a kind go on when it is over.
+    private func release(after changes: [(kind: Int, change: EventChange)], all: Bool, now: Instant) throws -> Int {
+        var waiting: Set<HeldCustomer> = []
+        for (kind, change) in changes where !change.event.isOpen {
+            waiting.insert(HeldCustomer(customer: change.event.customerKey, kind: book.eventKinds[kind].name))
+        }
+        if all {
+            // Also those whose release was lost in a crash, or whose kind is no longer in the files.
+            for row in try outbox.list(OutreachFilter(states: [.held]), limit: .max, after: 0) {
+                if case .eventOpen(let kind)? = HoldReason(row.reason) {
+                    waiting.insert(HeldCustomer(customer: row.key.customer, kind: kind))
+                }
+            }
+        }
+        let stillOpen = Set(
+            try outbox.openEvents(customers: waiting.map(\.customer))
+                .map { HeldCustomer(customer: $0.customerKey, kind: $0.kind) })
+        var released = 0
+        for held in waiting {
+            let isKnown = book.eventKinds.contains { $0.name == held.kind && !$0.pauses.isEmpty }
+            guard !isKnown || !stillOpen.contains(held) else { continue }
+            released += try outbox.releaseHeld(customer: held.customer, reason: .eventOpen(kind: held.kind), now: now)
+        }
+        return released
+    }
+
+    private struct HeldCustomer: Hashable {
+        var customer: String
+        var kind: String
+    }
+}

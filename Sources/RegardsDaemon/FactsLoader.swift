@@ -1,0 +1,79 @@
+package import RegardsCalendar
+package import RegardsCore
+package import RegardsStore
+
+/// Loads what a decision about claimed rows needs, fresh from the business's database and the ledger. One loader serves
+/// every caller; it is used by one queue at a time.
+package final class FactsLoader {
+    private let outbox: any Outbox
+    private let source: any CustomerSource
+
+    package init(outbox: any Outbox, source: any CustomerSource) {
+        self.outbox = outbox
+        self.source = source
+    }
+
+    /// One `Facts` for each row, in their order.
+    /// - Throws: `SourceError` when the customer database does not answer, `OutboxError` when the ledger does not.
+    package func load(for rows: [Outreach], _ book: RuleBook) throws -> [Facts] {
+        let customers = try source.lookUp(ids: rows.compactMap(\.key.customerID).unique)
+        let open = try outbox.openEvents(customers: Array(customers.keys))
+        let openKinds = Dictionary(grouping: open, by: \.customerKey).mapValues { events in
+            events.compactMap { event in book.eventKinds.firstIndex { $0.name == event.kind } }
+        }
+        let events = try rows.map { try event(of: $0, book) }
+        let records = try eventRecords(events)
+        return rows.indices.map { index in
+            let event = events[index]
+            return Facts(
+                customer: rows[index].key.customerID.flatMap { customers[$0] }, event: event?.event,
+                eventRecord: event.flatMap { records[EventReference(kind: $0.kind, id: $0.event.id)] },
+                openEvents: openKinds[rows[index].key.customer] ?? [])
+        }
+    }
+
+    /// What the ledger alone knows; nil for a row that is not about an event.
+    package func withoutSource(_ row: Outreach, _ book: RuleBook) throws -> Facts? {
+        try event(of: row, book).map { Facts(customer: nil, event: $0.event) }
+    }
+
+    private struct EventReference: Hashable {
+        var kind: Int
+        var id: String
+    }
+
+    private func event(of row: Outreach, _ book: RuleBook) throws -> (kind: Int, event: Event)? {
+        guard let rule = book.rules.first(where: { $0.name == row.key.rule }), case .event(let trigger) = rule.trigger else { return nil }
+        let kind = book.eventKinds[trigger.kind].name
+        let occasion = row.key.occasion
+        if let event = try outbox.event(kind: kind, id: occasion, generation: 1) { return (trigger.kind, event) }
+        // The id itself may hold a `~`, so the whole text was tried first.
+        guard let tilde = occasion.lastIndex(of: "~"), let generation = Int(occasion[occasion.index(after: tilde)...]) else { return nil }
+        return try outbox.event(kind: kind, id: String(occasion[..<tilde]), generation: generation).map { (trigger.kind, $0) }
+    }
+
+    private func eventRecords(_ events: [(kind: Int, event: Event)?]) throws -> [EventReference: Record] {
+        var records: [EventReference: Record] = [:]
+        for (kind, group) in Dictionary(grouping: events.compactMap { $0 }, by: \.kind) {
+            for row in try source.events(kind: kind, ids: group.map(\.event.id).unique) {
+                records[EventReference(kind: kind, id: row.id)] = row.record
+            }
+        }
+        return records
+    }
+}
+
+extension OutreachKey {
+    /// nil where the key's first part is no customer's id.
+    package var customerID: String? {
+        customer.hasPrefix("event:") || customer.hasPrefix("staff:") ? nil : customer
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each element once, in order of first appearance.
+    fileprivate var unique: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
