@@ -1,0 +1,371 @@
+import Dispatch
+package import RegardsCalendar
+package import RegardsCore
+import RegardsRules
+package import RegardsStore
+import Synchronization
+
+/// The running service: three loops, each on a serial queue of its own, and the timers that wake them.
+///
+/// - *plan* passes over all customers at each `refresh`;
+/// - *events* looks for changes of the customer database every two seconds;
+/// - *send* sends what is due (`SendLoop`).
+///
+/// Signals and flags belong to the command; it calls `start`, `reload` and `stop`.
+package final class Daemon: @unchecked Sendable {
+    package struct Options: Sendable {
+        package var file: String
+        package var environment: [String: String]
+        package var zones: ZoneCatalog
+        package var clock: any WallClock = SystemClock()
+        package var announcer: any Announcer
+        package var hash: AddressHash
+        package var salt: [UInt8]
+        package var notify = Notify()
+        package var pollEvery = TimeSpan.seconds(2)
+
+        package init(
+            file: String, environment: [String: String], zones: ZoneCatalog, announcer: any Announcer,
+            hash: AddressHash, salt: [UInt8]
+        ) {
+            self.file = file
+            self.environment = environment
+            self.zones = zones
+            self.announcer = announcer
+            self.hash = hash
+            self.salt = salt
+        }
+    }
+
+    private let options: Options
+    private let outbox: any Outbox
+    private let premises: Workshop.Premises
+    private let planQueue = DispatchQueue(label: "regards.plan")
+    private let eventQueue = DispatchQueue(label: "regards.events")
+    private let statusQueue = DispatchQueue(label: "regards.status")
+    private let sendLoop: SendLoop
+    private let startedAt: Instant
+
+    // Each of these is touched on its own queue only.
+    private var planDesk: PlanDesk
+    private var planAlarm: Alarm!
+    private var refresh: TimeSpan
+    private var eventDesk: EventDesk
+    private var eventAlarm: Alarm!
+    private var watch: any CustomerSource
+    private var seenToken: ChangeToken?
+    private var isSourceDown = false
+    private var statusTimer: (any DispatchSourceTimer)?
+    private var configuration: (mode: Mode, rules: Int, state: StateSettings, channels: ChannelSet)
+    private var reloadFailure = false
+
+    /// Adopts the rules and settles what an earlier daemon left; sends nothing yet.
+    /// - Throws: `WorkshopError`, `OutboxError`.
+    package init(assembly: Assembly, outbox: any Outbox, options: Options, channels: ChannelSet? = nil) throws {
+        self.options = options
+        self.outbox = outbox
+        startedAt = options.clock.now()
+        premises = Workshop.Premises(
+            outbox: outbox, clock: options.clock, environment: options.environment, salt: options.salt)
+        let workshop = try Workshop(assembly, premises, channels: channels)
+        try Daemon.adopt(assembly.book, outbox, startedAt, options.announcer)
+        try Daemon.recover(assembly.book, outbox, startedAt, options.announcer)
+        planDesk = workshop.plan
+        eventDesk = workshop.events
+        watch = workshop.watch
+        refresh = assembly.configuration.source.refresh
+        configuration = (workshop.mode, assembly.book.rules.count, assembly.configuration.state, workshop.channels)
+        sendLoop = SendLoop(
+            outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: options.clock,
+            announcer: options.announcer, hash: options.hash)
+        planAlarm = Alarm(queue: planQueue, clock: options.clock) { [weak self] in self?.planTimeCame() }
+        eventAlarm = Alarm(queue: eventQueue, clock: options.clock) { [weak self] in self?.eventTimeCame() }
+        if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
+    }
+
+    // MARK: Start and stop
+
+    /// Plans, looks at events, and begins to send; `ready` is called after the first pass of each.
+    package func start(ready: @escaping @Sendable () -> Void) {
+        let first = DispatchGroup()
+        eventQueue.async(group: first) { self.syncEvents(all: true) }
+        planQueue.async(group: first) { self.plan() }
+        first.notify(queue: statusQueue) {
+            self.sendLoop.wake()
+            ready()
+            self.startStatus()
+        }
+    }
+
+    /// Plans once, sends all that is due, and calls `done` when nothing more can be done now.
+    package func runOnce(done: @escaping @Sendable () -> Void) {
+        eventQueue.async {
+            self.syncEvents(all: true)
+            self.planQueue.async {
+                self.plan()
+                self.sendLoop.whenIdle(done)
+            }
+        }
+    }
+
+    /// Takes nothing new, lets what was handed over end, and calls `done` once all of it is recorded.
+    package func stop(done: @escaping @Sendable () -> Void) {
+        options.announcer.announce(Notice(.stopping))
+        statusQueue.async { self.statusTimer?.cancel() }
+        planQueue.async { self.planAlarm.cancel() }
+        eventQueue.async { self.eventAlarm.cancel() }
+        sendLoop.stop(grace: .seconds(8), done: done)
+    }
+
+    // MARK: Reload
+
+    /// Reads all files again. Mistakes leave everything as it is.
+    /// - Returns: the mistakes, warnings included; the new rules are in force unless one is an error.
+    package func reload() -> [Mistake] {
+        options.notify.reloading()
+        defer { options.notify.ready(status: status()) }
+        var (assembly, mistakes) = Assembly.load(file: options.file, environment: options.environment, zones: options.zones)
+        do {
+            if let assembly {
+                try changeOver(to: assembly)
+                statusQueue.sync { reloadFailure = false }
+                options.announcer.announce(Notice(.reloaded, count: assembly.book.rules.count))
+                return mistakes
+            }
+        } catch let error as WorkshopError {
+            mistakes += error.mistakes
+        } catch {
+            mistakes.append(Mistake(at: Place(file: options.file, line: 0, column: 0), "\(error)"))
+        }
+        statusQueue.sync { reloadFailure = true }
+        let errors = mistakes.filter { $0.severity == .error }
+        options.announcer.announce(
+            Notice(.reloadRefused, count: errors.count, detail: errors.map(\.description).joined(separator: "\n")))
+        return mistakes
+    }
+
+    private func changeOver(to assembly: Assembly) throws {
+        let old = statusQueue.sync { configuration }
+        guard assembly.configuration.state == old.state else {
+            throw WorkshopError(mistakes: [
+                Mistake(at: Place(file: options.file, line: 0, column: 0), path: "state", "another state file needs a restart: systemctl restart regards")
+            ])
+        }
+        let workshop = try Workshop(assembly, premises)
+        let now = options.clock.now()
+        try Daemon.adopt(assembly.book, outbox, now, options.announcer)
+        statusQueue.sync {
+            configuration = (workshop.mode, assembly.book.rules.count, old.state, workshop.channels)
+        }
+        if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
+        // Desks belong to the queue that gets them from here on.
+        let handover = Handover(workshop: workshop)
+        sendLoop.replace(desk: handover.workshop.send, channels: handover.workshop.channels)
+        eventQueue.async {
+            self.eventDesk = handover.workshop.events
+            self.watch = handover.workshop.watch
+            self.seenToken = nil
+            self.syncEvents(all: true)
+        }
+        planQueue.async {
+            self.planDesk = handover.workshop.plan
+            self.refresh = handover.workshop.assembly.configuration.source.refresh
+            self.plan()
+        }
+    }
+
+    /// Carries a workshop's desks to the queues that will own them; nobody else keeps them.
+    private struct Handover: @unchecked Sendable {
+        let workshop: Workshop
+    }
+
+    // MARK: The plan loop
+
+    private func planTimeCame() {
+        guard options.clock.now() >= nextPlan else { return planAlarm.arm(for: nextPlan) }
+        if options.zones.reloadIfChanged() {
+            // New zone data: rules hold zones, so everything is read anew and planned again.
+            statusQueue.async { _ = self.reload() }
+        }
+        plan()
+        eventQueue.async { self.syncEvents(all: true) }
+    }
+
+    private var nextPlan = Instant(seconds: 0)
+
+    private func plan() {
+        dispatchPrecondition(condition: .onQueue(planQueue))
+        premises.planProgress.begin()
+        defer { premises.planProgress.end() }
+        let now = options.clock.now()
+        nextPlan = now + refresh
+        do {
+            let report = try planDesk.plan(now: now)
+            announce(report)
+            if report.counts.changes > 0 { sendLoop.wake() }
+        } catch {
+            nextPlan = now + min(refresh, .seconds(30))
+            announceFailure(error)
+        }
+        planAlarm.arm(for: nextPlan)
+    }
+
+    private func announce(_ report: PlanDesk.Report) {
+        let counts = report.counts
+        if counts.changes > 0 {
+            options.announcer.announce(
+                Notice(
+                    .planned, count: report.customers,
+                    numbers: [
+                        ("inserted", counts.inserted), ("updated", counts.updated), ("reopened", counts.reopened),
+                        ("cancelled", counts.cancelled),
+                    ]))
+        }
+        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            options.announcer.announce(
+                Notice(
+                    .unusableCustomers, reason: problem.rawValue, count: customers.count,
+                    detail: "customers " + customers.firstIDs.joined(separator: ", ")))
+        }
+    }
+
+    // MARK: The event loop
+
+    private func eventTimeCame() {
+        dispatchPrecondition(condition: .onQueue(eventQueue))
+        do {
+            let token = try watch.changeToken()
+            if token != seenToken { syncEvents(all: false, token: token) }
+        } catch {
+            sourceFailed(error)
+        }
+        eventAlarm.arm(for: options.clock.now() + options.pollEvery)
+    }
+
+    private func syncEvents(all: Bool, token: ChangeToken? = nil) {
+        dispatchPrecondition(condition: .onQueue(eventQueue))
+        premises.eventProgress.begin()
+        defer {
+            premises.eventProgress.end()
+            eventAlarm.arm(for: options.clock.now() + options.pollEvery)
+        }
+        do {
+            // Before the queries: what changes while they run is then seen at the next look.
+            let token = try token ?? watch.changeToken()
+            let report = try eventDesk.sync(now: options.clock.now(), all: all)
+            seenToken = token
+            if isSourceDown { options.announcer.announce(Notice(.sourceBack)) }
+            isSourceDown = false
+            announce(report)
+            if report.counts.changes > 0 || report.released > 0 { sendLoop.wake() }
+        } catch {
+            sourceFailed(error)
+        }
+    }
+
+    private func sourceFailed(_ error: any Error) {
+        guard error is SourceError else { return announceFailure(error) }
+        if !isSourceDown { announceFailure(error) }
+        isSourceDown = true
+    }
+
+    private func announceFailure(_ error: any Error) {
+        let kind: NoticeKind =
+            switch error {
+            case SourceError.schemaChanged: .schemaDrift
+            case is SourceError: .sourceUnreachable
+            case is OutboxError: .stateUnwritable
+            default: .fault
+            }
+        options.announcer.announce(Notice(kind, detail: "\(error)"))
+    }
+
+    private func announce(_ report: EventDesk.Report) {
+        for (_, change) in report.changes where !change.event.isBaseline {
+            let kind: NoticeKind
+            switch change.kind {
+            case .new where change.event.isOpen, .reopened: kind = .eventOpened
+            case .done, .gone where !change.event.isOpen: kind = .eventEnded
+            default: continue
+            }
+            options.announcer.announce(
+                Notice(
+                    kind, customer: change.event.customerKey, occasion: change.event.occasion,
+                    until: kind == .eventOpened ? change.event.limits.values.min() : nil, detail: change.event.kind))
+        }
+        let baseline = report.changes.count { $0.change.kind == .new && $0.change.event.isBaseline }
+        if baseline > 0 {
+            options.announcer.announce(
+                Notice(.ruleBaseline, count: baseline, detail: "events that were there before are recorded as seen; nothing is sent about them"))
+        }
+    }
+
+    // MARK: Status
+
+    private func startStatus() {
+        let timer = DispatchSource.makeTimerSource(queue: statusQueue)
+        let beat = options.notify.watchdogInterval.map { max(1, $0.seconds / 3) } ?? 10
+        timer.schedule(deadline: .now(), repeating: .seconds(Int(min(beat, 10))))
+        timer.setEventHandler { [weak self] in self?.beat() }
+        timer.activate()
+        statusTimer = timer
+    }
+
+    private func beat() {
+        let loops = [sendLoop.progress, premises.planProgress, premises.eventProgress].map { $0.hasMoved() }
+        if loops.allSatisfy({ $0 }) { options.notify.feedWatchdog() }
+        options.notify.status(statusOnQueue())
+    }
+
+    /// One sentence with numbers, as `systemctl status` shows it.
+    package func status() -> String { statusQueue.sync { statusOnQueue() } }
+
+    private func statusOnQueue() -> String {
+        let now = options.clock.now()
+        var parts: [String] = []
+        do {
+            let counts = try outbox.counts(endedSince: now - .days(1))
+            parts.append("\(try outbox.dueCount(until: now + .hours(1))) due in the next hour")
+            parts.append("\(counts[.sent]) sent in 24 h")
+            if counts[.held] > 0 { parts.append("\(counts[.held]) held") }
+            if counts[.failed] > 0 { parts.append("\(counts[.failed]) failed in 24 h") }
+        } catch {
+            parts.append("the state file cannot be read")
+        }
+        for name in configuration.channels.names { parts.append("\(name) \(configuration.channels.summary(name))") }
+        if configuration.mode != .live { parts.insert("rehearsing", at: 0) }
+        if reloadFailure { parts.insert("the last reload was refused, the old rules run", at: 0) }
+        return parts.joined(separator: ", ")
+    }
+
+    // MARK: Telling
+
+    private func tellMode(_ mode: Mode, written: Mode) {
+        let detail: String
+        switch (mode, written) {
+        case (.redirect, _): detail = "mode: redirect: all mail goes to one address"
+        case (_, .live): detail = "mode: live is in the file, but this machine was not taken live: regards go-live"
+        default: detail = "mode: rehearse: set mode: live in regards.yaml, then run regards go-live"
+        }
+        options.announcer.announce(Notice(.rehearsing, detail: detail))
+    }
+
+    private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
+        let report = try outbox.adoptRules(book.rules.map { RuleAdoption($0) }, now: now)
+        for rule in report.rules where rule.isNew {
+            announcer.announce(Notice(.ruleBaseline, rule: rule.ledger.name, detail: "what was due before now is not sent"))
+        }
+        for rule in report.vanished {
+            announcer.announce(Notice(.ruleVanished, rule: rule.name, count: rule.cancelled))
+        }
+    }
+
+    private static func recover(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
+        let recovery = try outbox.recover(now: now) { name in
+            book.rules.first { $0.name == name }?.ifInDoubt ?? book.house.ifInDoubt
+        }
+        for outreach in recovery.inDoubt {
+            announcer.announce(Notice(AttemptReport(.inDoubt(.crash)), about: outreach))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package import RegardsCalendar
+package import RegardsCore
+package import RegardsRules
+package import RegardsStore
+
+/// The parts that one assembly gives the daemon: desks with their connections to the customer database, and channels.
+/// A reload makes a new workshop beside the old one, and only then lets the loops change over.
+package struct Workshop {
+    package let assembly: Assembly
+    package let mode: Mode
+    package let plan: PlanDesk
+    package let events: EventDesk
+    /// Looks for changes of the customer database.
+    package let watch: any CustomerSource
+    package let send: SendDesk
+    package let channels: ChannelSet
+}
+
+package struct WorkshopError: Error, CustomStringConvertible {
+    package var mistakes: [Mistake]
+    package var description: String { mistakes.map(\.description).joined(separator: "\n") }
+}
+
+extension Workshop {
+    /// What stays the same over reloads.
+    package struct Premises: Sendable {
+        package var outbox: any Outbox
+        package var clock: any WallClock
+        package var environment: [String: String]
+        package var salt: [UInt8]
+        package var planProgress: Progress
+        package var eventProgress: Progress
+        package var machine: String
+
+        package init(
+            outbox: any Outbox, clock: any WallClock, environment: [String: String], salt: [UInt8],
+            planProgress: Progress = Progress(), eventProgress: Progress = Progress(),
+            machine: String = Machine.identity()
+        ) {
+            self.outbox = outbox
+            self.clock = clock
+            self.environment = environment
+            self.salt = salt
+            self.planProgress = planProgress
+            self.eventProgress = eventProgress
+            self.machine = machine
+        }
+    }
+
+    /// - Parameter channels: nil: those that the configuration names.
+    /// - Throws: `WorkshopError` for secrets and settings that cannot work, `OutboxError`.
+    package init(_ assembly: Assembly, _ premises: Premises, channels given: ChannelSet? = nil) throws {
+        let channels: ChannelSet
+        if let given {
+            channels = given
+        } else {
+            let built = ChannelBuilder.channels(
+                for: assembly.configuration, environment: premises.environment, clock: premises.clock)
+            guard let made = built.channels else { throw WorkshopError(mistakes: built.mistakes) }
+            channels = made
+        }
+        let mode = try Workshop.mode(assembly.book.house.mode, premises)
+        // Each loop has its own connection: a long pass over all customers delays neither complaints nor sending.
+        func source() -> any CustomerSource { Workshop.source(assembly) }
+        self.init(
+            assembly: assembly, mode: mode,
+            plan: PlanDesk(
+                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.planProgress),
+            events: EventDesk(
+                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.eventProgress),
+            watch: source(),
+            send: SendDesk(
+                assembly: assembly, mode: mode, facts: FactsLoader(outbox: premises.outbox, source: source()),
+                salt: premises.salt),
+            channels: channels)
+    }
+
+    package static func source(_ assembly: Assembly) -> any CustomerSource {
+        let settings = assembly.configuration.source
+        switch settings.database {
+        case .sqlite(let path):
+            return SQLiteCustomerSource(
+                path: path, query: settings.query.text, lookup: settings.lookup?.text,
+                customers: assembly.book.customers,
+                events: zip(assembly.configuration.events, assembly.book.eventKinds).map {
+                    SQLiteCustomerSource.EventQuery(name: $1.name, query: $0.query.text, columns: $1.columns)
+                },
+                zone: assembly.book.house.business.zone)
+        }
+    }
+
+    /// `live` in a file counts only on the machine for which `regards go-live` was given.
+    private static func mode(_ written: Mode, _ premises: Premises) throws -> Mode {
+        guard written == .live else { return written }
+        return try premises.outbox.liveMachine() == premises.machine ? .live : .rehearse
+    }
+}
