@@ -18,10 +18,12 @@ package struct Event: Hashable, Sendable {
     package var isBaseline: Bool
     /// True when the row is no longer in the query's result.
     package var isGone: Bool
+    /// When Regards first saw it, which may be long after `at`.
+    package var firstSeen: Instant
 
     package init(
         kind: String, id: String, generation: Int = 1, customer: String?, at: Instant, limits: [String: Instant] = [:],
-        isOpen: Bool = true, isBaseline: Bool = false, isGone: Bool = false
+        isOpen: Bool = true, isBaseline: Bool = false, isGone: Bool = false, firstSeen: Instant? = nil
     ) {
         self.kind = kind
         self.id = id
@@ -32,6 +34,7 @@ package struct Event: Hashable, Sendable {
         self.isOpen = isOpen
         self.isBaseline = isBaseline
         self.isGone = isGone
+        self.firstSeen = firstSeen ?? at
     }
 
     /// The occasion in the ledger's key: the id, with `~n` from the second generation on.
