@@ -11,30 +11,30 @@ package struct Event: Hashable, Sendable {
     /// nil where the row names no customer.
     package var customer: String?
     package var at: Instant
-    /// When Regards saw the row for the first time.
-    package var firstSeen: Instant
-    /// When the promise of a rule runs out, by rule; fixed when the event was first seen.
+    /// When the promise runs out, fixed when the event was first seen; nil without a promise.
     package var limits: [String: Instant]
     package var isOpen: Bool
     /// True when the event was there before Regards looked for the first time: it sends and pauses nothing.
     package var isBaseline: Bool
     /// True when the row is no longer in the query's result.
     package var isGone: Bool
+    /// When Regards first saw it, which may be long after `at`.
+    package var firstSeen: Instant
 
     package init(
-        kind: String, id: String, generation: Int = 1, customer: String?, at: Instant, firstSeen: Instant, limits: [String: Instant] = [:],
-        isOpen: Bool = true, isBaseline: Bool = false, isGone: Bool = false
+        kind: String, id: String, generation: Int = 1, customer: String?, at: Instant, limits: [String: Instant] = [:],
+        isOpen: Bool = true, isBaseline: Bool = false, isGone: Bool = false, firstSeen: Instant? = nil
     ) {
         self.kind = kind
         self.id = id
         self.generation = generation
         self.customer = customer
         self.at = at
-        self.firstSeen = firstSeen
         self.limits = limits
         self.isOpen = isOpen
         self.isBaseline = isBaseline
         self.isGone = isGone
+        self.firstSeen = firstSeen ?? at
     }
 
     /// The occasion in the ledger's key: the id, with `~n` from the second generation on.

@@ -1,0 +1,174 @@
+package import RegardsCalendar
+package import RegardsCore
+
+/// The ledger of everything owed: one row is one message to one recipient by one channel.
+///
+/// The life of a row, and what a crash does at each comma:
+///
+///     planned -> claimed -> sending -> sent | failed | skipped | cancelled
+///        ^          |          |
+///        '--held <--'--< held -'       held: a pause; its reason names what releases it
+///
+/// - `planned`, `held` and the ends are durable.
+/// - `claimed` is nearly memory: after a crash the row is `planned` again, and no attempt was counted.
+/// - `sending` is durable before the network is touched. After a crash the row is in doubt: `recover` names it.
+/// - An end is durable when `commit` returns.
+///
+/// Calls block the calling thread, so they belong on the daemon's own queues. Time is always an argument. All calls
+/// may come on any thread; they are carried out one after the other. Every call throws `OutboxError`.
+package protocol Outbox: AnyObject, Sendable {
+    /// The number of this daemon start; rows that it claims carry it, and a guard compares it.
+    var epoch: Int64 { get }
+
+    // MARK: Start
+
+    /// Settles the rows that an earlier epoch left in `sending`: counted as attempts, listed, and by the policy of
+    /// their rule either `planned` again or `held(in-doubt)`. Rows it left in `claimed` become `planned`.
+    /// Call it once at start, after `adoptRules`, before the first `claim`.
+    func recover(now: Instant, ifInDoubt policy: (_ rule: String) -> InDoubtPolicy) throws -> Recovery
+
+    /// Makes the ledger know exactly these rules: new ones get their baseline (`firstSeen = now`), renamed ones keep
+    /// their ledger, vanished ones lose their unsent rows as `cancelled(rule-gone)`, and one that returns is known
+    /// again. All or nothing.
+    func adoptRules(_ rules: [RuleAdoption], now: Instant) throws -> RuleAdoptionReport
+
+    /// Every rule the ledger has ever known, by name.
+    func ruleLedgers() throws -> [RuleLedger]
+
+    // MARK: Planning
+
+    /// Starts one pass over all customers for rules that hang on dates (anniversary, schedule).
+    /// - Parameter window: rows due inside it are derived anew by the pass; others are not judged.
+    func beginPlan(rules: [String], window: Range<Instant>, now: Instant) throws -> any PlanPass
+
+    /// Brings the rows of events in line with what was derived for them now, in one transaction. Scope of each plan:
+    /// its customer, its occasion and its rules, whatever the due time.
+    func reconcileEvents(_ plans: [EventPlan], now: Instant) throws -> ReconcileCounts
+
+    // MARK: Sending
+
+    /// When the next planned row of one of these channels wakes (nil: of any channel); nil when none waits.
+    func earliestWake(channels: [ChannelName]?) throws -> Instant?
+
+    /// Takes up to `limit` rows that have woken, care first, then by wake time. Rows past their expiry are taken too:
+    /// the decision about them is not the ledger's.
+    func claim(limit: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach]
+
+    /// Gives claimed rows back: `planned` again, no attempt counted.
+    /// - Returns: the ids that were not ours to give back.
+    @discardableResult
+    func release(_ ids: [Int64], now: Instant) throws -> [Int64]
+
+    /// Carries out marks and endings in one durable transaction. When it throws, nothing changed.
+    /// - Returns: the ids whose guard failed: not in the state expected, or of another epoch. Nothing was done to them.
+    @discardableResult
+    func commit(_ group: GroupCommit) throws -> [Int64]
+
+    /// Rows of the customer held for this reason become `planned`.
+    /// - Returns: their number.
+    @discardableResult
+    func releaseHeld(customer: String, reason: HoldReason, now: Instant) throws -> Int
+
+    /// Rows held before they were claimed whose expiry has passed end as `skipped(late)`.
+    /// - Returns: their number.
+    @discardableResult
+    func expireHeld(now: Instant) throws -> Int
+
+    /// Ends the doubt about a row `held(in-doubt)`.
+    func settle(_ id: Int64, as settlement: Settlement, now: Instant) throws
+
+    // MARK: Reading
+
+    /// Rows in order of id, at most `limit`, with ids greater than `after`.
+    func list(_ filter: OutreachFilter, limit: Int, after: Int64) throws -> [Outreach]
+
+    /// One row with its attempts; nil when there is none.
+    func show(_ id: Int64) throws -> OutreachDetail?
+
+    /// The newest rows of a customer, at most `limit`.
+    func history(customer: String, limit: Int) throws -> [Outreach]
+
+    /// What is open now, and what ended at or after an instant.
+    func counts(endedSince: Instant) throws -> OutboxCounts
+
+    /// Planned rows that wake before an instant.
+    func dueCount(until: Instant) throws -> Int
+
+    // MARK: Events
+
+    /// Starts bringing one kind of event in line with the business's database.
+    /// - Parameters:
+    ///   - horizon: the query returned all rows with `at` at or after it.
+    ///   - baselineBefore: at a kind's first sight, events with an earlier `at` are recorded as baseline; nil: all.
+    func beginEventSync(
+        kind: String, vanished: EventKind.Vanished, horizon: Instant, baselineBefore: Instant?, now: Instant
+    ) throws -> any EventSync
+
+    /// The latest generations of events that are open, or whose `at` is at or after `since`.
+    func events(kind: String, openOrSince since: Instant) throws -> [Event]
+
+    /// Open events of these customers that are no baseline: those that pause messages.
+    func openEvents(customers: [String]) throws -> [Event]
+
+    /// One event; nil when the ledger does not know it.
+    func event(kind: String, id: String, generation: Int) throws -> Event?
+
+    /// Fixes limits for rules that had none for this event; a limit once fixed never changes.
+    func fixLimits(of event: Event, _ limits: [String: Instant]) throws
+
+    // MARK: Going live
+
+    /// The machine for which `regards go-live` was given; nil before.
+    func liveMachine() throws -> String?
+    func setLiveMachine(_ machine: String?, now: Instant) throws
+}
+
+/// One pass of planning over all customers. Pages are durable one by one; `planned_through` moves only in `finish`,
+/// in the transaction that also cancels what deleted customers were owed. A crash in the middle is safe for that
+/// reason: the next pass starts from the old `planned_through`, derives the same rows, finds those of the lost pass
+/// unchanged and writes the rest.
+///
+/// Not thread-safe: one pass belongs to one queue.
+package protocol PlanPass: AnyObject {
+    /// Brings the unsent rows of a page of customers in line with what was derived for them.
+    ///
+    /// Rows that are no longer derived become cancelled when they are unsent, belong to a rule of the pass, and are due
+    /// inside its window.
+    /// - Parameters:
+    ///   - customers: ids in the order of the page, each once in a pass; those without rows too.
+    ///   - rows: what they are owed, grouped by customer in the same order.
+    ///   - why: the reason for a row that is no longer derived.
+    func reconcile(
+        customers: [String], rows: [PlannedOutreach], why: (OutreachKey) -> CancelReason
+    ) throws -> ReconcileCounts
+
+    /// Ends a pass that saw every customer: unsent rows of customers who were on no page become
+    /// `cancelled(customer-gone)`, and `planned_through` of the pass's rules advances to the end of the window.
+    /// A pass that is not finished, because the source failed or some customers were left out, leaves both alone.
+    func finish() throws -> ReconcileCounts
+}
+
+extension PlanPass {
+    package func reconcile(customers: [String], rows: [PlannedOutreach]) throws -> ReconcileCounts {
+        try reconcile(customers: customers, rows: rows) { _ in .occasionGone }
+    }
+}
+
+/// Brings the ledger's events of one kind in line with the business's database: add the rows of the query, look the
+/// `unseen` ones up by id and add what is found, then `finish`. Each step is one transaction; a crash between them is
+/// safe, because the next sync compares anew. A quiet sync writes nothing.
+///
+/// Not thread-safe: one sync belongs to one queue.
+package protocol EventSync: AnyObject {
+    /// True when the kind was never synced to the end before.
+    var isFirstSight: Bool { get }
+
+    /// - Parameter limits: asked once for each new event, for the limits of the promises made for it, by rule.
+    func add(_ rows: [SeenEvent], limits: (SeenEvent) -> [String: Instant]) throws -> [EventChange]
+
+    /// Ids of events that should have been seen and were not: open ones, and those at or after the horizon.
+    func unseen() throws -> [String]
+
+    /// Declares the rest of the unseen gone.
+    func finish() throws -> [EventChange]
+}

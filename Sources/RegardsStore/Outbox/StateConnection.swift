@@ -1,0 +1,90 @@
+import GRDB
+import Glibc
+
+/// Opens connections to a state file with the settings that its promises depend on.
+enum StateConnection {
+    enum Durability {
+        /// A committed transaction survives a power cut.
+        case full
+        /// For scratch ledgers only.
+        case none
+
+        var pragma: (name: String, value: Int) { self == .full ? ("FULL", 2) : ("OFF", 0) }
+    }
+
+    /// How long a write waits for a command, and a command for the daemon.
+    private static let patience = Database.BusyMode.timeout(5)
+
+    static func openWriter(path: String, durability: Durability) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = patience
+        configuration.foreignKeysEnabled = true
+        configuration.label = "regards.outbox.write"
+        return try OutboxError.translate(path) {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.writeWithoutTransaction { database in
+                try refuseForeign(database, path: path)
+                try setAndAssert(database, "journal_mode", "WAL", reads: "wal")
+                try setAndAssert(database, "synchronous", durability.pragma.name, reads: String(durability.pragma.value))
+                try setAndAssert(database, "foreign_keys", "ON", reads: "1")
+                // 16 MB: the indexes of a million open rows stay in memory.
+                try database.execute(sql: "PRAGMA cache_size = -16000")
+            }
+            return queue
+        }
+    }
+
+    static func openReader(path: String) throws -> DatabaseQueue {
+        guard access(path, F_OK) == 0 else { throw OutboxError.missing(path: path) }
+        var configuration = Configuration()
+        configuration.busyMode = patience
+        configuration.readonly = true
+        configuration.label = "regards.outbox.read"
+        return try OutboxError.translate(path) {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.inDatabase { try refuseForeign($0, path: path) }
+            return queue
+        }
+    }
+
+    static func migrate(_ writer: DatabaseQueue, path: String) throws {
+        guard try needsMigration(writer, path: path) else { return }
+        try LedgerMigrations.migrator.migrate(writer)
+    }
+
+    /// - Throws: `OutboxError.newer` for a file of a newer release.
+    static func needsMigration(_ queue: DatabaseQueue, path: String) throws -> Bool {
+        try queue.read { database in
+            let migrator = LedgerMigrations.migrator
+            if try migrator.hasBeenSuperseded(database) { throw OutboxError.newer(path: path) }
+            return try !migrator.hasCompletedMigrations(database)
+        }
+    }
+
+    /// A setting counts only when this connection reads it back.
+    private static func setAndAssert(_ database: Database, _ name: String, _ value: String, reads wanted: String) throws {
+        try database.execute(sql: "PRAGMA \(name) = \(value)")
+        let found = try pragma(database, name)
+        guard found == wanted else { throw OutboxError.settingRefused(name: name, wanted: value, found: found) }
+    }
+
+    private static func refuseForeign(_ database: Database, path: String) throws {
+        guard try pragma(database, "application_id") != String(LedgerMigrations.applicationID) else { return }
+        let statement = try SQLStatement(database, "SELECT count(*) FROM sqlite_schema")
+        defer { statement.reset() }
+        guard try statement.step(), statement.int(0) == 0 else { throw OutboxError.foreign(path: path) }
+    }
+
+    static func pragma(_ database: Database, _ name: String) throws -> String {
+        let statement = try SQLStatement(database, "PRAGMA \(name)")
+        defer { statement.reset() }
+        return try statement.step() ? statement.string(0) : ""
+    }
+}
+
+extension OutboxError {
+    /// Runs `body` and turns SQLite's errors into the ledger's.
+    static func translate<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch let error as DatabaseError { throw OutboxError(error, path: path) }
+    }
+}

@@ -1,0 +1,39 @@
+import Glibc
+
+/// The lock that lets one daemon at a time work on a state file: flock(2) on `STATE.lock`, which the kernel gives up
+/// when the process ends, however it ends. The file holds the process id for the error message only.
+final class StateLock: Sendable {
+    private let descriptor: Int32
+
+    /// - Throws: `OutboxError.inUse` when another process holds it, `.unreachable` when the file cannot be made.
+    init(state path: String) throws(OutboxError) {
+        let lock = path + ".lock"
+        let descriptor = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw .unreachable(path: lock, detail: String(cString: strerror(errno))) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            let holder = StateLock.process(in: descriptor)
+            Glibc.close(descriptor)
+            guard code == EWOULDBLOCK else { throw .unreachable(path: lock, detail: String(cString: strerror(code))) }
+            throw .inUse(lock: lock, process: holder)
+        }
+        self.descriptor = descriptor
+        StateLock.write("\(getpid())\n", to: descriptor)
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var text = text
+        // A lock without a readable process id is still a lock.
+        guard ftruncate(descriptor, 0) == 0 else { return }
+        _ = text.withUTF8 { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+    }
+
+    private static func process(in descriptor: Int32) -> Int32? {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        guard count > 0 else { return nil }
+        return Int32(String(decoding: bytes[0..<count].prefix { $0 != 10 }, as: UTF8.self))
+    }
+}
