@@ -1,7 +1,7 @@
 package import RegardsCalendar
 package import RegardsCore
 
-/// What one card may name for one outreach: a small tree of named values.
+/// What one card may name for one outreach: named values, and groups of such one level deep.
 ///
 /// Customer columns stand under their bare names (`given_name`); everything else in groups, written with a dot
 /// (`business.name`, `complaint.subject`). Dates and spans are kept as values and written out in the language of the
@@ -11,8 +11,8 @@ package struct CardFields: Sendable {
         case text(String)
         case null
         case date(CivilDate)
-        /// A reading of the clock in the named zone, shown to the minute.
-        case moment(LocalTime, zone: String)
+        /// A point in time, shown to the minute as the zone's clocks read it.
+        case moment(Instant, Zone)
         case span(TimeSpan)
         /// 1 to 12, shown as the month's name.
         case month(Int)
@@ -37,16 +37,6 @@ package struct CardFields: Sendable {
     package mutating func set(_ name: String, _ text: String?) { values[name] = CardFields.value(text) }
     package mutating func set(_ name: String, _ value: Value) { values[name] = value }
 
-    /// The value of a bare or dotted name; nil for a name that does not exist.
-    package subscript(name: String) -> Value? {
-        let parts = name.split(separator: ".")
-        guard var value = parts.first.flatMap({ values[String($0)] }) else { return nil }
-        for part in parts.dropFirst() {
-            guard case .group(let members) = value, let member = members[String(part)] else { return nil }
-            value = member
-        }
-        return value
-    }
 }
 
 // MARK: - The usual groups
@@ -96,7 +86,7 @@ extension CardFields {
         set(
             "promise",
             .group([
-                "limit": limit.map { .moment(zone.local(at: $0), zone: zone.name) } ?? .null,
+                "limit": limit.map { .moment($0, zone) } ?? .null,
                 "answer_within": answerWithin.map { .span($0) } ?? .null,
             ]))
     }
@@ -107,7 +97,7 @@ extension CardFields {
         for (slot, name) in columns.names.enumerated() where columns.isUsed[slot] {
             members[name] = CardFields.value(record.string(slot))
         }
-        members["at"] = .moment(zone.local(at: at), zone: zone.name)
+        members["at"] = .moment(at, zone)
         set(kind, .group(members))
     }
 }

@@ -21,19 +21,27 @@ package struct CardVariable: Hashable, Sendable {
     /// Bare or dotted: `given_name`, `complaint.subject`.
     package var name: String
     package var place: Place
-    /// True where a NULL would fail the card: outside `{{#name}}…{{/name}}`.
+    /// True where a NULL would fail the card: a value outside `{{#name}}…{{/name}}`.
     package var needsValue: Bool
+    /// True for `{{#name}}` and `{{^name}}`, which may also ask for a whole group.
+    package var isSection: Bool
 
-    package init(name: String, place: Place, needsValue: Bool) {
+    package init(name: String, place: Place, needsValue: Bool, isSection: Bool = false) {
         self.name = name
         self.place = place
         self.needsValue = needsValue
+        self.isSection = isSection
     }
 }
 
 /// All cards of one folder, checked and compiled. Immutable, so that every core renders from it at once; a reload
 /// loads a new one.
 package struct CardLibrary: Sendable {
+    /// Card names to their files by locale; the key "" is the file without one.
+    let mail: [String: [String: CompiledCard]]
+    let webhooks: [String: CompiledBody]
+    let defaultLocale: String
+
     /// Reads a folder: the only I/O of this target. Finds every mistake of every card in one pass; the library is nil
     /// when one of them is an error.
     ///
@@ -44,15 +52,43 @@ package struct CardLibrary: Sendable {
     package static func load(
         folder: String, needed: [CardReference], defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
-        (nil, [])
+        var loader = CardLoader(folder: folder, defaultLocale: defaultLocale)
+        let library = loader.load(needed: needed)
+        let mistakes = loader.sortedMistakes
+        return (mistakes.contains { $0.severity == .error } ? nil : library, mistakes)
     }
 
     /// Names of all mail cards, sorted.
-    package var cards: [String] { [] }
+    package var cards: [String] { mail.keys.sorted() }
+
+    /// Languages of one card, sorted; `defaultLocale` stands for the file without one.
+    package func locales(of card: String) -> [String] {
+        Set((mail[card] ?? [:]).values.map(\.locale)).sorted()
+    }
 
     /// Every variable that any language of the card names, its partials included, each place once.
-    package func variables(of card: String) -> [CardVariable] { [] }
+    package func variables(of card: String) -> [CardVariable] {
+        let mail = (mail[card] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value.variables)
+        var seen: Set<CardVariable> = []
+        return (mail + (webhooks[card]?.variables ?? [])).filter { seen.insert($0).inserted }
+    }
 
-    /// A mistake for each variable of the card that is not among the known names.
-    package func unknownVariables(of card: String, known: some Collection<String>) -> [Mistake] { [] }
+    /// A mistake for each variable of the card that nothing fills.
+    ///
+    /// - Parameter known: every name the card may use, bare or dotted, without those of `card` and `unsubscribe`.
+    package func unknownVariables(of card: String, known: some Collection<String>) -> [Mistake] {
+        let names = Set(known).union(CardScope.ownNames)
+        let groups = Set(names.compactMap { name in name.firstIndex(of: ".").map { String(name[..<$0]) } })
+        return variables(of: card).compactMap { variable in
+            guard !names.contains(variable.name) else { return nil }
+            if groups.contains(variable.name) {
+                guard !variable.isSection else { return nil }
+                let member = names.filter { $0.hasPrefix(variable.name + ".") }.min()!
+                return Mistake(
+                    at: variable.place, "\(variable.name) is a group: name one of its members, such as {{\(member)}}")
+            }
+            let hint = NearestName.of(variable.name, among: names.sorted()).map { "; did you mean \($0)" } ?? ""
+            return Mistake(at: variable.place, "nothing fills {{\(variable.name)}}\(hint)")
+        }
+    }
 }

@@ -1,0 +1,295 @@
+import Mustache
+import RegardsCore
+
+// Checks across files, and the compilation of what passed them.
+extension CardLoader {
+    // MARK: Partials
+
+    /// Finds partials that lead back to themselves and mentions of partials that do not exist.
+    mutating func checkPartials() {
+        for (ending, byName) in partials {
+            var finished: Set<String> = []
+            for name in byName.keys.sorted() {
+                visit(name, ending: ending, path: [], finished: &finished)
+            }
+        }
+        partialsAreSound = mistakes.allSatisfy { $0.severity == .warning }
+    }
+
+    private mutating func visit(_ name: String, ending: String, path: [String], finished: inout Set<String>) {
+        guard !finished.contains(name) else { return }
+        for source in partials[ending]?[name]?.values.sorted(by: { $0.name.path < $1.name.path }) ?? [] {
+            for mention in source.template.partials {
+                let way = path + [name]
+                if let start = way.firstIndex(of: mention.name) {
+                    let circle = (way[start...] + [mention.name]).joined(separator: " -> ")
+                    mistakes.append(Mistake(at: mention.place, "{{> \(mention.name)}} leads back to itself: \(circle)"))
+                    finished.insert(name)
+                } else if partials[ending]?[mention.name] == nil {
+                    mistakes.append(unknownPartial(mention.name, ending: ending, at: mention.place))
+                } else {
+                    visit(mention.name, ending: ending, path: way, finished: &finished)
+                }
+            }
+        }
+        finished.insert(name)
+    }
+
+    private func unknownPartial(_ name: String, ending: String, at place: Place) -> Mistake {
+        let known = (partials[ending] ?? [:]).keys.sorted()
+        let hint = NearestName.of(name, among: known).map { "; did you mean \($0)" } ?? ""
+        return Mistake(at: place, "there is no partial \"\(name)\": expected \(folder)/partials/\(name).\(ending)\(hint)")
+    }
+
+    /// The language of each partial that a card of this locale uses.
+    private func chosenPartials(ending: String, locale: String) -> [String: Source] {
+        let candidates = CardLocale.candidates(for: locale.isEmpty ? nil : locale, defaultLocale: defaultLocale)
+        return (partials[ending] ?? [:]).compactMapValues { byLocale in
+            candidates.lazy.compactMap { byLocale[$0] }.first ?? byLocale.min { $0.key < $1.key }?.value
+        }
+    }
+
+    // MARK: Cards
+
+    mutating func compileMail(_ names: [Name]) -> [String: [String: CompiledCard]] {
+        var result: [String: [String: CompiledCard]] = [:]
+        let texts = names.filter { $0.ending == "txt" }
+        for name in names where name.ending == "html" {
+            let textName = texts.first { $0.name == name.name && $0.locale == name.locale }
+            guard let card = compile(name, text: textName) else { continue }
+            result[name.name, default: [:]][name.locale] = card
+        }
+        for text in texts where !names.contains(where: { $0.ending == "html" && $0.name == text.name && $0.locale == text.locale }) {
+            let html = text.path.dropLast(3) + "html"
+            mistakes.append(Mistake(.warning, at: place(text.path), "this text stands beside no card: expected \(folder)/\(html)"))
+        }
+        checkDefaultLanguage(names.filter { $0.ending == "html" })
+        return result
+    }
+
+    private mutating func checkDefaultLanguage(_ names: [Name]) {
+        for (name, files) in Dictionary(grouping: names, by: \.name) {
+            let locales = Set(files.map(\.locale))
+            guard !locales.contains(""), !locales.contains(defaultLocale.lowercased()) else { continue }
+            let first = files.min { $0.path < $1.path }!
+            mistakes.append(
+                Mistake(
+                    at: place(first.path),
+                    "whoever reads another language has no card: expected \(folder)/\(name).html or \(folder)/\(name).\(defaultLocale).html beside it"))
+        }
+    }
+
+    private mutating func compile(_ name: Name, text textName: Name?) -> CompiledCard? {
+        let before = mistakes.count
+        guard let source = read(name, needsFrontMatter: true) else { return nil }
+        let text = textName.flatMap { read($0, needsFrontMatter: false) }
+        if let option = text?.options.first {
+            mistakes.append(Mistake(at: option.value.place, "\(option.key.rawValue): stands in the .html file only"))
+        }
+        let html = chosenPartials(ending: "html", locale: name.locale)
+        let plain = chosenPartials(ending: "txt", locale: name.locale)
+        var walk = CardWalk(partials: html)
+        var textWalk = CardWalk(partials: plain)
+        var variables = options(of: source)
+        if partialsAreSound {
+            // Only what has no circles can be followed.
+            variables += checked(&walk, source, ending: "html")
+            if let text { variables += checked(&textWalk, text, ending: "txt") }
+        } else {
+            for file in [source] + (text.map { [$0] } ?? []) { reportUnknownPartials(in: file) }
+        }
+        guard partialsAreSound, mistakes[before...].allSatisfy({ $0.severity == .warning }) else { return nil }
+        let pictures = ([source] + walk.used.sorted().compactMap { html[$0] }).flatMap(\.pictures)
+        return assemble(source, text, html: html, plain: plain, pictures: pictures, variables: variables)
+    }
+
+    private mutating func reportUnknownPartials(in source: Source) {
+        for mention in source.template.partials where partials[source.name.ending]?[mention.name] == nil {
+            mistakes.append(unknownPartial(mention.name, ending: source.name.ending, at: mention.place))
+        }
+    }
+
+    /// Subject and preheader are templates of one line, without partials.
+    private mutating func options(of source: Source) -> [CardVariable] {
+        var variables: [CardVariable] = []
+        for key in [CardFile.Key.subject, .preheader] {
+            guard let option = source.options[key] else { continue }
+            var parser = CardTemplateParser(
+                option.text, file: option.place.file, line: option.place.line, column: option.place.column)
+            let template = parser.parse()
+            mistakes += parser.mistakes
+            for mention in template.partials {
+                mistakes.append(Mistake(at: mention.place, "a \(key.rawValue) holds no partials"))
+            }
+            var walk = CardWalk(partials: [:])
+            walk.visit(template)
+            variables += walk.variables
+        }
+        return variables
+    }
+
+    private mutating func checked(_ walk: inout CardWalk, _ source: Source, ending: String) -> [CardVariable] {
+        let size = walk.expandedSize(of: source)
+        guard size <= CardLimits.expanded else {
+            mistakes.append(
+                Mistake(at: place(source.name.path), "with its partials the card has \(size) bytes; mail clients cut off what is over \(CardLimits.expanded)"))
+            return []
+        }
+        walk.visit(source.template)
+        mistakes += walk.mistakes
+        if !walk.isComplete {
+            mistakes.append(Mistake(at: place(source.name.path), "its partials and blocks repeat each other too often"))
+        }
+        for mention in walk.unknown { mistakes.append(unknownPartial(mention.name, ending: ending, at: mention.place)) }
+        return walk.variables
+    }
+
+    private mutating func assemble(
+        _ source: Source, _ text: Source?, html: [String: Source], plain: [String: Source], pictures: [CardPicture],
+        variables: [CardVariable]
+    ) -> CompiledCard? {
+        do {
+            let card = CompiledCard(
+                locale: CardLocale.canonical(source.name.locale.isEmpty ? defaultLocale : source.name.locale),
+                subject: try CardContent.text.compile(source.options[.subject]?.text ?? ""),
+                preheader: try source.options[.preheader].map { try CardContent.text.compile($0.text) },
+                html: try CardContent.html.compile(source.body),
+                text: try text.map { try CardContent.text.compile($0.body) },
+                htmlPartials: try library(of: html, content: .html),
+                textPartials: try library(of: plain, content: .text),
+                pictures: pictures, variables: variables)
+            warnAboutWeight(of: card, source)
+            return card
+        } catch {
+            mistakes.append(Mistake(at: place(source.name.path), "cannot be compiled: \(error)"))
+            return nil
+        }
+    }
+
+    private func library(of sources: [String: Source], content: CardContent) throws -> MustacheLibrary {
+        MustacheLibrary(templates: try sources.mapValues { try content.compile($0.body) })
+    }
+
+    private mutating func warnAboutWeight(of card: CompiledCard, _ source: Source) {
+        let weight = card.pictures.reduce(0) { $0 + $1.part.count } + source.body.utf8.count * 4 / 3
+        guard weight > CardLimits.comfortable else { return }
+        mistakes.append(
+            Mistake(.warning, at: place(source.name.path), "the message will have about \(weight / 1024) KiB; keep it under \(CardLimits.comfortable / 1024)"))
+    }
+
+    // MARK: Webhook bodies
+
+    mutating func compileBodies(_ names: [Name]) -> [String: CompiledBody] {
+        var result: [String: CompiledBody] = [:]
+        for name in names where name.ending == "json" {
+            guard name.locale.isEmpty else {
+                mistakes.append(Mistake(at: place(name.path), "a webhook's body has no language: expected \(folder)/\(name.name).json"))
+                continue
+            }
+            let before = mistakes.count
+            guard let source = read(name, needsFrontMatter: false) else { continue }
+            var walk = CardWalk(partials: [:])
+            walk.visit(source.template)
+            for mention in walk.unknown {
+                mistakes.append(Mistake(at: mention.place, "a webhook's body holds no partials"))
+            }
+            guard mistakes.count == before else { continue }
+            do {
+                result[name.name] = CompiledBody(template: try CardContent.json.compile(source.body), variables: walk.variables)
+            } catch {
+                mistakes.append(Mistake(at: place(name.path), "cannot be compiled: \(error)"))
+            }
+        }
+        return result
+    }
+}
+
+/// Follows a card through its partials as rendering will, with blocks put in place.
+struct CardWalk {
+    private let partials: [String: CardLoader.Source]
+    private(set) var variables: [CardVariable] = []
+    private(set) var mistakes: [Mistake] = []
+    private(set) var unknown: [(name: String, place: Place)] = []
+    /// Names of the partials that the card reaches.
+    private(set) var used: Set<String> = []
+    private var seen: Set<CardVariable> = []
+    /// Blocks inside blocks can multiply beyond what the files' sizes tell.
+    private var stepsLeft = 100_000
+
+    private typealias Blocks = [String: [CardTemplate.Node]]
+
+    init(partials: [String: CardLoader.Source]) { self.partials = partials }
+
+    var isComplete: Bool { stepsLeft > 0 }
+
+    /// Bytes of a card with every partial in its place; at most a little over the limit.
+    func expandedSize(of source: CardLoader.Source) -> Int {
+        var known: [String: Int] = [:]
+        return size(of: source, known: &known)
+    }
+
+    private func size(of source: CardLoader.Source, known: inout [String: Int]) -> Int {
+        var sum = source.body.utf8.count
+        for mention in source.template.partials {
+            guard let partial = partials[mention.name] else { continue }
+            let part = known[mention.name] ?? size(of: partial, known: &known)
+            known[mention.name] = part
+            // Doubling at each level would overflow long before it is too slow.
+            sum = min(sum + part, 1 << 30)
+        }
+        return sum
+    }
+
+    mutating func visit(_ template: CardTemplate) { visit(template.nodes, blocks: [:], guards: [], inside: []) }
+
+    /// - Parameters:
+    ///   - blocks: contents given from outside; the outermost wins.
+    ///   - guards: names whose sections stand around.
+    ///   - inside: blocks whose given contents are being visited.
+    private mutating func visit(
+        _ nodes: [CardTemplate.Node], blocks: Blocks, guards: Set<String>, inside: Set<String>
+    ) {
+        for node in nodes {
+            stepsLeft -= 1
+            guard stepsLeft > 0 else { return }
+            switch node {
+            case .variable(let name, let place):
+                note(CardVariable(name: name, place: place, needsValue: !guards.contains(name)))
+            case .section(let name, let isInverted, let nodes, let place):
+                note(CardVariable(name: name, place: place, needsValue: false, isSection: true))
+                visit(nodes, blocks: blocks, guards: isInverted ? guards : guards.union([name]), inside: inside)
+            case .partial(let name, let place):
+                guard let partial = find(name, place) else { continue }
+                visit(partial.template.nodes, blocks: blocks, guards: guards, inside: inside)
+            case .parent(let name, let given, let place):
+                guard let partial = find(name, place) else { continue }
+                let merged = blocks.merging(given) { outer, _ in outer }
+                visit(partial.template.nodes, blocks: merged, guards: guards, inside: inside)
+            case .block(let name, let standard, let place):
+                guard let given = blocks[name] else {
+                    visit(standard, blocks: blocks, guards: guards, inside: inside)
+                    continue
+                }
+                guard !inside.contains(name) else {
+                    mistakes.append(
+                        Mistake(at: place, "the block \(name) would stand inside itself; give the inner one another name"))
+                    continue
+                }
+                visit(given, blocks: blocks, guards: guards, inside: inside.union([name]))
+            }
+        }
+    }
+
+    private mutating func find(_ name: String, _ place: Place) -> CardLoader.Source? {
+        guard let partial = partials[name] else {
+            unknown.append((name, place))
+            return nil
+        }
+        used.insert(name)
+        return partial
+    }
+
+    private mutating func note(_ variable: CardVariable) {
+        if seen.insert(variable).inserted { variables.append(variable) }
+    }
+}

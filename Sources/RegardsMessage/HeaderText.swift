@@ -1,0 +1,207 @@
+import RegardsCore
+
+/// Writes header lines (RFC 5322 2.2, 3.2; RFC 2047). Lines are folded at 78 characters, those with encoded words at
+/// 76; everything is ASCII except an address that is not.
+struct HeaderWriter {
+    private(set) var bytes: [UInt8] = []
+    private var column = 0
+
+    init() { bytes.reserveCapacity(1024) }
+
+    // MARK: Lines
+
+    /// A value that is ASCII and holds no line break.
+    mutating func line(_ name: StaticString, verbatim value: String) {
+        begin(name.withUTF8Buffer { Array($0) })
+        fold(Array(value.utf8), limit: 78)
+        end()
+    }
+
+    /// Free text, such as a subject.
+    mutating func line(_ name: some StringProtocol, text: String) {
+        begin(Array(name.utf8))
+        unstructured(HeaderWriter.cleaned(text))
+        end()
+    }
+
+    mutating func line(_ name: StaticString, mailbox contact: Contact) {
+        begin(name.withUTF8Buffer { Array($0) })
+        let phrase = HeaderWriter.cleaned(contact.name)
+        if !phrase.isEmpty {
+            self.phrase(phrase)
+            put(Array("<\(contact.address.text)>".utf8), limit: 78)
+        } else {
+            put(Array(contact.address.text.utf8), limit: 78)
+        }
+        end()
+    }
+
+    private mutating func begin(_ name: [UInt8]) {
+        bytes.append(contentsOf: name)
+        bytes.append(UInt8(ascii: ":"))
+        column = name.count + 1
+    }
+
+    private mutating func end() {
+        bytes.append(0x0d)
+        bytes.append(0x0a)
+        column = 0
+    }
+
+    /// One space, or a fold where the word would pass the limit, then the word.
+    private mutating func put(_ word: [UInt8], limit: Int) {
+        if column + 1 + word.count > limit, column > 1 {
+            end()
+        }
+        bytes.append(UInt8(ascii: " "))
+        bytes.append(contentsOf: word)
+        column += word.count + 1
+    }
+
+    // MARK: Text
+
+    /// Control characters, line breaks and separators of every kind become spaces: nothing in a value can begin a
+    /// header line of its own.
+    static func cleaned(_ text: String) -> String {
+        var scalars = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: scalars.append(" ")
+            default: scalars.append(scalar)
+            }
+        }
+        var view = scalars[...]
+        while view.first == " " { view.removeFirst() }
+        while view.last == " " { view.removeLast() }
+        return String(view)
+    }
+
+    private mutating func unstructured(_ text: String) {
+        let ascii = Array(text.utf8)
+        if HeaderWriter.isPlain(ascii) { fold(ascii, limit: 78) } else { encodedWords(text) }
+    }
+
+    /// Breaks only where one space stands between two words, so that unfolding gives back the same text.
+    private mutating func fold(_ text: [UInt8], limit: Int) {
+        for word in text.split(separator: 0x20, omittingEmptySubsequences: false) {
+            if word.isEmpty || bytes.last == 0x20 {
+                bytes.append(0x20)
+                bytes.append(contentsOf: word)
+                column += word.count + 1
+            } else {
+                put(Array(word), limit: limit)
+            }
+        }
+    }
+
+    /// Can the text stand as it is? ASCII without what looks like an encoded word, and no word too long to fold.
+    private static func isPlain(_ text: [UInt8]) -> Bool {
+        var length = 0
+        for (index, byte) in text.enumerated() {
+            guard byte < 0x7f else { return false }
+            if byte == UInt8(ascii: "="), index + 1 < text.count, text[index + 1] == UInt8(ascii: "?") { return false }
+            // A run of spaces cannot be folded without losing one.
+            let isInRun = byte == 0x20 && index > 0 && text[index - 1] == 0x20
+            length = byte == 0x20 && !isInRun ? 0 : length + 1
+            if length > 64 { return false }
+        }
+        return true
+    }
+
+    /// A display name: words of letters as they are, other ASCII in quotes, everything else encoded.
+    private mutating func phrase(_ text: String) {
+        let ascii = Array(text.utf8)
+        guard HeaderWriter.isPlain(ascii), ascii.count <= 60 else { return encodedWords(text) }
+        let words = ascii.split(separator: 0x20, omittingEmptySubsequences: false)
+        if words.allSatisfy({ !$0.isEmpty && $0.allSatisfy(HeaderWriter.isAtomText) }) {
+            return fold(ascii, limit: 78)
+        }
+        var quoted: [UInt8] = [UInt8(ascii: "\"")]
+        for byte in ascii {
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { quoted.append(UInt8(ascii: "\\")) }
+            quoted.append(byte)
+        }
+        quoted.append(UInt8(ascii: "\""))
+        guard quoted.count <= 66 else { return encodedWords(text) }
+        put(quoted, limit: 78)
+    }
+
+    /// RFC 5322 3.2.3.
+    private static func isAtomText(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+        default: "!#$%&'*+-/=?^_`{|}~".utf8.contains(byte)
+        }
+    }
+
+    // MARK: Encoded words
+
+    /// The whole text as encoded words of at most 75 characters, each a whole number of characters.
+    private mutating func encodedWords(_ text: String) {
+        let usesQ = HeaderWriter.qIsShorter(text)
+        // `=?utf-8?Q?` and `?=` take 12 of 75; a line with encoded words has at most 76.
+        var room = min(63, 76 - column - 1 - 12)
+        var word: [UInt8] = []
+        var wordSize = 0
+        for piece in HeaderWriter.pieces(of: text) {
+            let size = usesQ ? HeaderWriter.qSize(piece) : piece.count
+            let total = wordSize + size
+            if (usesQ ? total : (total + 2) / 3 * 4) > room, !word.isEmpty {
+                putEncoded(word, usesQ: usesQ)
+                word.removeAll(keepingCapacity: true)
+                wordSize = 0
+                room = 63
+            }
+            word.append(contentsOf: piece)
+            wordSize += size
+        }
+        if !word.isEmpty { putEncoded(word, usesQ: usesQ) }
+    }
+
+    /// Characters as people see them; one that is too long for a word falls apart into its code points.
+    private static func pieces(of text: String) -> [[UInt8]] {
+        text.flatMap { character -> [[UInt8]] in
+            let bytes = Array(character.utf8)
+            // 21 bytes fit in either encoding even in the first, shortened word of a line.
+            return bytes.count <= 12 ? [bytes] : character.unicodeScalars.map { Array(String($0).utf8) }
+        }
+    }
+
+    private mutating func putEncoded(_ word: [UInt8], usesQ: Bool) {
+        var encoded = Array("=?utf-8?\(usesQ ? "Q" : "B")?".utf8)
+        if usesQ {
+            for byte in word {
+                if byte == 0x20 {
+                    encoded.append(UInt8(ascii: "_"))
+                } else if HeaderWriter.isQLiteral(byte) {
+                    encoded.append(byte)
+                } else {
+                    encoded.append(UInt8(ascii: "="))
+                    encoded.append(TransferEncoding.hexDigits[Int(byte >> 4)])
+                    encoded.append(TransferEncoding.hexDigits[Int(byte & 15)])
+                }
+            }
+        } else {
+            TransferEncoding.appendBase64Word(word[...], to: &encoded)
+        }
+        encoded.append(contentsOf: Array("?=".utf8))
+        put(encoded, limit: 76)
+    }
+
+    /// What RFC 2047 5(3) allows in a phrase, which is allowed everywhere.
+    private static func isQLiteral(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+        default: "!*+-/".utf8.contains(byte)
+        }
+    }
+
+    private static func qSize(_ bytes: [UInt8]) -> Int {
+        bytes.reduce(0) { $0 + ($1 == 0x20 || isQLiteral($1) ? 1 : 3) }
+    }
+
+    private static func qIsShorter(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        return qSize(bytes) <= (bytes.count + 2) / 3 * 4
+    }
+}
