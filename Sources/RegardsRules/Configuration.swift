@@ -74,7 +74,7 @@ package enum SecretReference: Hashable, Sendable {
     case file(String)
 }
 
-/// How the connection to a relay is protected.
+/// How the connection to a relay is protected. Default: `none` to the machine itself, else `starttls`.
 package enum SMTPSecurity: String, CaseIterable, Hashable, Sendable {
     /// TLS is demanded after EHLO (RFC 3207).
     case starttls

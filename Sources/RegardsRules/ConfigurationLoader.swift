@@ -11,8 +11,8 @@ package struct LoadResult: Sendable {
 
 /// Reads `regards.yaml` and the rule files beside it; the one function behind `check`, start and reload.
 package struct ConfigurationLoader: Sendable {
-    let environment: [String: String]
-    let zones: ZoneCatalog
+    private let environment: [String: String]
+    private let zones: ZoneCatalog
 
     /// - Parameter environment: of the process; `STATE_DIRECTORY` is asked.
     package init(environment: [String: String], zones: ZoneCatalog) {
@@ -23,9 +23,127 @@ package struct ConfigurationLoader: Sendable {
     /// Reads the file and every `*.yaml` and `*.yml` of its rules folder. Never throws: whatever is wrong,
     /// a file that is missing included, is among the mistakes.
     package func load(file: String) -> LoadResult {
-        LoadResult(configuration: nil, mistakes: [Mistake(at: Place(file: file, line: 0, column: 0), "not yet read")])
+        Loading(file: file, files: .disk, environment: environment, zones: zones).run()
     }
 
     /// The same for files that are held in memory: path to content.
-    package func load(file: String, from files: [String: [UInt8]]) -> LoadResult { load(file: file) }
+    package func load(file: String, from files: [String: [UInt8]]) -> LoadResult {
+        Loading(file: file, files: .memory(files), environment: environment, zones: zones).run()
+    }
+}
+
+/// One load: first the house, then the rules that refer to it.
+private struct Loading {
+    private let file: String
+    private let folder: String
+    private let files: FileAccess
+    private let environment: [String: String]
+    private let draft: Draft
+
+    private static let keys = Keys(
+        "business", "customers", "events", "people", "mode", "if_in_doubt", "state", "smtp", "maildir", "webhooks", "rules",
+        "cards", later: ["limits", "segments", "silent", "web", "guard", "feasts", "lists"])
+
+    init(file: String, files: FileAccess, environment: [String: String], zones: ZoneCatalog) {
+        self.file = file
+        self.files = files
+        self.environment = environment
+        folder = FilePath.folder(of: file)
+        draft = Draft(report: Report(), zones: zones)
+    }
+
+    func run() -> LoadResult {
+        let form = houseForm()
+        draft.knowsHouse = form != nil
+        let settings = form.map(settings)
+        var shelf = RuleShelf(draft: draft, files: files, folder: FilePath.join(folder, "rules.d"))
+        shelf.fill(form?["rules"], configurationFolder: folder)
+        if form != nil, shelf.isEmpty {
+            draft.report.add(Flaw(.noRules(shelf.folder), at: Place(file: file, line: 0, column: 0)))
+        }
+        let configuration = draft.report.hasError ? nil : settings?.configuration(draft, shelf)
+        return LoadResult(configuration: configuration, mistakes: draft.report.mistakes)
+    }
+
+    /// nil where the file gave no keys and values at all, which is reported then.
+    private func houseForm() -> Form? {
+        guard let bytes = files.contents(of: file, draft.report) else { return nil }
+        let value = YAMLComposer.read(bytes, file: file, report: draft.report)
+        guard let value = value ?? emptyHouse else { return nil }
+        guard case .mapping(let pairs) = value.content else {
+            let item = Item(value: value, path: "", report: draft.report)
+            return item.form(Loading.keys)
+        }
+        let strays = pairs.filter { !Loading.keys.known.contains($0.key) && $0.value.looksLikeRule }
+        for stray in strays { draft.report.add(Flaw(.ruleOutsideRules(stray.key), at: stray.keyPlace)) }
+        let rest = pairs.filter { pair in !strays.contains { $0.keyPlace == pair.keyPlace } }
+        return Item(value: YAMLValue(content: .mapping(rest), place: value.place), path: "", report: draft.report).form(Loading.keys)
+    }
+
+    /// An empty file lacks keys, and says which; an unreadable one has said what is wrong.
+    private var emptyHouse: YAMLValue? {
+        draft.report.hasError ? nil : YAMLValue(content: .mapping([]), place: Place(file: file, line: 1, column: 1))
+    }
+
+    private func settings(_ form: Form) -> Settings {
+        let house = HouseReader(draft: draft)
+        let channels = ChannelReader(draft: draft, folder: folder)
+        let sources = SourceReader(draft: draft, folder: folder)
+        var settings = Settings(file: file, folder: folder)
+        settings.business = form.required("business", "{name: …, email: …, time_zone: …}").flatMap(house.business)
+        settings.people = form["people"].map(house.people) ?? [:]
+        settings.mode = form["mode"].flatMap(house.mode) ?? .rehearse
+        settings.ifInDoubt = form["if_in_doubt"]?.word() ?? .resend
+        settings.source = form.required("customers", "{database: sqlite:PATH, query: SELECT …}").flatMap(sources.customers)
+        settings.events = form["events"].map(sources.events) ?? []
+        settings.state = form["state"].flatMap(channels.state) ?? ChannelReader.defaultState(environment: environment, folder: folder)
+        settings.smtp = form["smtp"].flatMap(channels.smtp)
+        settings.maildir = form["maildir"]?.filePath(in: folder)
+        if let maildir = form["maildir"], form["smtp"] != nil { maildir.fail(.mailTwice, at: form.place(of: "maildir")) }
+        settings.webhooks = form["webhooks"].map(channels.webhooks) ?? []
+        settings.cards = form["cards"]?.filePath(in: folder)
+        return settings
+    }
+}
+
+/// What regards.yaml gave, before it is known to be complete.
+private struct Settings {
+    let file: String
+    let folder: String
+    var business: Business?
+    var people: [Role: Person] = [:]
+    var mode = Mode.rehearse
+    var ifInDoubt = InDoubtPolicy.resend
+    var source: SourceSettings?
+    var events: [EventSettings] = []
+    var state: StateSettings?
+    var smtp: SMTPConfiguration?
+    var maildir: String?
+    var webhooks: [WebhookConfiguration] = []
+    var cards: String?
+
+    init(file: String, folder: String) {
+        self.file = file
+        self.folder = folder
+    }
+
+    func configuration(_ draft: Draft, _ shelf: RuleShelf) -> Configuration? {
+        guard let business, let source, case .sqlite(let statePath)? = state else { return nil }
+        let house = House(business: business, people: people, mode: mode, ifInDoubt: ifInDoubt)
+        let besideState = FilePath.join(FilePath.folder(of: statePath), "maildir")
+        return Configuration(
+            file: file,
+            ruleBook: RuleBook(rules: shelf.rules, eventKinds: draft.kinds, customers: draft.customers, house: house),
+            state: .sqlite(path: statePath), source: source, events: events, smtp: smtp,
+            maildir: smtp == nil ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
+            cardsFolder: cards ?? FilePath.join(folder, "cards"), ruleFiles: shelf.files)
+    }
+}
+
+extension YAMLValue {
+    /// A rule that somebody wrote one level too high.
+    fileprivate var looksLikeRule: Bool {
+        guard case .mapping(let pairs) = content else { return false }
+        return pairs.contains { $0.key == "when" } && pairs.contains { $0.key == "purpose" }
+    }
 }

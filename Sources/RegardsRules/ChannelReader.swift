@@ -1,0 +1,140 @@
+import RegardsCore
+
+/// Reads where the ledger lives and which ways out there are.
+struct ChannelReader {
+    let draft: Draft
+    /// The folder of regards.yaml, which relative paths start from.
+    let folder: String
+
+    // MARK: The ledger
+
+    func state(_ item: Item) -> StateSettings? {
+        item.database(in: folder).map { database in
+            switch database {
+            case .sqlite(let path): .sqlite(path: path)
+            }
+        }
+    }
+
+    /// systemd gives several folders in one variable, separated by colons.
+    static func defaultState(environment: [String: String], folder: String) -> StateSettings {
+        let given = environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+        return .sqlite(path: FilePath.join(given ?? FilePath.join(folder, "state"), "regards.sqlite"))
+    }
+
+    // MARK: Mail
+
+    func smtp(_ item: Item) -> SMTPConfiguration? {
+        guard
+            let form = item.form(
+                Keys(
+                    "host", "port", "security", "allow_plaintext", "user", "password", "ca_file", "helo",
+                    later: ["sessions", "bounces", "rate", "dkim"]))
+        else { return nil }
+        let host = form.required("host", "the relay's name")?.hostName()
+        // On the machine itself there is nobody on the way; a relay there seldom has a certificate to verify.
+        let usual = host.map { Host.isLoopback($0) ? SMTPSecurity.none : .starttls } ?? .starttls
+        let security = form["security"].map { $0.word(SMTPSecurity.self) } ?? usual
+        let port = form["port"]?.integer(1...65_535)
+        let allowsPlaintext = form["allow_plaintext"]?.flag() ?? false
+        if let host, security == SMTPSecurity.none, !Host.isLoopback(host), !allowsPlaintext {
+            (form["security"] ?? item).fail(.plaintext(host: host))
+        }
+        let user = form["user"]?.text("a user name")
+        let password = form["password"].flatMap(secret)
+        for (key, other) in [("user", "password"), ("password", "user")] where form[key] != nil && form[other] == nil {
+            item.fail(.needs(key, also: other), at: form.place(of: key))
+        }
+        let helo = form["helo"]?.hostName()
+        let caFile = form["ca_file"]?.filePath(in: folder)
+        guard let host, let security else { return nil }
+        return SMTPConfiguration(
+            host: host, port: port ?? security.defaultPort, security: security, user: user, password: password,
+            caFile: caFile, helo: helo, place: item.place)
+    }
+
+    // MARK: Webhooks
+
+    func webhooks(_ item: Item) -> [WebhookConfiguration] {
+        guard let entries = item.entries() else { return [] }
+        draft.webhooks = entries.map(\.name)
+        return entries.compactMap { entry in
+            guard Name.isKind(entry.name) else { return item.refuse(.expected(Name.kindForm, got: entry.name), at: entry.place) }
+            return webhook(entry.item, name: entry.name)
+        }
+    }
+
+    private func webhook(_ item: Item, name: String) -> WebhookConfiguration? {
+        guard let form = item.form(Keys("url", "secret", "allow_private", later: ["headers", "timeout"])) else { return nil }
+        let allowsPrivate = form["allow_private"]?.flag() ?? false
+        let url = form.required("url", "where to send, such as https://crm.example.com/regards")?.webAddress(allowsPlain: allowsPrivate)
+        let secrets = form.required("secret", "{credential: NAME} or {file: PATH}, or none for an endpoint that checks no signature").map(secrets)
+        guard let url, let secrets else { return nil }
+        return WebhookConfiguration(name: name, url: url, secrets: secrets, allowPrivate: allowsPrivate, place: item.place)
+    }
+
+    private func secrets(_ item: Item) -> [SecretReference] {
+        item.scalar == "none" ? [] : item.oneOrMore().compactMap(secret)
+    }
+
+    /// What is written in place of a reference may be the secret itself and is never repeated.
+    private func secret(_ item: Item) -> SecretReference? {
+        guard item.isMapping else { return item.refuse(.openSecret) }
+        guard let form = item.form(Keys("credential", "file")), let key = form.exactlyOne(of: ["credential", "file"]) else { return nil }
+        if key == "file" { return form[key]?.filePath(in: folder).map { .file($0) } }
+        return form[key]?.parsed("a credential's name, without a folder") { name in
+            name.contains("/") || name == "." || name == ".." ? nil : .credential(name)
+        }
+    }
+}
+
+/// Names of hosts, as text.
+enum Host {
+    static func isLoopback(_ host: String) -> Bool {
+        let name = host.lowercased()
+        if name == "localhost" || name.hasSuffix(".localhost") || name == "::1" || name == "[::1]" { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+
+    /// A name, an IPv4 address, or an IPv6 address with or without brackets.
+    static func isValid(_ host: String) -> Bool {
+        guard (1...253).contains(host.utf8.count) else { return false }
+        if host.contains(":") {
+            let bare = host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : host[...]
+            return bare.split(separator: ":", omittingEmptySubsequences: false).count >= 3
+                && bare.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." }
+        }
+        return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
+                && label.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" }
+        }
+    }
+}
+
+extension Item {
+    func hostName() -> String? { parsed("a host name such as mail.example.com, without a port") { Host.isValid($0) ? $0 : nil } }
+
+    /// `https://host[:port][/path]`. A user or password in it would be a secret in this file.
+    func webAddress(allowsPlain: Bool) -> String? {
+        guard let text = text("an address that begins with https://") else { return nil }
+        let isPlain = text.hasPrefix("http://")
+        guard isPlain || text.hasPrefix("https://"), text.utf8.count <= 2_000, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            return refuse(.badURL(text))
+        }
+        let authority = text.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !authority.contains("@") else { return refuse(.badURL("…")) }
+        guard let host = Item.host(of: authority) else { return refuse(.badURL(text)) }
+        guard !isPlain || allowsPlain || Host.isLoopback(host) else { return refuse(.notSecureURL) }
+        return text
+    }
+
+    /// The host of `host`, `host:port` or `[address]:port`; nil for anything else.
+    private static func host(of authority: Substring) -> String? {
+        let end = authority.first == "[" ? authority.firstIndex(of: "]").map(authority.index(after:)) : authority.firstIndex(of: ":")
+        let host = String(authority[..<(end ?? authority.endIndex)])
+        let port = authority[(end ?? authority.endIndex)...]
+        let isPort = port.isEmpty || (port.first == ":" && UInt16(port.dropFirst()).map { $0 > 0 } == true)
+        return isPort && Host.isValid(host) ? host : nil
+    }
+}

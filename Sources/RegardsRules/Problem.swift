@@ -1,0 +1,225 @@
+import RegardsCore
+
+/// What can be wrong in the operator's files, as facts. `message` below turns them into words, and nothing
+/// else in this target does.
+enum Problem: Hashable {
+    // The file
+    case unreadable(String)
+    case fileTooLarge
+    case notUTF8
+    case controlCharacter(UInt32)
+    // YAML
+    case syntax(String)
+    case repeatedKey(String, first: Int?)
+    case keyNotText
+    case mergeKey
+    case tag(String)
+    case startsWithStar(String)
+    case unknownAnchor(String)
+    case tooManyNodes
+    case tooDeep
+    // Keys and the shape of values
+    case unknownKey(String, known: [String])
+    case ruleOutsideRules(String)
+    case later(String)
+    case missing(String, expected: String)
+    case expectedMapping(String)
+    case expectedList(String)
+    case expectedText(String)
+    case empty(String)
+    case lineBreak
+    case expected(String, got: String)
+    case unknown(String, String, known: [String])
+    case outside(String, got: String)
+    case badAddress(AddressError)
+    // What several keys say together
+    case twoOf([String])
+    case noneOf([String])
+    case needs(String, also: String)
+    case onlyWith(String, String)
+    case repeated(String, String, first: Place)
+    // Secrets and the network
+    case openSecret
+    case plaintext(host: String)
+    case notSecureURL
+    case badURL(String)
+    // The house
+    case reservedRole(String)
+    case roleCycle([String])
+    case lookupWithoutIDs
+    case pausesWithoutDone
+    case pausesCare
+    case mailTwice
+    // Rules
+    case schedule(String, got: String)
+    case atTwice(String)
+    case otherEvent(String, triggered: String?)
+    case sentence(String, near: String?)
+    case useIs(String, instead: String)
+    case orderOfText(String)
+    case stepTime(String)
+    case noPromise
+    case sameStep(String, first: Int)
+    case formerlyTaken(String)
+    // Warnings
+    case promiseOfGreeting(Purpose)
+    case endlessLadder(String)
+    case nobodyToTell(String)
+    case midnight(String)
+    case noRules(String)
+}
+
+/// A problem and where it is.
+struct Flaw: Error, Hashable {
+    var problem: Problem
+    var place: Place
+
+    init(_ problem: Problem, at place: Place) {
+        self.problem = problem
+        self.place = place
+    }
+}
+
+extension Problem {
+    var severity: Mistake.Severity {
+        switch self {
+        case .promiseOfGreeting, .endlessLadder, .nobodyToTell, .midnight, .noRules: .warning
+        default: .error
+        }
+    }
+
+    /// What was expected, what was found, what to do.
+    var message: String {
+        fileMessage ?? shapeMessage ?? houseMessage ?? ruleMessage
+    }
+
+    private var fileMessage: String? {
+        switch self {
+        case .unreadable(let reason): "cannot be read: \(reason)"
+        case .fileTooLarge: "is larger than 1 MiB: split it"
+        case .notUTF8: "is not UTF-8 from here on: save the file as UTF-8"
+        case .controlCharacter(let code):
+            "the control character U+\(Problem.hexadecimal(code)) does not belong in a text file: delete it"
+        case .syntax(let problem): "YAML: \(problem)"
+        case .repeatedKey(let key, let line?): "the key \(quote(key)) was given in line \(line) already: keep one"
+        case .repeatedKey(let key, nil): "the key \(quote(key)) is given more than once in this mapping: keep one"
+        case .keyNotText: "a key must be plain text"
+        case .mergeKey: "<< merges nothing here: write the keys out, or give the whole value an anchor"
+        case .tag(let name): "the tag \(quote(name)) has no meaning here: every key knows the type of its value, so leave it out"
+        case .startsWithStar(let text): "a value that begins with * is an alias to YAML: write it in quotes, '\(clip(text))'"
+        case .unknownAnchor(let name): "no anchor &\(clip(name)) ends above; for a value that begins with *, write it in quotes"
+        case .tooManyNodes: "more than 10,000 keys and values, aliases counted out: split the file"
+        case .tooDeep: "more than 64 levels deep"
+        default: nil
+        }
+    }
+
+    private var shapeMessage: String? {
+        switch self {
+        case .unknownKey(let key, let known): "unknown key \(quote(key))" + suggestion(key, known)
+        case .ruleOutsideRules(let key): "unknown key \(quote(key)); it looks like a rule: put it under rules:, or in a file in rules.d"
+        case .later(let what): "\(what) is not in this release"
+        case .missing(let key, let expected): "\(key) is missing: expected \(expected)"
+        case .expectedMapping(let got): "expected keys and values, got \(got)"
+        case .expectedList(let got): "expected a list, got \(got)"
+        case .expectedText(let got): "expected one value, got \(got)"
+        case .empty(let expected): "is empty: expected \(expected)"
+        case .lineBreak: "expected one line of text without control characters"
+        case .expected(let expected, let got): "expected \(expected), got \(quote(got))"
+        case .unknown(let kind, let name, let known): "unknown \(kind) \(quote(name))" + suggestion(name, known)
+        case .outside(let range, let got): "expected \(range), got \(quote(got))"
+        case .badAddress(let error): "expected a mail address; this one \(error)"
+        case .twoOf(let keys): "\(joined(keys, "and")) exclude each other: keep one"
+        case .noneOf(let keys): "one of \(joined(keys, "or")) is missing"
+        case .needs(let key, let also): "\(key) needs \(also) as well"
+        case .onlyWith(let key, let condition): "\(key) is only for \(condition)"
+        case .repeated(let kind, let name, let first): "the \(kind) \(quote(name)) is given at \(first) already: choose another name"
+        default: nil
+        }
+    }
+
+    private var houseMessage: String? {
+        switch self {
+        case .openSecret:
+            "a secret does not belong in this file: write {credential: NAME} for systemd's LoadCredential=, or {file: PATH}"
+        case .plaintext(let host):
+            "\(quote(host)) is not this machine, and without TLS everybody on the way can read: use starttls or tls, or say allow_plaintext: yes"
+        case .notSecureURL: "expected https://; http:// is for this machine, or with allow_private: yes"
+        case .badURL(let got): "expected an address such as https://crm.example.com/regards without a user or password, got \(quote(got))"
+        case .reservedRole(let name): "\(quote(name)) has a meaning of its own: choose another name for the role"
+        case .roleCycle(let names): "else: leads round in a circle: \(joined(names, separator: " to "))"
+        case .lookupWithoutIDs: "expected a query with :ids in it, such as SELECT ... WHERE id IN (:ids)"
+        case .pausesWithoutDone: "pauses needs done as well: without it an event is over as soon as it happened"
+        case .pausesCare: "expected greeting, marketing or survey: care is never paused, or no complaint would be answered"
+        case .mailTwice: "smtp and maildir exclude each other: mail goes one way, so keep one"
+        default: nil
+        }
+    }
+
+    private var ruleMessage: String {
+        switch self {
+        case .schedule(let reason, let got):
+            "expected a calendar expression such as monthly, \"*-*-01\" or \"Mon..Fri *-*-* 09:00\", got \(quote(got)): \(clip(reason))"
+        case .atTwice(let got): "\(quote(got)) has a time of day of its own: give the time there or by at:, not both"
+        case .otherEvent(let kind, let triggered?): "\(quote(kind)) is not this rule's event: it is about \(clip(triggered))"
+        case .otherEvent(let kind, nil):
+            "\(quote(kind)) is an event, and this rule is not triggered by one: use a column of the customer"
+        case .sentence(let text, let near):
+            "expected a condition such as \"total_spent >= 1000\", \"tags contains vip\", \"last_order_at older than 180d\" or \"email is present\", got \(quote(text))"
+                + (near.map { "; did you mean \(quote($0))?" } ?? "")
+        case .useIs(let text, let instead): "\(quote(text)) compares with the text itself: did you mean \(quote(instead))?"
+        case .orderOfText(let got): "expected a number or a date such as 2027-05-01 after < or >, got \(quote(got))"
+        case .stepTime(let got):
+            "expected start, limit, \"2d after start\", \"6h before limit\" or \"3d after EVENT.COLUMN\", got \(quote(got))"
+        case .noPromise: "limit needs a promise: add promise: {answer_within: 24h} to the rule"
+        case .sameStep(let name, let line): "a second step named \(quote(name)), after line \(line): give it a name: of its own"
+        case .formerlyTaken(let name): "\(quote(name)) is the name of another rule today: its history cannot be taken over"
+        case .promiseOfGreeting(let purpose):
+            "a \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
+        case .endlessLadder(let kind):
+            "nothing ends these steps: add ends_when here, or done to the event \(clip(kind))"
+        case .nobodyToTell(let role): "a customer whose row names no \(clip(role)) would have nobody told: add else: to people.\(clip(role))"
+        case .midnight(let expression): "\(quote(expression)) names no time of day, so this goes at midnight: add at: HH:MM"
+        case .noRules(let folder): "no rules here and none in \(clip(folder)): nothing will be sent"
+        default: ""
+        }
+    }
+
+    /// At most 60 characters of what was written, with everything invisible spelled out, in quotes.
+    private func quote(_ text: String) -> String { "\"\(clip(text))\"" }
+
+    private func clip(_ text: String) -> String {
+        var clipped = ""
+        var count = 0
+        for scalar in text.unicodeScalars {
+            guard count < 60 else { return clipped + "…" }
+            count += 1
+            switch scalar.properties.generalCategory {
+            case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator:
+                clipped += scalar == "\n" ? "\\n" : scalar == "\t" ? "\\t" : "\\u{\(Problem.hexadecimal(scalar.value))}"
+            default: clipped.unicodeScalars.append(scalar)
+            }
+        }
+        return clipped
+    }
+
+    private func suggestion(_ name: String, _ known: [String]) -> String {
+        if let near = NearestName.of(String(name.prefix(60)).lowercased(), among: known) { return "; did you mean \"\(clip(near))\"?" }
+        return known.isEmpty ? "" : "; expected \(joined(known, "or"))"
+    }
+
+    private func joined(_ words: [String], _ conjunction: String) -> String { Problem.list(words, conjunction) }
+    private func joined(_ words: [String], separator: String) -> String { words.map(clip).joined(separator: separator) }
+
+    /// `a, b or c`; a long list is cut off.
+    static func list(_ words: [String], _ conjunction: String = "or") -> String {
+        guard words.count > 1, let last = words.last else { return words.first ?? "" }
+        guard words.count <= 24 else { return words.prefix(24).joined(separator: ", ") + ", …" }
+        return words.dropLast().joined(separator: ", ") + " \(conjunction) " + last
+    }
+
+    private static func hexadecimal(_ code: UInt32) -> String {
+        let digits = String(code, radix: 16, uppercase: true)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+}

@@ -1,0 +1,98 @@
+import RegardsCore
+
+/// Gathers the rules of regards.yaml and of all files in the rules folder, each name once.
+struct RuleShelf {
+    private let draft: Draft
+    private let access: FileAccess
+    private(set) var folder: String
+    /// The files read, in the order of their names.
+    private(set) var files: [String] = []
+    private(set) var rules: [Rule] = []
+    /// Every name that a rule claims, those with mistakes included, and where.
+    private var names: [String: Place] = [:]
+
+    var isEmpty: Bool { names.isEmpty }
+
+    init(draft: Draft, files: FileAccess, folder: String) {
+        self.draft = draft
+        access = files
+        self.folder = folder
+    }
+
+    /// - Parameter item: the value of `rules:`, which is a mapping of rules or the path of the rules folder.
+    mutating func fill(_ item: Item?, configurationFolder: String) {
+        if let item, item.isMapping {
+            add(item)
+        } else if let item, let path = item.filePath(in: configurationFolder) {
+            folder = path
+        }
+        let namesFolder = item.map { !$0.isMapping } ?? false
+        for name in ruleFileNames(reportMissing: namesFolder ? item : nil) {
+            let path = FilePath.join(folder, name)
+            files.append(path)
+            guard let bytes = access.contents(of: path, draft.report),
+                let value = YAMLComposer.read(bytes, file: path, report: draft.report)
+            else { continue }
+            add(Item(value: value, path: "", report: draft.report))
+        }
+        checkFormerNames()
+    }
+
+    /// `*.yaml` and `*.yml`, not hidden. A folder that no file names may be missing.
+    private func ruleFileNames(reportMissing item: Item?) -> [String] {
+        switch access.names(folder) {
+        case .success(let names):
+            return names.filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }
+                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        case .failure(.missing):
+            item?.fail(.unreadable("there is no such folder"))
+        case .failure(.reason(let reason)):
+            draft.report.add(Flaw(.unreadable(reason), at: item?.place ?? Place(file: folder, line: 0, column: 0)), path: item?.path ?? "")
+        }
+        return []
+    }
+
+    private mutating func add(_ item: Item) {
+        for entry in item.entries() ?? [] {
+            guard Name.isRule(entry.name) else {
+                item.fail(.expected(Name.ruleForm, got: entry.name), at: entry.place)
+                continue
+            }
+            if let first = names[entry.name] {
+                item.fail(.repeated("rule", entry.name, first: first), at: entry.place)
+            } else {
+                names[entry.name] = entry.place
+            }
+            // A rule is written and moved as a whole, so key paths begin inside it.
+            let body = Item(value: entry.item.value, path: "", report: draft.report)
+            if let rule = RuleReader(draft: draft).rule(entry.name, at: entry.place, body) { rules.append(rule) }
+        }
+    }
+
+    private func checkFormerNames() {
+        var claimed: [String: Place] = [:]
+        for (name, item) in draft.formerNames {
+            if names[name] != nil {
+                item.fail(.formerlyTaken(name))
+            } else if let first = claimed.updateValue(item.place, forKey: name) {
+                item.fail(.repeated("former name", name, first: first))
+            }
+        }
+    }
+}
+
+extension FileAccess {
+    /// nil after a failure, which is in the report then.
+    func contents(of path: String, _ report: Report) -> [UInt8]? {
+        switch read(path) {
+        case .success(let bytes): return bytes
+        case .failure(let fault):
+            let reason = switch fault {
+            case .missing: "there is no such file"
+            case .reason(let reason): reason
+            }
+            report.add(Flaw(.unreadable(reason), at: Place(file: path, line: 0, column: 0)))
+            return nil
+        }
+    }
+}

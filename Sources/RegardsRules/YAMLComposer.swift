@@ -1,0 +1,231 @@
+import RegardsCore
+import Yams
+
+/// Reads one file as YAML, with limits that hold before anything grows.
+///
+/// Yams makes the nodes and their places; everything it would resolve by itself stays off: no types are
+/// guessed, `<<` merges nothing, and aliases reach it as plain text (`SourceText`) and are resolved here, by
+/// sharing what the anchor holds and adding up what it counts.
+struct YAMLComposer {
+    static let maximumNodes = 10_000
+    static let maximumDepth = 64
+    /// A repeated key costs one more parse; in a larger file it ends the reading instead.
+    private static let recoverableBytes = 1 << 16
+
+    private struct Anchored {
+        var value: YAMLValue
+        var nodes: Int
+        var height: Int
+    }
+
+    private let file: String
+    private let report: Report
+    private var anchors: [String: Anchored] = [:]
+    private var nodesLeft = YAMLComposer.maximumNodes
+    /// The letters that `hide` took out of repeated keys.
+    private var hidden: [Unicode.Scalar] = []
+
+    private init(file: String, report: Report) {
+        self.file = file
+        self.report = report
+    }
+
+    /// - Returns: the document's value; nil for a file without one, and after a flaw that ended the reading,
+    ///   which is then in the report.
+    static func read(_ bytes: [UInt8], file: String, report: Report) -> YAMLValue? {
+        var composer = YAMLComposer(file: file, report: report)
+        do throws(Flaw) {
+            let source = try SourceText(bytes: bytes, file: file)
+            return try composer.compose(source.text)
+        } catch {
+            report.add(error)
+            return nil
+        }
+    }
+
+    private mutating func compose(_ source: String) throws(Flaw) -> YAMLValue? {
+        var text = source
+        while true {
+            do {
+                let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
+                // Nodes hold their anchors weakly; the parser holds them strongly.
+                return try withExtendedLifetime(parser) {
+                    try parser.singleRoot().flatMap { node in try root(node) }
+                }
+            } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
+                guard hide(at: context.mark, in: &text) else {
+                    throw Flaw(.repeatedKey(restore(keys.first ?? ""), first: nil), at: place(context.mark))
+                }
+            } catch let flaw as Flaw {
+                throw flaw
+            } catch {
+                throw YAMLSyntax.flaw(error, file: file)
+            }
+        }
+    }
+
+    /// A document of nothing but comments is no value.
+    private mutating func root(_ node: Node) throws(Flaw) -> YAMLValue? {
+        if case .scalar(let scalar) = node, scalar.string.isEmpty, scalar.style == .plain { return nil }
+        return try value(node, depth: 1)
+    }
+
+    private mutating func value(_ node: Node, depth: Int) throws(Flaw) -> YAMLValue {
+        let place = place(node.mark)
+        let nodesBefore = nodesLeft
+        try spend(nodes: 1, depth: depth, at: place)
+        let value: YAMLValue
+        switch node {
+        case .scalar(let scalar):
+            try refuseTag(scalar.tag, allowed: ["tag:yaml.org,2002:str"], at: place)
+            if scalar.style == .plain, scalar.string.unicodeScalars.first?.value == Stand.star {
+                return try alias(scalar.string, depth: depth, at: place)
+            }
+            value = YAMLValue(content: .text(restore(scalar.string)), place: place)
+        case .sequence(let sequence):
+            try refuseTag(sequence.tag, allowed: ["tag:yaml.org,2002:seq"], at: place)
+            var values: [YAMLValue] = []
+            for node in sequence { values.append(try self.value(node, depth: depth + 1)) }
+            value = YAMLValue(content: .list(values), place: place)
+        case .mapping(let mapping):
+            try refuseTag(mapping.tag, allowed: ["tag:yaml.org,2002:map"], at: place)
+            value = YAMLValue(content: .mapping(try pairs(mapping, depth: depth)), place: place)
+        case .alias:
+            throw Flaw(.syntax("an alias that is not understood"), at: place)
+        }
+        if let name = node.anchor?.rawValue {
+            anchors[name] = Anchored(value: value, nodes: nodesBefore - nodesLeft, height: value.height)
+        }
+        return value
+    }
+
+    private mutating func pairs(_ mapping: Node.Mapping, depth: Int) throws(Flaw) -> [YAMLValue.Pair] {
+        var pairs: [YAMLValue.Pair] = []
+        var firstLines: [String: Int] = [:]
+        for (keyNode, valueNode) in mapping {
+            let keyPlace = place(keyNode.mark)
+            try spend(nodes: 1, depth: depth, at: keyPlace)
+            guard case .scalar(let scalar) = keyNode, scalar.style != .plain || scalar.string.unicodeScalars.first?.value != Stand.star else {
+                throw Flaw(.keyNotText, at: keyPlace)
+            }
+            try refuseTag(scalar.tag, allowed: ["tag:yaml.org,2002:str"], at: keyPlace)
+            let key = restore(scalar.string)
+            guard key != "<<" else { throw Flaw(.mergeKey, at: keyPlace) }
+            if let name = scalar.anchor?.rawValue {
+                anchors[name] = Anchored(value: YAMLValue(content: .text(key), place: keyPlace), nodes: 1, height: 1)
+            }
+            let value = try value(valueNode, depth: depth + 1)
+            if let line = firstLines.updateValue(keyPlace.line, forKey: key) {
+                report.add(Flaw(.repeatedKey(key, first: line), at: keyPlace))
+            } else {
+                pairs.append(YAMLValue.Pair(key: key, keyPlace: keyPlace, value: value))
+            }
+        }
+        return pairs
+    }
+
+    private mutating func alias(_ text: String, depth: Int, at place: Place) throws(Flaw) -> YAMLValue {
+        let name = String(String.UnicodeScalarView(text.unicodeScalars.dropFirst()))
+        let isName = !name.isEmpty && name.utf8.allSatisfy { $0.isNameByte }
+        guard isName else { throw Flaw(.startsWithStar(restore(text)), at: place) }
+        guard let anchored = anchors[name] else { throw Flaw(.unknownAnchor(name), at: place) }
+        try spend(nodes: anchored.nodes - 1, depth: depth + anchored.height - 1, at: place)
+        return anchored.value
+    }
+
+    private mutating func spend(nodes: Int, depth: Int, at place: Place) throws(Flaw) {
+        guard depth <= YAMLComposer.maximumDepth else { throw Flaw(.tooDeep, at: place) }
+        nodesLeft -= nodes
+        guard nodesLeft >= 0 else { throw Flaw(.tooManyNodes, at: place) }
+    }
+
+    /// Tags that say what is so anyway are harmless; every other would change the meaning.
+    private func refuseTag(_ tag: Tag, allowed: [String], at place: Place) throws(Flaw) {
+        let name = tag.description
+        guard name.isEmpty || name == "!" || allowed.contains(name) else { throw Flaw(.tag(restore(name)), at: place) }
+    }
+
+    /// Yams gives up at the first repeated key. Changing one letter of it for another parse lets the reading
+    /// go on, so that the repetition is reported with both its lines, beside all other mistakes.
+    private mutating func hide(at mark: Mark, in text: inout String) -> Bool {
+        guard hidden.count < Stand.hidden.count, text.utf8.count <= YAMLComposer.recoverableBytes else { return false }
+        var scalars = text.unicodeScalars
+        var index = scalars.startIndex
+        for _ in 1..<mark.line {
+            guard let end = scalars[index...].firstIndex(of: "\n") else { return false }
+            index = scalars.index(after: end)
+        }
+        guard var index = scalars.index(index, offsetBy: mark.column - 1, limitedBy: scalars.endIndex), index < scalars.endIndex
+        else { return false }
+        if scalars[index] == "\"" || scalars[index] == "'" { scalars.formIndex(after: &index) }
+        guard index < scalars.endIndex, !"\\\"'!&\n".unicodeScalars.contains(scalars[index]),
+            let stand = Unicode.Scalar(Stand.hidden.lowerBound + UInt32(hidden.count))
+        else { return false }
+        hidden.append(scalars[index])
+        scalars.replaceSubrange(index...index, with: CollectionOfOne(stand))
+        text = String(scalars)
+        return true
+    }
+
+    private func restore(_ text: String) -> String {
+        guard !hidden.isEmpty else { return SourceText.restore(text) }
+        var scalars = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            let index = Int(scalar.value) - Int(Stand.hidden.lowerBound)
+            scalars.append(hidden.indices.contains(index) ? hidden[index] : scalar)
+        }
+        return SourceText.restore(String(scalars))
+    }
+
+    private func place(_ mark: Mark?) -> Place {
+        Place(file: file, line: mark?.line ?? 1, column: mark?.column ?? 1)
+    }
+}
+
+extension UInt8 {
+    /// A letter, digit, `-` or `_`: what libyaml takes in the name of an anchor.
+    fileprivate var isNameByte: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+}
+
+/// What libyaml says, in words for whoever wrote the file.
+private enum YAMLSyntax {
+    static func flaw(_ error: any Error, file: String) -> Flaw {
+        switch error {
+        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _):
+            let place = Place(file: file, line: mark.line, column: mark.column)
+            return Flaw(.syntax(advice(problem)), at: place)
+        default:
+            return Flaw(.syntax("is not readable"), at: Place(file: file, line: 1, column: 1))
+        }
+    }
+
+    private static func advice(_ problem: String) -> String {
+        switch problem {
+        case "mapping values are not allowed in this context":
+            "a colon and a space inside a value: put the value in quotes, or check the indentation"
+        case "found character that cannot start any token":
+            "a character that cannot begin a value here: indent with spaces, not tabs, and put values that begin with @, ` or % in quotes"
+        case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
+            "a tab in the indentation: use spaces"
+        case "did not find expected key": "expected a key: check the indentation of this line and the one before"
+        case "could not find expected ':'": "expected a colon after a key: check this line and the one before"
+        case "did not find expected ',' or ']'": "expected , or ] in a list that began with ["
+        case "did not find expected ',' or '}'": "expected , or } in a mapping that began with {"
+        case "did not find expected '-' indicator": "expected a list entry that begins with -: check the indentation"
+        case "did not find expected <document start>": "expected the end of the file: check the indentation, and use one document only"
+        case "but found another document": "a second document: split it into two files"
+        case "found unexpected end of stream": "a quote is not closed before the end of the file"
+        case "found unknown escape character": "an unknown escape after \\: use single quotes to have a backslash stand for itself"
+        case "block sequence entries are not allowed in this context": "a list entry cannot begin here: put it on a line of its own"
+        default: problem
+        }
+    }
+}
