@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 import RegardsCalendar
 import RegardsCore
 import RegardsStore
@@ -108,5 +109,76 @@ private let someDay = CivilDate(year: 2027, month: 5, day: 5)!
             try Int.fetchOne($0, sql: "SELECT count(*) FROM interactions WHERE NOT opened_at < answered_at OR NOT answered_at < solved_at")
         }
         #expect(early == 0)
+    }
+}
+
+@Suite struct DemoFolderTests {
+    private let folder: TemporaryFolder
+    private let shipped: String
+    private let place: String
+    init() throws {
+        folder = try TemporaryFolder()
+        shipped = folder.path + "/shipped"
+        place = folder.path + "/a/demo"
+        for name in ["shipped", "shipped/rules.d", "shipped/cards"] { mkdir(folder.path + "/" + name, 0o755) }
+        try folder.write("# two rules\nfirst:\n  purpose: care\n  steps:\n  - {at: start}\nsecond:\n  purpose: care\n", to: "shipped/rules.d/a.yaml")
+        try folder.write("no rule", to: "shipped/rules.d/a.yaml.bak")
+        try folder.write("card", to: "shipped/cards/birthday.html")
+    }
+
+    private func demo(seed: UInt64 = 7, today: CivilDate = someDay) throws -> DemoFolder {
+        try DemoFolder(at: place, shipped: shipped, seed: seed, today: today)
+    }
+
+    private func text(_ path: String) throws -> String {
+        let file = try #require(fopen(path, "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+    }
+
+    @Test func aNewFolderHoldsShopRulesCardsAndConfiguration() throws {
+        let demo = try demo()
+        #expect(demo.isNew)
+        #expect(try BusinessDatabase(path: demo.database).count(.customers) == 250)
+        #expect(try text(demo.rules + "/a.yaml").split(separator: "\n").filter { $0.hasPrefix("  backfill: 1d") }.count == 2)
+        #expect(access(demo.rules + "/a.yaml.bak", F_OK) != 0)
+        #expect(try text(place + "/cards/birthday.html") == "card")
+        #expect(try text(demo.configurationFile).hasPrefix("# regards demo, seed 7, day 2027-05-05\n"))
+    }
+
+    @Test func aSecondStartKeepsTheFirstShop() throws {
+        let first = try demo()
+        try first.shop.complain(in: BusinessDatabase(path: first.database), at: Instant(seconds: 1_809_500_000))
+        let second = try demo(seed: 8, today: someDay + 1)
+        #expect(!second.isNew)
+        #expect(second.shop.batch == first.shop.batch)
+        #expect(try BusinessDatabase(path: second.database).count(.interactions) == first.shop.batch.interactions.count + 1)
+    }
+
+    @Test func aHalfMadeFolderIsMadeAnew() throws {
+        let first = try demo()
+        unlink(first.configurationFile)
+        let second = try demo(seed: 8)
+        #expect(second.isNew)
+        #expect(second.shop.seed == 8)
+    }
+
+    @Test func somebodysOwnConfigurationIsNotTouched() throws {
+        mkdir(folder.path + "/own", 0o755)
+        try folder.write("business: {name: x}\n", to: "own/regards.yaml")
+        let path = folder.path + "/own"
+        let error = #expect(throws: DemoError.self) {
+            try DemoFolder(at: path, shipped: shipped, seed: 1, today: someDay)
+        }
+        #expect(error?.description == "\(path): holds a regards.yaml of your own; choose another folder for the demo")
+        #expect(try folder.names() == ["own", "shipped"])
+    }
+
+    @Test func missingRulesAreSaid() throws {
+        let error = #expect(throws: DemoError.self) {
+            try DemoFolder(at: place, shipped: "/nonexistent", seed: 1, today: someDay)
+        }
+        #expect(error?.description == "/nonexistent/rules.d: No such file or directory")
     }
 }
