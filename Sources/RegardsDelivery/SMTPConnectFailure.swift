@@ -28,7 +28,7 @@ struct SMTPConnectFailure: Hashable, Sendable {
         Row(code: CURLE_WEIRD_SERVER_REPLY, name: "CURLE_WEIRD_SERVER_REPLY",
             problem: "the relay did not greet us", advice: "its answer says why; check that the port is an SMTP port"),
         Row(code: CURLE_REMOTE_ACCESS_DENIED, name: "CURLE_REMOTE_ACCESS_DENIED",
-            problem: "the relay refused our EHLO", advice: "set helo_name to a name the relay accepts"),
+            problem: "the relay refused our EHLO", advice: "set helo to a name the relay accepts"),
         Row(code: CURLE_SSL_CONNECT_ERROR, name: "CURLE_SSL_CONNECT_ERROR",
             problem: "TLS could not be agreed",
             advice: "check security (tls is for port 465, starttls for 587) and that the relay speaks TLS 1.2 or later"),

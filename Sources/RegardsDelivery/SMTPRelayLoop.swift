@@ -193,7 +193,9 @@ final class SMTPRelayLoop {
     }
 
     private func announce() {
-        if openCount > 0 {
+        if closeBy != nil {
+            // `close` says when everything has ended.
+        } else if openCount > 0 {
             relay.change(to: .ready)
         } else if !connectors.isEmpty {
             relay.change(to: .opening)

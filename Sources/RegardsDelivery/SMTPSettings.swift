@@ -33,8 +33,8 @@ package struct SMTPSettings: Sendable {
     package var caFile: String?
     /// What we call ourselves in EHLO; nil for this machine's host name.
     package var heloName: String?
-    /// A login over an unencrypted connection to another machine is refused unless this is true.
-    package var allowPlainLogin: Bool
+    /// Without it `security: none` is refused for any host but this machine.
+    package var allowPlaintext: Bool
     /// Longest wait for DNS, TCP, TLS, greeting and login together.
     package var connectTimeout: TimeSpan
     /// Longest wait for one reply before the message is handed over (RFC 5321 4.5.3.2: 5 minutes), and for the relay
@@ -48,10 +48,10 @@ package struct SMTPSettings: Sendable {
     package var sessions: Int
 
     /// - Throws: `SettingsError` for a host or name that cannot stand in a URL, a port or a number out of range,
-    ///   half a login, or a login that would cross the network in clear.
+    ///   half a login, or mail that would cross the network in clear.
     package init(
         host: String, port: Int, security: Security, user: String? = nil, password: Secret? = nil,
-        caFile: String? = nil, heloName: String? = nil, allowPlainLogin: Bool = false,
+        caFile: String? = nil, heloName: String? = nil, allowPlaintext: Bool = false,
         connectTimeout: TimeSpan = .seconds(30), replyTimeout: TimeSpan = .minutes(5),
         finalReplyTimeout: TimeSpan = .minutes(10), idleTimeout: TimeSpan = .seconds(30), sessions: Int = 1
     ) throws(SettingsError) {
@@ -62,7 +62,7 @@ package struct SMTPSettings: Sendable {
         self.password = password
         self.caFile = caFile
         self.heloName = heloName
-        self.allowPlainLogin = allowPlainLogin
+        self.allowPlaintext = allowPlaintext
         self.connectTimeout = connectTimeout
         self.replyTimeout = replyTimeout
         self.finalReplyTimeout = finalReplyTimeout
@@ -82,13 +82,13 @@ package struct SMTPSettings: Sendable {
             throw SettingsError("port", "expected a number from 1 to 65535, got \(port)")
         }
         if let heloName, !HostText.isHost(heloName), !HostText.isAddressLiteral(heloName) {
-            throw SettingsError("helo_name", "expected a host name or an address like [192.0.2.1], got \"\(heloName)\"")
+            throw SettingsError("helo", "expected a host name or an address like [192.0.2.1], got \"\(heloName)\"")
         }
         guard (user == nil) == (password == nil) else {
             throw SettingsError("user", "user and password belong together: one of them is missing")
         }
-        if user != nil, security == .none, !isLoopback, !allowPlainLogin {
-            throw SettingsError("security", "a login would cross the network unencrypted: use starttls or tls")
+        if security == .none, !isLoopback, !allowPlaintext {
+            throw SettingsError("security", "mail would cross the network unencrypted: use starttls or tls")
         }
         guard (1...100).contains(sessions) else {
             throw SettingsError("sessions", "expected a number from 1 to 100, got \(sessions)")

@@ -69,12 +69,14 @@ final class WebhookRequest {
         let message = job.outgoing.message
         let timestamp = job.outgoing.attemptedAt.seconds
         let signatures = settings.keys.map { $0.signature(id: message.id, timestamp: timestamp, body: body) }
-        for line in [
+        var lines = [
             "Content-Type: application/json", "User-Agent: Regards", "webhook-id: \(message.id)",
-            "webhook-timestamp: \(timestamp)", "webhook-signature: \(signatures.joined(separator: " "))",
+            "webhook-timestamp: \(timestamp)",
             // Without this libcurl waits for "100 Continue" before a long body.
             "Expect:",
-        ] { headers = curl_slist_append(headers, line) }
+        ]
+        if !signatures.isEmpty { lines.append("webhook-signature: \(signatures.joined(separator: " "))") }
+        for line in lines { headers = curl_slist_append(headers, line) }
         regards_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
     }
 

@@ -5,10 +5,8 @@ import CCurl
 /// Where a webhook goes and how it is signed.
 package struct WebhookSettings: Sendable {
     package let url: String
-    /// One or two signing keys, the new one first while they are being exchanged.
+    /// Signing keys: usually one, two while they are being exchanged, none for an unsigned webhook.
     let keys: [WebhookKey]
-    /// True for `http:`.
-    package let isPlain: Bool
     /// True when the URL itself names this machine.
     package let isLoopback: Bool
     /// Private and link-local addresses are refused unless this is true.
@@ -21,27 +19,23 @@ package struct WebhookSettings: Sendable {
     package let sessions: Int
 
     /// - Parameters:
-    ///   - url: `https:`; `http:` only to this machine unless `allowPlain` is true.
-    ///   - secrets: one or two of the form `whsec_` and 24 to 64 bytes in base64 (Standard Webhooks).
+    ///   - url: `https:`; `http:` only to this machine, or with `allowPrivate`.
+    ///   - secrets: `whsec_` and 24 to 64 bytes in base64 each (Standard Webhooks), the newest first.
     /// - Throws: `SettingsError` that names the setting, never a secret.
     package init(
-        url: String, secrets: [Secret], allowPlain: Bool = false, allowPrivate: Bool = false, caFile: String? = nil,
+        url: String, secrets: [Secret], allowPrivate: Bool = false, caFile: String? = nil,
         timeout: TimeSpan = .seconds(20), sessions: Int = 4
     ) throws(SettingsError) {
         let parts = try WebhookURL(url)
         guard parts.scheme == "https" || parts.scheme == "http" else {
             throw SettingsError("url", "expected https://…, got a URL that begins with \(parts.scheme):")
         }
-        isPlain = parts.scheme == "http"
         isLoopback = LoopbackName.matches(parts.host)
-        guard !isPlain || isLoopback || allowPlain else {
+        guard parts.scheme == "https" || isLoopback || allowPrivate else {
             throw SettingsError("url", "an http: URL would send customers' data unencrypted: use https:")
         }
         guard parts.hasNoLogin else {
             throw SettingsError("url", "a login does not belong in the URL: the signature says who sends")
-        }
-        guard (1...2).contains(secrets.count) else {
-            throw SettingsError("secret", "expected one secret, or two while they are exchanged, got \(secrets.count)")
         }
         var keys: [WebhookKey] = []
         for secret in secrets { keys.append(try WebhookKey(secret)) }

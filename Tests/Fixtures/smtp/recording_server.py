@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""A real SMTP server (aiosmtpd) for tests: it records what it receives.
+
+A message is on disk (fsync) before it is answered with 250, so whatever a client calls delivered
+is in the file, even if this process is killed the next moment. Prints `port N` when it listens and
+one line for each message; ends when its standard input ends, so it never outlives the test.
+
+A record is one line of tab separated fields:
+    number, session, "tls" or "plain", user or "-", sender, recipients (comma), MAIL parameters, message in hex
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import ssl
+import sys
+import warnings
+
+from aiosmtpd.smtp import SMTP, AuthResult
+
+
+class Recorder:
+    def __init__(self, options):
+        self.options = options
+        self.refused = dict(text.rsplit("=", 1) for text in options.refuse)
+        self.file = open(options.record, "ab") if options.record else None
+        self.count = 0
+        self.sessions = {}
+
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if address in self.refused:
+            return self.refused[address] + " refused by the test"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.count += 1
+        number = self.sessions.setdefault(id(session), len(self.sessions) + 1)
+        user = getattr(session, "user", "-")
+        encrypted = server.transport.get_extra_info("ssl_object") is not None
+        fields = [
+            str(self.count), str(number), "tls" if encrypted else "plain", user, envelope.mail_from or "",
+            ",".join(envelope.rcpt_tos), " ".join(envelope.mail_options), envelope.content.hex(),
+        ]
+        line = "\t".join(fields)
+        if self.file:
+            self.file.write(line.encode() + b"\n")
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        say("message " + line)
+        if self.options.fail_after_dot:
+            server.transport.abort()
+        return "250 2.0.0 recorded as %d" % self.count
+
+
+def say(text):
+    sys.stdout.buffer.write(text.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def authenticator(login):
+    def check(server, session, envelope, mechanism, data):
+        found = data.login.decode() + ":" + data.password.decode()
+        if found != login:
+            return AuthResult(success=False, handled=False)
+        session.user = data.login.decode()
+        return AuthResult(success=True, auth_data=data)
+    return check
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", help="file that gets one line for each message")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--refuse", action="append", default=[], metavar="ADDRESS=CODE")
+    parser.add_argument("--fail-after-dot", action="store_true", help="record, then cut the connection")
+    parser.add_argument("--cert")
+    parser.add_argument("--key")
+    parser.add_argument("--tls", choices=["starttls", "implicit"])
+    parser.add_argument("--auth", metavar="USER:PASSWORD", help="demand this login")
+    parser.add_argument("--size", type=int, default=33554432)
+    parser.add_argument("--no-smtputf8", action="store_true")
+    return parser.parse_args()
+
+
+def factory(options, recorder, context):
+    keywords = {"data_size_limit": options.size, "enable_SMTPUTF8": not options.no_smtputf8, "hostname": "recorder.test"}
+    if options.tls == "starttls":
+        keywords.update(tls_context=context, require_starttls=True)
+    if options.auth:
+        keywords.update(authenticator=authenticator(options.auth), auth_required=True)
+        keywords.update(auth_require_tls=options.tls == "starttls")
+    return lambda: SMTP(recorder, **keywords)
+
+
+async def serve(options):
+    context = None
+    if options.cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert, options.key)
+    loop = asyncio.get_running_loop()
+    implicit = context if options.tls == "implicit" else None
+    make = factory(options, Recorder(options), context)
+    server = await loop.create_server(make, "127.0.0.1", options.port, ssl=implicit)
+    say("port %d" % server.sockets[0].getsockname()[1])
+    await loop.run_in_executor(None, sys.stdin.buffer.read)
+    os._exit(0)
+
+
+# A login without TLS is what some tests are about.
+warnings.simplefilter("ignore")
+logging.disable()
+asyncio.run(serve(arguments()))
