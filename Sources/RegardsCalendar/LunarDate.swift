@@ -108,6 +108,11 @@ package enum SolarTerm: Int, CaseIterable, Sendable {
     /// - Throws: `LunarRangeError` outside 1900 to 2100.
     package func date(in year: Int) throws(LunarRangeError) -> CivilDate {
         guard LunarDate.years.contains(year) else { throw LunarRangeError(subject: "the year \(year)") }
+        return tabulated(in: year)
+    }
+
+    /// `year` must be one of `LunarDate.years`.
+    func tabulated(in year: Int) -> CivilDate {
         let late = LunarTable.terms[year - LunarTable.firstYear] >> UInt64(2 * rawValue) & 3
         return CivilDate(unchecked: year, rawValue / 2 + 1, Int(LunarTable.earliestTermDays[rawValue]) + Int(late))
     }
