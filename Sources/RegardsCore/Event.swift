@@ -11,7 +11,7 @@ package struct Event: Hashable, Sendable {
     /// nil where the row names no customer.
     package var customer: String?
     package var at: Instant
-    /// When the promise runs out, fixed when the event was first seen; nil without a promise.
+    /// When each rule's promise runs out, by rule; fixed when the event was first seen.
     package var limits: [String: Instant]
     package var isOpen: Bool
     /// True when the event was there before Regards looked for the first time: it sends and pauses nothing.

@@ -1,5 +1,5 @@
 import Dispatch
-package import RegardsCalendar
+import RegardsCalendar
 
 /// A Dispatch timer on the wall clock that is armed for one instant, and at the latest for a minute from now:
 /// clock jumps and lost wake-ups heal by the next look. It is used on its queue only.

@@ -1,5 +1,5 @@
 package import RegardsCore
-package import RegardsDelivery
+import RegardsDelivery
 package import RegardsRules
 
 /// Makes the channels that a configuration names. Reading secrets is the only I/O.
@@ -55,7 +55,7 @@ package enum ChannelBuilder {
     private static func settings(_ webhook: WebhookConfiguration, _ directory: String?) throws -> WebhookSettings {
         try WebhookSettings(
             url: webhook.url, secrets: try webhook.secrets.map { try secret($0, directory) },
-            allowPlain: webhook.allowPrivate, allowPrivate: webhook.allowPrivate)
+            allowPrivate: webhook.allowPrivate)
     }
 
     private static func secret(_ reference: SecretReference, _ directory: String?) throws -> Secret {

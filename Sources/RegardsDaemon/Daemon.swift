@@ -159,24 +159,18 @@ package final class Daemon: @unchecked Sendable {
         }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
         // Desks belong to the queue that gets them from here on.
-        let handover = Handover(workshop: workshop)
-        sendLoop.replace(desk: handover.workshop.send, channels: handover.workshop.channels)
+        sendLoop.replace(desk: workshop.send, channels: workshop.channels)
         eventQueue.async {
-            self.eventDesk = handover.workshop.events
-            self.watch = handover.workshop.watch
+            self.eventDesk = workshop.events
+            self.watch = workshop.watch
             self.seenToken = nil
             self.syncEvents(all: true)
         }
         planQueue.async {
-            self.planDesk = handover.workshop.plan
-            self.refresh = handover.workshop.assembly.configuration.source.refresh
+            self.planDesk = workshop.plan
+            self.refresh = workshop.assembly.configuration.source.refresh
             self.plan()
         }
-    }
-
-    /// Carries a workshop's desks to the queues that will own them; nobody else keeps them.
-    private struct Handover: @unchecked Sendable {
-        let workshop: Workshop
     }
 
     // MARK: The plan loop
@@ -282,11 +276,16 @@ package final class Daemon: @unchecked Sendable {
 
     private func announce(_ report: EventDesk.Report) {
         for (_, change) in report.changes where !change.event.isBaseline {
+            // An event of a kind without `done` is over as soon as it happened: nothing opens or ends.
+            let hasOpened = change.kind == .new || change.kind == .reopened
+            guard change.event.isOpen == hasOpened else { continue }
             let kind: NoticeKind
             switch change.kind {
-            case .new where change.event.isOpen, .reopened: kind = .eventOpened
-            case .done, .gone where !change.event.isOpen: kind = .eventEnded
-            default: continue
+            case .new: kind = .eventOpened
+            case .reopened: kind = .eventOpened
+            case .done: kind = .eventEnded
+            case .gone: kind = .eventEnded
+            case .edited, .returned: continue
             }
             options.announcer.announce(
                 Notice(

@@ -1,17 +1,20 @@
 package import RegardsCalendar
-package import RegardsCore
-package import RegardsRules
+import RegardsCore
+import RegardsRules
 package import RegardsStore
 
 /// Brings events and what is owed because of them in line with the business's database. One for each assembly; used
-/// by one queue at a time.
-package final class EventDesk {
+/// by one queue at a time, which is what makes it Sendable.
+package final class EventDesk: @unchecked Sendable {
     package struct Report: Sendable {
         /// With the index of the kind.
         package var changes: [(kind: Int, change: EventChange)] = []
         package var counts = ReconcileCounts()
         package var released = 0
     }
+
+    /// Events read and recorded together.
+    private static let page = 1000
 
     private let outbox: any Outbox
     private let source: any CustomerSource
@@ -57,10 +60,13 @@ package final class EventDesk {
             baselineBefore: nil, now: now)
         var records: [String: Record] = [:]
         var changes: [EventChange] = []
-        for rows in [try source.events(kind: kind, since: horizon), try source.events(kind: kind, ids: try sync.unseen())] {
+        func take(_ rows: [EventRow]) throws {
             for row in rows { records[row.id] = row.record }
-            changes += try sync.add(rows.map { seen($0, kind) }, limits: { self.limits(of: $0, kind) })
+            changes += try sync.add(rows.map { seen($0, kind) }, limits: { limits(of: $0, kind) })
         }
+        let name = book.eventKinds[kind].name
+        try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
+        try take(Array(try source.lookUpEvents(kind: name, try sync.unseen()).values))
         changes += try sync.finish()
         return (changes, records)
     }
@@ -93,7 +99,7 @@ package final class EventDesk {
             if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
         }
         guard !rules.isEmpty, !events.isEmpty else { return ReconcileCounts() }
-        let customers = try source.lookUp(ids: Array(Set(events.compactMap(\.customer))))
+        let customers = try source.lookUp(Array(Set(events.compactMap(\.customer))))
         var plans: [EventPlan] = []
         for event in events {
             let facts = Facts(

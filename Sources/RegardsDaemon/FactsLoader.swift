@@ -1,10 +1,9 @@
-package import RegardsCalendar
 package import RegardsCore
 package import RegardsStore
 
 /// Loads what a decision about claimed rows needs, fresh from the business's database and the ledger. One loader serves
-/// every caller; it is used by one queue at a time.
-package final class FactsLoader {
+/// every caller.
+package final class FactsLoader: Sendable {
     private let outbox: any Outbox
     private let source: any CustomerSource
 
@@ -16,7 +15,7 @@ package final class FactsLoader {
     /// One `Facts` for each row, in their order.
     /// - Throws: `SourceError` when the customer database does not answer, `OutboxError` when the ledger does not.
     package func load(for rows: [Outreach], _ book: RuleBook) throws -> [Facts] {
-        let customers = try source.lookUp(ids: rows.compactMap(\.key.customerID).unique)
+        let customers = try source.lookUp(rows.compactMap(\.key.customerID).unique)
         let open = try outbox.openEvents(customers: Array(customers.keys))
         let openKinds = Dictionary(grouping: open, by: \.customerKey).mapValues { events in
             events.compactMap { event in book.eventKinds.firstIndex { $0.name == event.kind } }
@@ -55,8 +54,8 @@ package final class FactsLoader {
     private func eventRecords(_ events: [(kind: Int, event: Event)?]) throws -> [EventReference: Record] {
         var records: [EventReference: Record] = [:]
         for (kind, group) in Dictionary(grouping: events.compactMap { $0 }, by: \.kind) {
-            for row in try source.events(kind: kind, ids: group.map(\.event.id).unique) {
-                records[EventReference(kind: kind, id: row.id)] = row.record
+            for (id, row) in try source.lookUpEvents(kind: group[0].event.kind, group.map(\.event.id).unique) {
+                records[EventReference(kind: kind, id: id)] = row.record
             }
         }
         return records

@@ -2,14 +2,19 @@ package import RegardsCalendar
 package import RegardsCore
 package import RegardsStore
 
-/// One pass over all customers for the rules that hang on dates. One for each assembly; used by one queue at a time.
-package final class PlanDesk {
+/// One pass over all customers for the rules that hang on dates. One for each assembly; used by
+/// one queue at a time, which is what makes it Sendable.
+package final class PlanDesk: @unchecked Sendable {
     package struct Report: Sendable {
         package var customers = 0
         package var counts = ReconcileCounts()
+        package var scan = ScanReport()
         /// Customers whose row cannot be planned for, by what is wrong; at most a few ids of each kind.
         package var unusable: [CustomerProblem: UnusableCustomers] = [:]
     }
+
+    /// Customers read, planned and reconciled together.
+    private static let page = 1000
 
     private let outbox: any Outbox
     private let source: any CustomerSource
@@ -39,13 +44,14 @@ package final class PlanDesk {
         let pass = try outbox.beginPlan(
             rules: rules.map { book.rules[$0].name }, window: from..<(now + PlanWindow.ahead), now: now)
         var page = Page()
-        try source.forEachPage { customers in
+        let scan = try source.forEachPage(size: PlanDesk.page) { customers in
             page.clear()
             for customer in customers { derive(customer, rules, windows, now, &page, &report) }
             report.customers += customers.count
             report.counts += try pass.reconcile(customers: page.ids, rows: page.rows) { page.reasons[$0] ?? .occasionGone }
             progress.step()
         }
+        report.scan = scan
         report.counts += try pass.finish()
         return report
     }

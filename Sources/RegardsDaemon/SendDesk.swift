@@ -1,12 +1,12 @@
 import Dispatch
-package import RegardsCalendar
+import RegardsCalendar
 package import RegardsCore
-package import RegardsStore
+import RegardsStore
 import Synchronization
 
 /// Turns claimed rows into messages or endings: facts, decision, rendering. One for each assembly; used by the send
-/// loop's queue only.
-package final class SendDesk {
+/// loop's queue only, which is what makes it Sendable.
+package final class SendDesk: @unchecked Sendable {
     package let assembly: Assembly
     private let mode: Mode
     private let facts: FactsLoader
@@ -29,6 +29,8 @@ package final class SendDesk {
         var givenBack: [Int64] = []
         var sourceFailure: SourceError?
         var askedSource = false
+        /// The ledger could not be read.
+        var failure: (any Error)?
     }
 
     var isRedirecting: Bool {
@@ -39,13 +41,20 @@ package final class SendDesk {
         assembly.book.rules[candidate.rule].ifInDoubt ?? assembly.book.house.ifInDoubt
     }
 
-    /// When the row is tried again after a failure that counts; nil when its attempts are used up.
-    func retry(_ outreach: Outreach, after now: Instant) -> Instant? {
+    /// What becomes of a row after a failure that counts.
+    func retry(_ outreach: Outreach, reason: String, notBefore: Instant?, now: Instant) -> Ending.Next {
         let schedule: RetrySchedule =
             if case .webhook = outreach.plan.channel { .webhook } else { .smtp }
-        return schedule.next(
-            afterAttempt: outreach.attempts, at: now, firstDue: outreach.plan.dueAt,
-            jitter: StableHash.of(outreach.key.customer, outreach.key.rule, outreach.key.occasion, outreach.key.step))
+        let key = outreach.key
+        let next = schedule.next(
+            attempts: outreach.attempts, endedAt: now, firstAttemptAt: outreach.plan.dueAt, notBefore: notBefore,
+            expiresAt: outreach.plan.expiresAt,
+            hash: StableHash.of(key.customer, key.rule, key.occasion, key.step, key.recipient))
+        switch next {
+        case .at(let instant): return .retry(notBefore: instant, reason: reason, givesAttemptBack: false)
+        case .expired: return .skipped(.late)
+        case .usedUp: return .failed(.attemptsUsedUp)
+        }
     }
 
     /// - Parameter alarmsOnly: the customer database was unreachable a moment ago: do not ask it, and let only those
@@ -57,8 +66,12 @@ package final class SendDesk {
             outcome.askedSource = true
             do {
                 loaded = try facts.load(for: rows, planner.book)
-            } catch {
+            } catch let error as SourceError {
                 outcome.sourceFailure = error
+            } catch {
+                outcome.failure = error
+                outcome.givenBack = rows.map(\.id)
+                return outcome
             }
         }
         var sends: [(row: Outreach, candidate: Candidate, facts: Facts)] = []

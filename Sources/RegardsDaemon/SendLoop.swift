@@ -1,6 +1,6 @@
 import Dispatch
 package import RegardsCalendar
-package import RegardsCore
+import RegardsCore
 package import RegardsStore
 
 /// Sends what is due. One serial queue owns all of its state; channels report from their own threads and are put on
@@ -162,6 +162,7 @@ package final class SendLoop: @unchecked Sendable {
     private func prepare(_ rows: [Outreach], now: Instant) {
         guard !rows.isEmpty else { return }
         let outcome = desk.prepare(rows, now: now, alarmsOnly: sourceDownUntil.map { $0 > now } ?? false)
+        if let failure = outcome.failure { stateFailed(failure) }
         if let failure = outcome.sourceFailure {
             if sourceDownUntil == nil { announcer.announce(Notice(.sourceUnreachable, detail: failure.description)) }
             sourceDownUntil = now + limits.sourceRetry
@@ -237,9 +238,11 @@ package final class SendLoop: @unchecked Sendable {
             return .failed(reason)
         case .inDoubt:
             guard desk.ifInDoubt(item.candidate) == .resend else { return .held(.inDoubt) }
-            return retry(item, reason: HoldReason.inDoubt.description, notBefore: nil, now)
+            return desk.retry(item.outreach, reason: HoldReason.inDoubt.description, notBefore: nil, now: now)
         case .deferred(let reason, let notBefore):
-            if reason.costsAttempt { return retry(item, reason: reason.rawValue, notBefore: notBefore, now) }
+            if reason.costsAttempt {
+                return desk.retry(item.outreach, reason: reason.rawValue, notBefore: notBefore, now: now)
+            }
             let times = (givenBack[item.outreach.id] ?? 0) + 1
             givenBack[item.outreach.id] = times
             // The first time at once; a connection that is lost again and again must not spin.
@@ -248,16 +251,12 @@ package final class SendLoop: @unchecked Sendable {
         }
     }
 
-    private func retry(_ item: ReadyOutreach, reason: String, notBefore: Instant?, _ now: Instant) -> Ending.Next {
-        guard let next = desk.retry(item.outreach, after: now) else { return .failed(.attemptsUsedUp) }
-        return .retry(notBefore: max(notBefore ?? next, next), reason: reason, givesAttemptBack: false)
-    }
-
     // MARK: Channels
 
     private func watch(_ set: ChannelSet) {
         set.whenStateChanges { [weak self] name, change in
-            self?.queue.async { self?.channelChanged(name, change) }
+            guard let self else { return }
+            queue.async { self.channelChanged(name, change) }
         }
     }
 

@@ -1,11 +1,11 @@
-package import RegardsCalendar
+import RegardsCalendar
 package import RegardsCore
-package import RegardsRules
+import RegardsRules
 package import RegardsStore
 
 /// The parts that one assembly gives the daemon: desks with their connections to the customer database, and channels.
 /// A reload makes a new workshop beside the old one, and only then lets the loops change over.
-package struct Workshop {
+package struct Workshop: Sendable {
     package let assembly: Assembly
     package let mode: Mode
     package let plan: PlanDesk
@@ -80,12 +80,13 @@ extension Workshop {
         switch settings.database {
         case .sqlite(let path):
             return SQLiteCustomerSource(
-                path: path, query: settings.query.text, lookup: settings.lookup?.text,
-                customers: assembly.book.customers,
-                events: zip(assembly.configuration.events, assembly.book.eventKinds).map {
-                    SQLiteCustomerSource.EventQuery(name: $1.name, query: $0.query.text, columns: $1.columns)
-                },
-                zone: assembly.book.house.business.zone)
+                RegardsStore.SourceSettings(
+                    path: path, query: settings.query.text, lookup: settings.lookup?.text,
+                    customers: assembly.book.customers,
+                    events: zip(assembly.configuration.events, assembly.book.eventKinds).map {
+                        EventQuery(kind: $1.name, query: $0.query.text, columns: $1.columns, place: $0.query.place)
+                    },
+                    zone: assembly.book.house.business.zone, place: settings.query.place))
         }
     }
 
