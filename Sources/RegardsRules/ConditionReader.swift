@@ -9,6 +9,8 @@ struct ConditionReader {
         case rule(kind: Int?)
         /// The event's only, by their bare names or as `KIND.column`.
         case event(kind: Int)
+        /// Any: used where a mistake hides what the rule is about.
+        case anything
     }
 
     let draft: Draft
@@ -53,7 +55,7 @@ struct ConditionReader {
         guard let dot = name.firstIndex(of: ".") else {
             guard Name.isColumn(name) else { return item.refuse(.expected("a column's name", got: name)) }
             switch scope {
-            case .rule: return .customer(slot: draft.customers.columns.use(name, at: item.place))
+            case .rule, .anything: return .customer(slot: draft.customers.columns.use(name, at: item.place))
             case .event(let kind): return .event(slot: draft.kinds[kind].columns.use(name, at: item.place))
             }
         }
@@ -63,14 +65,16 @@ struct ConditionReader {
 
     /// The slot of `KIND.COLUMN`, if that is the event this is about.
     func eventColumn(kind name: String, column: String, _ item: Item) -> Int? {
+        guard Name.isColumn(column) else { return item.refuse(.expected("a column's name", got: column)) }
         let kind: Int? = switch scope {
         case .rule(let kind): kind
         case .event(let kind): kind
+        case .anything: nil
         }
+        if case .anything = scope { return nil }
         guard let kind, draft.kinds[kind].name == name else {
-            return item.refuse(.otherEvent(name, triggered: kind.map { draft.kinds[$0].name }))
+            return item.refuse(.otherEvent("\(name).\(column)", about: kind.map { draft.kinds[$0].name }))
         }
-        guard Name.isColumn(column) else { return item.refuse(.expected("a column's name", got: column)) }
         return draft.kinds[kind].columns.use(column, at: item.place)
     }
 }

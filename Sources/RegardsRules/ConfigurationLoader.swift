@@ -58,7 +58,7 @@ private struct Loading {
         let settings = form.map(settings)
         var shelf = RuleShelf(draft: draft, files: files, folder: FilePath.join(folder, "rules.d"))
         shelf.fill(form?["rules"], configurationFolder: folder)
-        if form != nil, shelf.isEmpty {
+        if shelf.isEmpty, !draft.report.hasError {
             draft.report.add(Flaw(.noRules(shelf.folder), at: Place(file: file, line: 0, column: 0)))
         }
         let configuration = draft.report.hasError ? nil : settings?.configuration(draft, shelf)

@@ -28,20 +28,20 @@ final class Draft {
     func kind(_ item: Item) -> Int? {
         guard let name = item.text("an event's name") else { return nil }
         if let index = kinds.firstIndex(where: { $0.name == name }) { return index }
-        guard !knowsHouse else { return item.refuse(.unknown("event", name, known: kinds.map(\.name))) }
+        guard !knowsHouse else { return item.refuse(.unknown("event", name, known: kinds.map(\.name), section: "events")) }
         kinds.append(EventKind(name: name))
         return kinds.count - 1
     }
 
     func role(_ item: Item) -> Role? {
         guard let name = item.text("a role") else { return nil }
-        guard roles.contains(name) || !knowsHouse else { return item.refuse(.unknown("role", name, known: roles)) }
+        guard roles.contains(name) || !knowsHouse else { return item.refuse(.unknown("role", name, known: roles, section: "people")) }
         return Role(name)
     }
 
     func webhook(_ item: Item) -> String? {
         guard let name = item.text("a webhook's name") else { return nil }
-        guard webhooks.contains(name) || !knowsHouse else { return item.refuse(.unknown("webhook", name, known: webhooks)) }
+        guard webhooks.contains(name) || !knowsHouse else { return item.refuse(.unknown("webhook", name, known: webhooks, section: "webhooks")) }
         return name
     }
 }

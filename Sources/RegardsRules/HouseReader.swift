@@ -92,7 +92,8 @@ struct HouseReader {
                 next = people[role]?.otherwise
             }
             if let role = next, let start = path.firstIndex(of: role) {
-                item.fail(.roleCycle((path[start...] + [role]).map(\.name)))
+                let first = items.first { $0.name == role.name }?.item ?? item
+                first.fail(.roleCycle((path[start...] + [role]).map(\.name)))
             }
             seen.formUnion(path)
         }

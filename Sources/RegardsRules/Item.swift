@@ -57,7 +57,7 @@ struct Item {
 
     /// A text that is not empty and may have several lines.
     func paragraph(_ expected: String = "a text") -> String? {
-        guard let text = scalar else { return refuse(.expectedText(shape)) }
+        guard let text = scalar else { return refuse(.expectedShape("one value", got: shape)) }
         guard !text.isEmpty else { return refuse(.empty(expected)) }
         guard text.unicodeScalars.allSatisfy({ $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }) else {
             return refuse(.lineBreak)
@@ -73,7 +73,7 @@ struct Item {
 
     /// The entries of a list, each with its number, from 1, in the path.
     func list() -> [Item]? {
-        guard case .list(let values) = value.content else { return refuse(.expectedList(shape)) }
+        guard case .list(let values) = value.content else { return refuse(.expectedShape("a list", got: shape)) }
         return values.enumerated().map { Item(value: $1, path: "\(path)[\($0 + 1)]", report: report) }
     }
 
@@ -86,7 +86,7 @@ struct Item {
 
     /// A mapping whose keys are names that the operator chose.
     func entries() -> [(name: String, place: Place, item: Item)]? {
-        guard case .mapping(let pairs) = value.content else { return refuse(.expectedMapping(shape)) }
+        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
         return pairs.map { pair in
             (pair.key, pair.keyPlace, Item(value: pair.value, path: Item.join(path, pair.key), report: report))
         }
@@ -94,7 +94,7 @@ struct Item {
 
     /// A mapping whose keys are known; reports those that are not.
     func form(_ keys: Keys) -> Form? {
-        guard case .mapping(let pairs) = value.content else { return refuse(.expectedMapping(shape)) }
+        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
         for pair in pairs where !keys.known.contains(pair.key) {
             let problem: Problem = keys.later.contains(pair.key) ? .later(pair.key) : .unknownKey(pair.key, known: keys.known)
             fail(problem, at: pair.keyPlace)
@@ -102,7 +102,8 @@ struct Item {
         return Form(item: self, pairs: pairs)
     }
 
-    private var shape: String {
+    /// What the value is, in words.
+    var shape: String {
         switch value.content {
         case .text(let text): text.isEmpty ? "nothing" : "a single value"
         case .list: "a list"
@@ -110,11 +111,7 @@ struct Item {
         }
     }
 
-    /// Names in a path are cut off: what is longer is a mistake itself and quoted as such.
-    static func join(_ path: String, _ key: String) -> String {
-        let safe = key.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control } ? String(key.prefix(64)) : "?"
-        return path.isEmpty ? safe : "\(path).\(safe)"
-    }
+    static func join(_ path: String, _ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 }
 
 /// The keys that a mapping may have, and those that a later release will bring.

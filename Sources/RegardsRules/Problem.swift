@@ -23,13 +23,12 @@ enum Problem: Hashable {
     case ruleOutsideRules(String)
     case later(String)
     case missing(String, expected: String)
-    case expectedMapping(String)
-    case expectedList(String)
-    case expectedText(String)
+    case expectedShape(String, got: String)
     case empty(String)
     case lineBreak
     case expected(String, got: String)
-    case unknown(String, String, known: [String])
+    case expectedWord(String, among: [String])
+    case unknown(String, String, known: [String], section: String)
     case outside(String, got: String)
     case badAddress(AddressError)
     // What several keys say together
@@ -53,7 +52,7 @@ enum Problem: Hashable {
     // Rules
     case schedule(String, got: String)
     case atTwice(String)
-    case otherEvent(String, triggered: String?)
+    case otherEvent(String, about: String?)
     case sentence(String, near: String?)
     case useIs(String, instead: String)
     case orderOfText(String)
@@ -61,6 +60,7 @@ enum Problem: Hashable {
     case noPromise
     case sameStep(String, first: Int)
     case formerlyTaken(String)
+    case formerlyTwice(String, first: Place)
     // Warnings
     case promiseOfGreeting(Purpose)
     case endlessLadder(String)
@@ -105,9 +105,10 @@ extension Problem {
         case .repeatedKey(let key, nil): "the key \(quote(key)) is given more than once in this mapping: keep one"
         case .keyNotText: "a key must be plain text"
         case .mergeKey: "<< merges nothing here: write the keys out, or give the whole value an anchor"
-        case .tag(let name): "the tag \(quote(name)) has no meaning here: every key knows the type of its value, so leave it out"
+        case .tag(let name): "the tag \(clip(name)) has no meaning here: every key knows the type of its value, so leave the tag out"
         case .startsWithStar(let text): "a value that begins with * is an alias to YAML: write it in quotes, '\(clip(text))'"
-        case .unknownAnchor(let name): "no anchor &\(clip(name)) ends above; for a value that begins with *, write it in quotes"
+        case .unknownAnchor(let name):
+            "*\(clip(name)) is an alias, and no &\(clip(name)) is complete above it; if no alias is meant, write it in quotes"
         case .tooManyNodes: "more than 10,000 keys and values, aliases counted out: split the file"
         case .tooDeep: "more than 64 levels deep"
         default: nil
@@ -120,13 +121,15 @@ extension Problem {
         case .ruleOutsideRules(let key): "unknown key \(quote(key)); it looks like a rule: put it under rules:, or in a file in rules.d"
         case .later(let what): "\(what) is not in this release"
         case .missing(let key, let expected): "\(key) is missing: expected \(expected)"
-        case .expectedMapping(let got): "expected keys and values, got \(got)"
-        case .expectedList(let got): "expected a list, got \(got)"
-        case .expectedText(let got): "expected one value, got \(got)"
+        case .expectedShape(let expected, let got): "expected \(expected), got \(got)"
         case .empty(let expected): "is empty: expected \(expected)"
         case .lineBreak: "expected one line of text without control characters"
         case .expected(let expected, let got): "expected \(expected), got \(quote(got))"
-        case .unknown(let kind, let name, let known): "unknown \(kind) \(quote(name))" + suggestion(name, known)
+        case .expectedWord(let got, let words):
+            "expected \(joined(words, "or")), got \(quote(got))" + (near(got, words).map { "; did you mean \(quote($0))?" } ?? "")
+        case .unknown(let kind, let name, [], let section):
+            "unknown \(kind) \(quote(name)); there is none yet: add it under \(section): in regards.yaml"
+        case .unknown(let kind, let name, let known, _): "unknown \(kind) \(quote(name))" + suggestion(name, known)
         case .outside(let range, let got): "expected \(range), got \(quote(got))"
         case .badAddress(let error): "expected a mail address; this one \(error)"
         case .twoOf(let keys): "\(joined(keys, "and")) exclude each other: keep one"
@@ -159,11 +162,11 @@ extension Problem {
     private var ruleMessage: String {
         switch self {
         case .schedule(let reason, let got):
-            "expected a calendar expression such as monthly, \"*-*-01\" or \"Mon..Fri *-*-* 09:00\", got \(quote(got)): \(clip(reason))"
+            "\(quote(got)) is no calendar expression: \(clip(reason, to: got.count > 60 ? 60 : 200))"
         case .atTwice(let got): "\(quote(got)) has a time of day of its own: give the time there or by at:, not both"
-        case .otherEvent(let kind, let triggered?): "\(quote(kind)) is not this rule's event: it is about \(clip(triggered))"
-        case .otherEvent(let kind, nil):
-            "\(quote(kind)) is an event, and this rule is not triggered by one: use a column of the customer"
+        case .otherEvent(let name, let kind?): "\(quote(name)) is no column of the event \(clip(kind)), which this is about"
+        case .otherEvent(let name, nil):
+            "\(quote(name)) is a column of an event, and this rule is about none: use a column of the customer"
         case .sentence(let text, let near):
             "expected a condition such as \"total_spent >= 1000\", \"tags contains vip\", \"last_order_at older than 180d\" or \"email is present\", got \(quote(text))"
                 + (near.map { "; did you mean \(quote($0))?" } ?? "")
@@ -172,8 +175,9 @@ extension Problem {
         case .stepTime(let got):
             "expected start, limit, \"2d after start\", \"6h before limit\" or \"3d after EVENT.COLUMN\", got \(quote(got))"
         case .noPromise: "limit needs a promise: add promise: {answer_within: 24h} to the rule"
-        case .sameStep(let name, let line): "a second step named \(quote(name)), after line \(line): give it a name: of its own"
-        case .formerlyTaken(let name): "\(quote(name)) is the name of another rule today: its history cannot be taken over"
+        case .sameStep(let name, let line): "the step in line \(line) is named \(quote(name)) as well: give this one a name: of its own"
+        case .formerlyTaken(let name): "\(quote(name)) is the name of a rule today, so its history is not free to take over"
+        case .formerlyTwice(let name, let first): "the history of \(quote(name)) is taken over at \(first) already: keep one"
         case .promiseOfGreeting(let purpose):
             "a \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
         case .endlessLadder(let kind):
@@ -188,11 +192,11 @@ extension Problem {
     /// At most 60 characters of what was written, with everything invisible spelled out, in quotes.
     private func quote(_ text: String) -> String { "\"\(clip(text))\"" }
 
-    private func clip(_ text: String) -> String {
+    private func clip(_ text: String, to length: Int = 60) -> String {
         var clipped = ""
         var count = 0
         for scalar in text.unicodeScalars {
-            guard count < 60 else { return clipped + "…" }
+            guard count < length else { return clipped + "…" }
             count += 1
             switch scalar.properties.generalCategory {
             case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator:
@@ -204,12 +208,15 @@ extension Problem {
     }
 
     private func suggestion(_ name: String, _ known: [String]) -> String {
-        if let near = NearestName.of(String(name.prefix(60)).lowercased(), among: known) { return "; did you mean \"\(clip(near))\"?" }
-        return known.isEmpty ? "" : "; expected \(joined(known, "or"))"
+        near(name, known).map { "; did you mean \(quote($0))?" } ?? "; expected \(joined(known, "or"))"
+    }
+
+    private func near(_ name: String, _ known: [String]) -> String? {
+        NearestName.of(String(name.prefix(60)).lowercased(), among: known)
     }
 
     private func joined(_ words: [String], _ conjunction: String) -> String { Problem.list(words, conjunction) }
-    private func joined(_ words: [String], separator: String) -> String { words.map(clip).joined(separator: separator) }
+    private func joined(_ words: [String], separator: String) -> String { words.map { clip($0) }.joined(separator: separator) }
 
     /// `a, b or c`; a long list is cut off.
     static func list(_ words: [String], _ conjunction: String = "or") -> String {

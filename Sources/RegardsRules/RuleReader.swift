@@ -20,7 +20,7 @@ struct RuleReader {
         guard let form = item.form(RuleReader.keys) else { return nil }
         let about = form["about"]?.paragraph()
         let purpose = form.required("purpose", Problem.list(Purpose.allCases.map(\.rawValue)))?.word(Purpose.self)
-        var trigger = form.required("when", "{anniversary: COLUMN, at: HH:MM}, {schedule: EXPRESSION, at: HH:MM} or {event: KIND}")
+        var trigger = form.required("when", TriggerReader.forms)
             .flatMap(TriggerReader(draft: draft).trigger)
         let condition = condition(form, trigger)
         trigger = withPromise(trigger, form, purpose)
@@ -39,9 +39,9 @@ struct RuleReader {
 
     private func condition(_ form: Form, _ trigger: Trigger?) -> Condition? {
         guard let item = form["where"] else { return .always }
-        // Without a trigger it is unknown which event's columns may be named; that mistake comes first.
-        guard let trigger else { return nil }
-        return ConditionReader(draft: draft, scope: .rule(kind: trigger.eventKind)).condition(item)
+        // Without a trigger it is unknown which event's columns may be named.
+        let scope: ConditionReader.Scope = trigger.map { .rule(kind: $0.eventKind) } ?? .anything
+        return ConditionReader(draft: draft, scope: scope).condition(item)
     }
 
     /// One message by `send`, `tell` or `webhook`, or several by `steps`.
@@ -82,7 +82,7 @@ struct RuleReader {
     private func promise(_ item: Item) -> Promise? {
         guard let form = item.form(Keys("answer_within", "clock")) else { return nil }
         if let clock = form["clock"] {
-            if clock.scalar == "business" { clock.fail(.later("clock: business")) } else { _ = clock.word(among: ["wall"]) }
+            if clock.scalar == "business" { clock.fail(.later("business")) } else { _ = clock.word(among: ["wall"]) }
         }
         guard let within = form.required("answer_within", Item.spanForm) else { return nil }
         if within.isMapping { return within.refuse(.later("a limit for each segment")) }

@@ -75,7 +75,7 @@ struct RuleShelf {
             if names[name] != nil {
                 item.fail(.formerlyTaken(name))
             } else if let first = claimed.updateValue(item.place, forKey: name) {
-                item.fail(.repeated("former name", name, first: first))
+                item.fail(.formerlyTwice(name, first: first))
             }
         }
     }

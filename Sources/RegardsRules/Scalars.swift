@@ -13,7 +13,7 @@ extension Item {
     func word(among words: [String]) -> String? {
         let expected = Problem.list(words)
         guard let text = text(expected) else { return nil }
-        guard words.contains(text) else { return refuse(.unknown("value", text, known: words)) }
+        guard words.contains(text) else { return refuse(.expectedWord(text, among: words)) }
         return text
     }
 

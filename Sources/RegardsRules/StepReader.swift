@@ -17,7 +17,6 @@ struct StepReader {
         var steps: [Step] = []
         for item in item.oneOrMore() {
             guard let step = step(item) else { continue }
-            // Compared even where a step has other mistakes would only repeat them.
             if let first = steps.first(where: { $0.name == step.name }) {
                 item.fail(.sameStep(step.name, first: first.place.line))
             }
@@ -100,15 +99,14 @@ struct StepReader {
 
     private func time(_ anchor: Substring, _ span: TimeSpan, _ text: String, _ item: Item) -> StepTime? {
         if anchor == "start", span == .zero { return .occasion }
-        guard trigger == nil || eventKind != nil else { return item.refuse(.onlyWith("a time but start", "rules about an event")) }
+        guard trigger == nil || eventKind != nil else { return item.refuse(.onlyWith("a time other than start", "rules about an event")) }
         switch anchor {
         case "start": return .start(span)
         case "limit": return hasPromise ? .limit(span) : item.refuse(.noPromise)
         default: break
         }
         guard let dot = anchor.firstIndex(of: ".") else { return item.refuse(.stepTime(text)) }
-        guard trigger != nil else { return nil }
-        return ConditionReader(draft: draft, scope: .rule(kind: eventKind))
+        return ConditionReader(draft: draft, scope: trigger == nil ? .anything : .rule(kind: eventKind))
             .eventColumn(kind: String(anchor[..<dot]), column: String(anchor[anchor.index(after: dot)...]), item)
             .map { .column(slot: $0, span) }
     }

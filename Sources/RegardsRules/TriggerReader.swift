@@ -5,16 +5,17 @@ import RegardsCore
 struct TriggerReader {
     let draft: Draft
 
+    static let forms = "{anniversary: COLUMN, at: HH:MM}, {schedule: EXPRESSION, at: HH:MM} or {event: KIND}"
     private static let kinds = ["anniversary", "schedule", "event"]
     /// Triggers that a later release brings.
     private static let laterKinds: Set<String> = ["feast", "date", "on", "idle", "becomes", "leaves"]
 
     func trigger(_ item: Item) -> Trigger? {
         guard case .mapping(let pairs) = item.value.content else {
-            return item.refuse(.expected("one of {anniversary: COLUMN, at: HH:MM}, {schedule: EXPRESSION, at: HH:MM} and {event: KIND}", got: item.scalar ?? "a list"))
+            return item.refuse(.expectedShape(TriggerReader.forms, got: item.shape))
         }
         if let later = pairs.first(where: { TriggerReader.laterKinds.contains($0.key) }) {
-            return item.refuse(.later("when: \(later.key)"), at: later.keyPlace)
+            return item.refuse(.later(later.key), at: later.keyPlace)
         }
         let given = pairs.map(\.key).filter(TriggerReader.kinds.contains)
         guard given.count < 2 else { return item.refuse(.twoOf(given), at: pairs.first { $0.key == given[1] }?.keyPlace) }
@@ -75,7 +76,7 @@ struct TriggerReader {
         do throws(OnCalendarError) {
             expression = try OnCalendar(text, zones: draft.zones)
         } catch {
-            return source.refuse(.schedule(error.description, got: text))
+            return source.refuse(.schedule("\(error.message) (at character \(error.offset + 1))", got: text))
         }
         guard expression.nextDate(onOrAfter: CivilDate(dayNumber: 0)) != nil else {
             return source.refuse(.schedule("no such day comes until the year 2199", got: text))

@@ -59,7 +59,7 @@ struct YAMLComposer {
             } catch let flaw as Flaw {
                 throw flaw
             } catch {
-                throw YAMLSyntax.flaw(error, file: file)
+                throw YAMLSyntax(file: file, text: text).flaw(error)
             }
         }
     }
@@ -142,21 +142,18 @@ struct YAMLComposer {
     /// Tags that say what is so anyway are harmless; every other would change the meaning.
     private func refuseTag(_ tag: Tag, allowed: [String], at place: Place) throws(Flaw) {
         let name = tag.description
-        guard name.isEmpty || name == "!" || allowed.contains(name) else { throw Flaw(.tag(restore(name)), at: place) }
+        guard name.isEmpty || name == "!" || allowed.contains(name) else {
+            let standard = "tag:yaml.org,2002:"
+            throw Flaw(.tag(restore(name.hasPrefix(standard) ? "!!" + name.dropFirst(standard.count) : name)), at: place)
+        }
     }
 
     /// Yams gives up at the first repeated key. Changing one letter of it for another parse lets the reading
     /// go on, so that the repetition is reported with both its lines, beside all other mistakes.
     private mutating func hide(at mark: Mark, in text: inout String) -> Bool {
         guard hidden.count < Stand.hidden.count, text.utf8.count <= YAMLComposer.recoverableBytes else { return false }
+        guard var index = mark.index(in: text) else { return false }
         var scalars = text.unicodeScalars
-        var index = scalars.startIndex
-        for _ in 1..<mark.line {
-            guard let end = scalars[index...].firstIndex(of: "\n") else { return false }
-            index = scalars.index(after: end)
-        }
-        guard var index = scalars.index(index, offsetBy: mark.column - 1, limitedBy: scalars.endIndex), index < scalars.endIndex
-        else { return false }
         if scalars[index] == "\"" || scalars[index] == "'" { scalars.formIndex(after: &index) }
         guard index < scalars.endIndex, !"\\\"'!&\n".unicodeScalars.contains(scalars[index]),
             let stand = Unicode.Scalar(Stand.hidden.lowerBound + UInt32(hidden.count))
@@ -194,38 +191,64 @@ extension UInt8 {
     }
 }
 
+extension Mark {
+    /// The character here; nil at the end of the text.
+    fileprivate func index(in text: String) -> String.Index? {
+        let scalars = text.unicodeScalars
+        var index = scalars.startIndex
+        for _ in 1..<max(line, 1) {
+            guard let end = scalars[index...].firstIndex(of: "\n") else { return nil }
+            index = scalars.index(after: end)
+        }
+        return scalars.index(index, offsetBy: column - 1, limitedBy: scalars.endIndex).flatMap { $0 < scalars.endIndex ? $0 : nil }
+    }
+}
+
 /// What libyaml says, in words for whoever wrote the file.
-private enum YAMLSyntax {
-    static func flaw(_ error: any Error, file: String) -> Flaw {
+private struct YAMLSyntax {
+    let file: String
+    let text: String
+
+    func flaw(_ error: any Error) -> Flaw {
         switch error {
-        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
-            YamlError.composer(_, let problem, let mark, _):
-            let place = Place(file: file, line: mark.line, column: mark.column)
-            return Flaw(.syntax(advice(problem)), at: place)
+        case YamlError.scanner(let context, let problem, let mark, _), YamlError.parser(let context, let problem, let mark, _),
+            YamlError.composer(let context, let problem, let mark, _):
+            // A quote that is never closed is found at the end of the file and mended where it opens.
+            let isOpen = problem == "found unexpected end of stream"
+            let shown = isOpen ? context?.mark ?? mark : mark
+            let place = Place(file: file, line: shown.line, column: shown.column)
+            return Flaw(.syntax(advice(problem, at: mark, since: context?.mark.line)), at: place)
         default:
             return Flaw(.syntax("is not readable"), at: Place(file: file, line: 1, column: 1))
         }
     }
 
-    private static func advice(_ problem: String) -> String {
-        switch problem {
+    private func advice(_ problem: String, at mark: Mark, since line: Int?) -> String {
+        let opened = line.map { " in line \($0)" } ?? ""
+        return switch problem {
         case "mapping values are not allowed in this context":
-            "a colon and a space inside a value: put the value in quotes, or check the indentation"
-        case "found character that cannot start any token":
-            "a character that cannot begin a value here: indent with spaces, not tabs, and put values that begin with @, ` or % in quotes"
+            "a colon and a space inside a value: put a text in quotes, a mapping in braces, or check the indentation"
+        case "found character that cannot start any token": unstartable(mark)
         case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
             "a tab in the indentation: use spaces"
         case "did not find expected key": "expected a key: check the indentation of this line and the one before"
         case "could not find expected ':'": "expected a colon after a key: check this line and the one before"
-        case "did not find expected ',' or ']'": "expected , or ] in a list that began with ["
-        case "did not find expected ',' or '}'": "expected , or } in a mapping that began with {"
+        case "did not find expected ',' or ']'": "expected , or ] in the list that began with [\(opened)"
+        case "did not find expected ',' or '}'": "expected , or } in the mapping that began with {\(opened)"
         case "did not find expected '-' indicator": "expected a list entry that begins with -: check the indentation"
-        case "did not find expected <document start>": "expected the end of the file: check the indentation, and use one document only"
-        case "but found another document": "a second document: split it into two files"
-        case "found unexpected end of stream": "a quote is not closed before the end of the file"
-        case "found unknown escape character": "an unknown escape after \\: use single quotes to have a backslash stand for itself"
+        case "did not find expected <document start>":
+            "expected the end of the file: check the indentation, and keep one document in a file"
+        case "but found another document": "a second document begins: split it into two files"
+        case "found unexpected end of stream": "this quote is never closed"
+        case "found unknown escape character": "an unknown escape after \\: in single quotes a backslash stands for itself"
         case "block sequence entries are not allowed in this context": "a list entry cannot begin here: put it on a line of its own"
         default: problem
         }
+    }
+
+    private func unstartable(_ mark: Mark) -> String {
+        guard let index = mark.index(in: text) else { return "a value cannot begin here" }
+        let scalar = text.unicodeScalars[index]
+        return scalar == "\t" ? "a tab in the indentation: use spaces" : "a value cannot begin with \(scalar) unless it is in quotes"
     }
 }
