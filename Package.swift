@@ -52,7 +52,7 @@ let package = Package(
         .executableTarget(
             name: "regards",
             dependencies: [
-                "RegardsDaemon", "RegardsCore", "RegardsCalendar",
+                "RegardsDaemon", "RegardsRules", "RegardsStore", "RegardsMessage", "RegardsCore", "RegardsCalendar",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -21,6 +21,9 @@ package struct Decision: Hashable, Sendable {
         self.because = because
     }
 
+    /// For a row whose facts are not at hand: it goes when it is due.
+    package static let due = Decision(.send)
+
     /// - Parameters:
     ///   - candidate: the outreach as derived from the facts; nil when they owe it no longer.
     ///   - now: at planning, the later of the due time and now; at sending, now.

@@ -8,7 +8,7 @@ package import RegardsRules
 package struct Assembly: Sendable {
     package let configuration: Configuration
     /// The configuration's rule book, with the columns that cards need.
-    package let book: RuleBook
+    package private(set) var book: RuleBook
     package let cards: CardLibrary
     package let zones: ZoneCatalog
     package let countries: CountryZones
@@ -30,6 +30,15 @@ package struct Assembly: Sendable {
             configuration: configuration, book: book, cards: cards, zones: zones,
             countries: CountryZones())
         return (assembly, mistakes)
+    }
+}
+
+extension Assembly {
+    /// The same, in another mode.
+    package func with(mode: Mode) -> Assembly {
+        var copy = self
+        copy.book.house.mode = mode
+        return copy
     }
 }
 

@@ -1,0 +1,137 @@
+import Dispatch
+import Glibc
+package import RegardsCalendar
+import RegardsCore
+import RegardsDelivery
+import RegardsRules
+import RegardsStore
+import Synchronization
+
+/// The whole daemon under a virtual clock: the same desks and the same send loop, against a ledger of its own, with a
+/// maildir for each channel.
+package struct Simulation {
+    package struct Report: Sendable {
+        package var sentByRule: [String: Int] = [:]
+        /// By local date of the outreach.
+        package var sentByDay: [CivilDate: Int] = [:]
+        /// Skipped, failed and cancelled rows by `state(reason)`.
+        package var others: [String: Int] = [:]
+        package var customers = 0
+
+        package var sent: Int { sentByRule.values.reduce(0, +) }
+    }
+
+    private let assembly: Assembly
+    private let folder: String
+
+    /// - Parameter folder: where messages are written: `new/*.eml`, and a folder for each webhook.
+    package init(assembly: Assembly, folder: String) {
+        self.assembly = assembly.with(mode: .live)
+        self.folder = folder
+    }
+
+    /// Everything due in the period, as if the daemon had been started at its beginning with a new ledger.
+    /// - Throws: `SourceError`, `OutboxError`, `SimulationError`.
+    package func run(from: Instant, to: Instant, progress: (Instant) -> Void = { _ in }) throws -> Report {
+        let scratch = try Scratch(beside: folder)
+        defer { scratch.remove() }
+        let clock = VirtualClock(from)
+        let outbox = try SQLiteOutbox.openScratch(path: scratch.state, now: from)
+        try outbox.setLiveMachine("simulation", now: from)
+        let premises = Workshop.Premises(
+            outbox: outbox, clock: clock, environment: [:], salt: Array("simulation".utf8), machine: "simulation")
+        let workshop = try Workshop(assembly, premises, channels: channels(clock))
+        _ = try outbox.adoptRules(assembly.book.rules.map { RuleAdoption($0) }, now: from)
+        let loop = SendLoop(
+            outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: clock,
+            announcer: SilentAnnouncer(), hash: AddressHash(key: .random()))
+        var report = Report()
+        _ = try workshop.events.sync(now: from, all: true)
+        var nextPlan = from
+        while clock.now() < to {
+            let now = clock.now()
+            if now >= nextPlan {
+                report.customers = try workshop.plan.plan(now: now).customers
+                nextPlan = now + .days(1)
+                progress(now)
+            }
+            drain(loop)
+            // A row that is still awake after the drain waits for something that no virtual time brings.
+            let wake = try outbox.earliestWake(channels: nil).flatMap { $0 > now ? $0 : nil } ?? nextPlan
+            clock.set(min(wake, nextPlan))
+        }
+        stop(loop)
+        try tally(outbox, to: to, &report)
+        try outbox.close()
+        return report
+    }
+
+    private func channels(_ clock: any WallClock) -> ChannelSet {
+        var channels: [ChannelName: any Channel] = [.mail: MaildirChannel(name: "maildir", directory: folder)]
+        for webhook in assembly.configuration.webhooks {
+            channels[.webhook(webhook.name)] = MaildirChannel(
+                name: webhook.name, directory: "\(folder)/webhook-\(webhook.name)")
+        }
+        return ChannelSet(channels, clock: clock)
+    }
+
+    private func drain(_ loop: SendLoop) {
+        let idle = DispatchSemaphore(value: 0)
+        loop.whenIdle { idle.signal() }
+        idle.wait()
+    }
+
+    private func stop(_ loop: SendLoop) {
+        let stopped = DispatchSemaphore(value: 0)
+        loop.stop(grace: .seconds(8)) { stopped.signal() }
+        stopped.wait()
+    }
+
+    private func tally(_ outbox: any Outbox, to: Instant, _ report: inout Report) throws {
+        var after: Int64 = 0
+        while true {
+            let rows = try outbox.list(OutreachFilter(), limit: 10_000, after: after)
+            guard let last = rows.last else { return }
+            after = last.id
+            for row in rows where row.plan.dueAt < to {
+                if row.state == .sent {
+                    report.sentByRule[row.key.rule, default: 0] += 1
+                    report.sentByDay[row.plan.localDate, default: 0] += 1
+                } else {
+                    report.others["\(row.state)\(row.reason.isEmpty ? "" : "(\(row.reason))")", default: 0] += 1
+                }
+            }
+        }
+    }
+}
+
+/// Why a simulation cannot run.
+package struct SimulationError: Error, CustomStringConvertible {
+    package var path: String
+    package var code: Int32
+    package var description: String { "\(path): \(String(cString: strerror(code)))" }
+}
+
+/// A hidden folder for the ledger of one simulation.
+private struct Scratch {
+    let path: String
+    var state: String { path + "/state.sqlite" }
+
+    init(beside folder: String) throws {
+        // Made first, so that the scratch folder lies on the same disk.
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw SimulationError(path: folder, code: errno) }
+        var template = Array((folder + "/.simulation-XXXXXX").utf8CString)
+        guard mkdtemp(&template) != nil else { throw SimulationError(path: folder, code: errno) }
+        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    func remove() {
+        for suffix in ["", "-wal", "-shm", ".lock"] { unlink(state + suffix) }
+        rmdir(path)
+    }
+}
+
+/// Tells nobody: a simulation's report is all there is to say.
+private struct SilentAnnouncer: Announcer {
+    func announce(_ notice: Notice) {}
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+
+@main
+struct Regards: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "regards",
+        abstract: "Keeps a business in touch with its customers.",
+        discussion: """
+            Reads the customer database the business already has and rule files that say who should hear from it and
+            when; sends every card on time in the customer's own local time, never twice, and never to somebody who
+            should not get it.
+
+            EXAMPLES
+              regards demo                          see it work, with a made-up shop
+              regards check                         every mistake in the files, at once
+              regards plan --from 2027-05-01 --to 2027-06-01
+              regards preview birthday-card --customer 17
+              regards serve --once                  plan, send what is due, exit
+
+            EXIT STATUS (sysexits.h)
+              0 done; 64 wrong usage; 66 a file is missing; 69 the customer database cannot be reached; 70 an error of
+              Regards itself; 74 the state file cannot be read or written; 75 another daemon runs; 78 mistakes in the
+              configuration
+            """,
+        version: Version.text,
+        subcommands: [
+            Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Status.self,
+            OutboxCommand.self, Init.self, Demo.self,
+        ])
+}
+
+enum Version {
+    static let text = "0.1.0"
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Dispatch
+import Glibc
+import RegardsCalendar
+import RegardsCore
+import RegardsDaemon
+import RegardsStore
+
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the daemon.",
+        discussion: """
+            SIGHUP reads all files again; a mistake keeps the old rules. SIGTERM and SIGINT stop it within 9 seconds.
+
+            EXAMPLES
+              regards serve
+              regards serve --once --config shop/regards.yaml
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Flag(help: "Plan, send what is due, and exit.")
+    var once = false
+
+    func run() throws {
+        try carryOut {
+            let zones = ZoneCatalog()
+            let assembly = try options.load(zones: zones, printsWarnings: true)
+            try Service(assembly: assembly, file: options.path, environment: options.environment, zones: zones).run(once: once)
+        }
+    }
+}
+
+/// A daemon with its signals, as `serve` and `demo` run it.
+final class Service {
+    let daemon: Daemon
+    let announcer: any Announcer
+    private let outbox: SQLiteOutbox
+    private let notify = Notify()
+    private var signals: [any DispatchSourceSignal] = []
+    private let queue = DispatchQueue(label: "regards.signals")
+
+    init(assembly: Assembly, file: String, environment: [String: String], zones: ZoneCatalog, goesLive: Bool = false) throws {
+        try Folder.make(assembly.stateFolder)
+        outbox = try SQLiteOutbox.openForDaemon(path: assembly.statePath, now: SystemClock().now())
+        if goesLive { try outbox.setLiveMachine(Machine.identity(), now: SystemClock().now()) }
+        let key = try KeyFile.load(stateDirectory: assembly.stateFolder)
+        let hash = AddressHash(key: key)
+        announcer = JournalAnnouncer.isConnected(environment: environment)
+            ? JournalAnnouncer(hash: hash)
+            : TerminalAnnouncer(hash: hash, zone: zones.systemZone() ?? .utc, environment: environment)
+        let options = Daemon.Options(
+            file: file, environment: environment, zones: zones, announcer: announcer, hash: hash, salt: key.salt)
+        announcer.announce(Notice(.started, count: assembly.book.rules.count, detail: "regards \(Version.text)"))
+        daemon = try Daemon(assembly: assembly, outbox: outbox, options: options)
+    }
+
+    /// Returns never for a service that runs until it is told to stop.
+    func run(once: Bool) throws {
+        // A relay that closes its connection must not end the daemon.
+        signal(SIGPIPE, SIG_IGN)
+        handle(SIGTERM) { self.stop() }
+        handle(SIGINT) { self.stop() }
+        if once {
+            daemon.runOnce { self.stop() }
+        } else {
+            handle(SIGHUP) { _ = self.daemon.reload() }
+            daemon.start {
+                self.announcer.announce(Notice(.ready))
+                self.notify.ready(status: self.daemon.status())
+            }
+        }
+        dispatchMain()
+    }
+
+    private func handle(_ number: Int32, _ body: @escaping () -> Void) {
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+        source.setEventHandler(handler: body)
+        source.activate()
+        signals.append(source)
+    }
+
+    func stop() {
+        notify.stopping(status: "finishing what was handed over")
+        daemon.stop { [announcer, outbox] in
+            announcer.announce(Notice(.stopped))
+            do {
+                try outbox.close()
+            } catch {
+                // Every ending was committed before; what is left is the close itself.
+                announcer.announce(Notice(.fault, detail: "\(error)"))
+            }
+            exit(0)
+        }
+    }
+}
+
+enum Folder {
+    /// Made with mode 0700 where it is missing, with the folders above it.
+    static func make(_ path: String) throws {
+        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
+        }
+        try make(String(path[..<slash]))
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
+        }
+    }
+}
