@@ -45,12 +45,12 @@ struct ChannelReader {
         for (key, other) in [("user", "password"), ("password", "user")] where form[key] != nil && form[other] == nil {
             item.fail(.needs(key, also: other), at: form.place(of: key))
         }
-        let helo = form["helo"]?.hostName()
+        let helo = form["helo"]?.helloName()
         let caFile = form["ca_file"]?.filePath(in: folder)
         guard let host, let security else { return nil }
         return SMTPConfiguration(
-            host: host, port: port ?? security.defaultPort, security: security, user: user, password: password,
-            caFile: caFile, helo: helo, place: item.place)
+            host: host, port: port ?? security.defaultPort, security: security, allowPlaintext: allowsPlaintext, user: user,
+            password: password, caFile: caFile, helo: helo, place: item.place)
     }
 
     // MARK: Webhooks
@@ -92,18 +92,21 @@ struct ChannelReader {
 enum Host {
     static func isLoopback(_ host: String) -> Bool {
         let name = host.lowercased()
-        if name == "localhost" || name.hasSuffix(".localhost") || name == "::1" || name == "[::1]" { return true }
+        if name == "localhost" || name == "::1" { return true }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 
-    /// A name, an IPv4 address, or an IPv6 address with or without brackets.
+    static func withoutBrackets(_ text: String) -> String {
+        text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
+    }
+
+    /// A name, an IPv4 address, or an IPv6 address.
     static func isValid(_ host: String) -> Bool {
         guard (1...253).contains(host.utf8.count) else { return false }
         if host.contains(":") {
-            let bare = host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : host[...]
-            return bare.split(separator: ":", omittingEmptySubsequences: false).count >= 3
-                && bare.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." }
+            return host.split(separator: ":", omittingEmptySubsequences: false).count >= 3
+                && host.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." }
         }
         return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
@@ -113,7 +116,20 @@ enum Host {
 }
 
 extension Item {
-    func hostName() -> String? { parsed("a host name such as mail.example.com, without a port") { Host.isValid($0) ? $0 : nil } }
+    /// A name or an address; brackets around an IPv6 address are taken off.
+    func hostName() -> String? {
+        parsed("a host name such as mail.example.com, without a port") { text in
+            let host = Host.withoutBrackets(text)
+            return Host.isValid(host) ? host : nil
+        }
+    }
+
+    /// What may be said in EHLO: a name, or an address in brackets (RFC 5321 4.1.3).
+    func helloName() -> String? {
+        parsed("a host name such as mail.example.com, or an address such as [192.0.2.1]") { text in
+            Host.isValid(Host.withoutBrackets(text)) ? text : nil
+        }
+    }
 
     /// `https://host[:port][/path]`. A user or password in it would be a secret in this file.
     func webAddress(allowsPlain: Bool) -> String? {
@@ -132,7 +148,7 @@ extension Item {
     /// The host of `host`, `host:port` or `[address]:port`; nil for anything else.
     private static func host(of authority: Substring) -> String? {
         let end = authority.first == "[" ? authority.firstIndex(of: "]").map(authority.index(after:)) : authority.firstIndex(of: ":")
-        let host = String(authority[..<(end ?? authority.endIndex)])
+        let host = Host.withoutBrackets(String(authority[..<(end ?? authority.endIndex)]))
         let port = authority[(end ?? authority.endIndex)...]
         let isPort = port.isEmpty || (port.first == ":" && UInt16(port.dropFirst()).map { $0 > 0 } == true)
         return isPort && Host.isValid(host) ? host : nil

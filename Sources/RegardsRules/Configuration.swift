@@ -11,7 +11,7 @@ package struct Configuration: Sendable {
     /// Rules, event kinds, the customers' columns and the house. Cards add columns later.
     package var ruleBook: RuleBook
     package var state: StateSettings
-    package var source: SourceSettings
+    package var source: CustomerSettings
     /// One for each of `ruleBook.eventKinds`, in the same order.
     package var events: [EventSettings]
     /// nil where mail goes to `maildir`.
@@ -46,7 +46,7 @@ package struct Query: Hashable, Sendable {
 }
 
 /// `customers:`: how customers are read.
-package struct SourceSettings: Hashable, Sendable {
+package struct CustomerSettings: Hashable, Sendable {
     package var database: DatabaseLocation
     package var databasePlace: Place
     package var query: Query
@@ -99,6 +99,8 @@ package struct SMTPConfiguration: Hashable, Sendable {
     /// 1 to 65,535.
     package var port: Int
     package var security: SMTPSecurity
+    /// The operator accepts `security: none` to another machine.
+    package var allowPlaintext: Bool
     /// `user` and `password` are given together or not at all.
     package var user: String?
     package var password: SecretReference?

@@ -114,7 +114,7 @@ private struct Settings {
     var people: [Role: Person] = [:]
     var mode = Mode.rehearse
     var ifInDoubt = InDoubtPolicy.resend
-    var source: SourceSettings?
+    var source: CustomerSettings?
     var events: [EventSettings] = []
     var state: StateSettings?
     var smtp: SMTPConfiguration?

@@ -7,7 +7,7 @@ struct SourceReader {
     /// The folder of regards.yaml, which relative paths start from.
     let folder: String
 
-    func customers(_ item: Item) -> SourceSettings? {
+    func customers(_ item: Item) -> CustomerSettings? {
         guard let form = item.form(Keys("database", "query", "lookup", "refresh")) else { return nil }
         let databaseItem = form.required("database", "sqlite:PATH")
         let database = databaseItem?.database(in: folder)
@@ -15,7 +15,7 @@ struct SourceReader {
         let lookup = form["lookup"].flatMap(lookup)
         let refresh = form["refresh"]?.span(.seconds(1)...(.days(31)), named: "1s to 31d")
         guard let databaseItem, let database, case .sqlite(let path) = database, let query else { return nil }
-        return SourceSettings(
+        return CustomerSettings(
             database: .sqlite(path: path), databasePlace: databaseItem.place, query: query, lookup: lookup,
             refresh: refresh ?? .minutes(15))
     }
