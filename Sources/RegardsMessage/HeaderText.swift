@@ -29,7 +29,8 @@ struct HeaderWriter {
         let phrase = HeaderWriter.cleaned(contact.name)
         if !phrase.isEmpty {
             self.phrase(phrase)
-            put(Array("<\(contact.address.text)>".utf8), limit: 78)
+            // The limit of a line with encoded words, which the name may be.
+            put(Array("<\(contact.address.text)>".utf8), limit: 76)
         } else {
             put(Array(contact.address.text.utf8), limit: 78)
         }

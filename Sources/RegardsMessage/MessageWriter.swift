@@ -20,16 +20,16 @@ struct MessageWriter {
         if card.pictures.isEmpty {
             part("text/html", card.html, in: &message)
         } else {
-            put("Content-Type: multipart/related; type=\"text/html\";\r\n boundary=\"\(inner)\"\r\n\r\n", in: &message)
+            put("Content-Type: multipart/related; type=\"text/html\";\r\n boundary=\"\(inner)\"\r\n", in: &message)
             open(inner, in: &message)
             part("text/html", card.html, in: &message)
             for picture in card.pictures {
                 open(inner, in: &message)
                 message.append(contentsOf: picture.part)
             }
-            put("--\(inner)--\r\n", in: &message)
+            put("\r\n--\(inner)--", in: &message)
         }
-        put("--\(outer)--\r\n", in: &message)
+        put("\r\n--\(outer)--\r\n", in: &message)
         return message
     }
 
@@ -54,7 +54,7 @@ struct MessageWriter {
         }
         lines.line("MIME-Version", verbatim: "1.0")
         lines.line("Content-Type", verbatim: "multipart/alternative; boundary=\"\(boundary)\"")
-        return lines.bytes + [0x0d, 0x0a]
+        return lines.bytes
     }
 
     /// Lines that are written once; an extra one of the same name would make two.
@@ -93,7 +93,8 @@ struct MessageWriter {
         "=_" + Digest.hex(Digest.sha256(Array("\(use)/\(header.id)".utf8)).prefix(12))
     }
 
-    private func open(_ boundary: String, in message: inout [UInt8]) { put("--\(boundary)\r\n", in: &message) }
+    /// The line break before the hyphens belongs to the boundary, not to the part above (RFC 2046 5.1.1).
+    private func open(_ boundary: String, in message: inout [UInt8]) { put("\r\n--\(boundary)\r\n", in: &message) }
 
     private func part(_ type: String, _ content: String, in message: inout [UInt8]) {
         let text = Array(content.utf8)

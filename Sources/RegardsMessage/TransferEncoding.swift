@@ -108,11 +108,6 @@ enum TransferEncoding: String {
                 column += width
                 index += 1
             }
-            if column > 0 {
-                // Not part of the text, which ends in a line break of its own where it wants one.
-                message.append(0x0d)
-                message.append(0x0a)
-            }
         }
     }
 
