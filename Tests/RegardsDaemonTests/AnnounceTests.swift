@@ -107,6 +107,14 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
         #expect(!NoticeText.line(Notice(.sent, customer: "ana@example.com"), hash: hash).contains("ana"))
     }
 
+    @Test func theSaltIsTheKeysOwnAndNotTheKey() {
+        let key = AddressHash.Key(first: 1, second: 2)
+        #expect(key.salt == AddressHash.Key(first: 1, second: 2).salt)
+        #expect(key.salt != AddressHash.Key(first: 1, second: 3).salt)
+        #expect(key.salt.count == 16)
+        #expect(key.salt[..<8] != key.salt[8...])
+    }
+
     @Test func aKeyIsNotPrinted() {
         #expect("\(AddressHash.Key(first: 4711, second: 1))" == "(secret)")
     }

@@ -194,16 +194,16 @@ def test_wedged_daemon_is_restarted_by_the_watchdog():
 
 
 def test_watchdog_is_fed():
-    """Three times its limit without a restart."""
-    drop_in("watchdog", "[Service]\nWatchdogSec=1\n")
+    """Twice its limit without a restart."""
+    drop_in("watchdog", "[Service]\nWatchdogSec=3\n")
     with Journal() as journal:
         run("systemctl", "restart", UNIT)
         journal.wait("ready")
         pid = main_pid()
         fed = int(show("WatchdogTimestampMonotonic"))
-        deadline = time.monotonic() + 10
-        while int(show("WatchdogTimestampMonotonic")) < fed + 3_000_000:
-            assert time.monotonic() < deadline, "not fed for 10 s"
+        deadline = time.monotonic() + 20
+        while int(show("WatchdogTimestampMonotonic")) < fed + 6_000_000:
+            assert time.monotonic() < deadline, "not fed"
         assert main_pid() == pid
     remove_drop_in("watchdog")
     run("systemctl", "restart", UNIT)
