@@ -107,6 +107,14 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
         #expect(!NoticeText.line(Notice(.sent, customer: "ana@example.com"), hash: hash).contains("ana"))
     }
 
+    @Test func theSaltIsTheKeysOwnAndNotTheKey() {
+        let key = AddressHash.Key(first: 1, second: 2)
+        #expect(key.salt == AddressHash.Key(first: 1, second: 2).salt)
+        #expect(key.salt != AddressHash.Key(first: 1, second: 3).salt)
+        #expect(key.salt.count == 16)
+        #expect(key.salt[..<8] != key.salt[8...])
+    }
+
     @Test func aKeyIsNotPrinted() {
         #expect("\(AddressHash.Key(first: 4711, second: 1))" == "(secret)")
     }
@@ -240,5 +248,28 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
     @Test func aMissingFolderIsSaid() {
         let error = #expect(throws: KeyFileError.self) { try KeyFile.load(stateDirectory: "/nonexistent") }
         #expect(error?.code == ENOENT)
+    }
+}
+
+@Suite struct JournalManualTests {
+    /// Operators copy identifiers from docs/journal.md; the table has every kind, and nothing else.
+    @Test func theTableOfKindsIsTheCodes() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let file = try #require(fopen("/\(root)/docs/journal.md", "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let text = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+        let rows = text.split(separator: "\n").filter { $0.contains(/^\| .*`[0-9a-f]{32}` \|$/) }
+        let names = [2: "crit", 3: "err", 4: "warning", 5: "notice", 6: "info"]
+        let expected = NoticeKind.allCases.map {
+            ($0, "| `\($0.word)` | \($0.priority.rawValue) \(names[$0.priority.rawValue]!) | \($0.message) | ")
+        }
+        #expect(rows.count == expected.count)
+        for (row, (kind, start)) in zip(rows, expected) {
+            #expect(row.hasPrefix(start), "\(kind)")
+            #expect(row.hasSuffix("| `\(kind.messageID)` |"), "\(kind)")
+        }
+        let used = text.matches(of: /MESSAGE_ID=([0-9a-f]+)/).map { String($0.1) }
+        #expect(Set(used).isSubset(of: NoticeKind.allCases.map(\.messageID)))
     }
 }

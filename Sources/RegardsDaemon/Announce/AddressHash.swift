@@ -28,6 +28,16 @@ package struct AddressHash: Sendable {
         }
 
         package var description: String { "(secret)" }
+
+        /// 16 bytes for Message-IDs and tokens, the same at each start; the key cannot be told from them.
+        package var salt: [UInt8] {
+            [UInt8(0), 1].flatMap { part in
+                var hash = StableHash(key0: first, key1: second)
+                hash.add("salt")
+                hash.add(byte: part)
+                return withUnsafeBytes(of: hash.value().littleEndian, Array.init)
+            }
+        }
     }
 
     /// Sixteen hexadecimal digits; two spellings of one mailbox give the same ones.

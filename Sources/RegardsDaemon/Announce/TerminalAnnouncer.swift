@@ -28,6 +28,12 @@ package final class TerminalAnnouncer: Announcer {
         self.now = now
     }
 
+    /// Lines on standard error, coloured where it is a terminal that wants it, by the machine's clock.
+    package convenience init(hash: AddressHash, zone: Zone, environment: [String: String]) {
+        let colours = TerminalAnnouncer.wantsColours(descriptor: STDERR_FILENO, environment: environment)
+        self.init(colours: colours, hash: hash, zone: zone) { SystemClock().now() }
+    }
+
     /// True on a terminal that can show colours and is not told otherwise (no-color.org: NO_COLOR set and not empty).
     package static func wantsColours(descriptor: Int32, environment: [String: String]) -> Bool {
         isatty(descriptor) == 1 && environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"

@@ -1,0 +1,53 @@
+# Two commands are all a newcomer needs: `make run` shows Regards at work, `make test` proves it.
+# Exactly two flag sets compile anything: debug (tests, demo) and static release (package, benchmarks).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# An import without a declared dependency is an error: the layers of docs/architecture.md are law.
+SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+RELEASE := -c release --static-swift-stdlib
+DEMO ?= .cache/demo
+
+.PHONY: help run build test test-swift test-system check release deb bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: build ## show a shop of 250 customers being greeted (writes .eml files, mails nobody)
+	@.build/debug/regards demo --dir $(DEMO)
+
+build: ## build for development
+	@scripts/install-deps build
+	@$(SWIFT_BUILD) --product regards
+
+test: test-swift test-system ## pass every test, the booted systemd included
+
+test-swift: ## the tests that need no other machine
+	@scripts/install-deps test
+	@scripts/check-warnings $(SWIFT_BUILD) --build-tests
+	@swift test --skip-build
+	@scripts/check-layers
+
+test-system: deb ## install the package in a booted Debian and use it there
+	@scripts/install-deps test
+	@Tests/System/run
+
+check: ## style of code, scripts, manual pages and unit, without building
+	@scripts/check-style
+
+release: ## build what ships: optimised, with the Swift runtime inside
+	@scripts/install-deps build
+	@scripts/check-warnings $(SWIFT_BUILD) $(RELEASE) --product regards
+
+deb: release ## make the Debian package in .build/deb/
+	@packaging/make-deb
+
+bench: ## measure; prints tables
+	@scripts/install-deps build
+	@$(SWIFT_BUILD) $(RELEASE) --product regards-bench
+	@.build/release/regards-bench
+
+clean: ## remove what was built, the demo and the caches
+	rm -rf .build .cache

@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""An operator's days with the package, in order, under a real systemd. Run by Tests/System/run inside the machine.
+
+    scenario.py [TEST...]    only these (each builds on those before it)
+"""
+import email
+import email.policy
+import glob
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+
+from machine import (
+    CONFIGURATION, DOCS, PEOPLE, RULE_FILES, RULES, STATE, UNIT, Journal, Relay, configure, drop_in, main_pid, make_shop,
+    message_ids, remove_drop_in, run, show, sql, write)
+
+MAIL = f"{STATE}/maildir"
+
+
+def mails():
+    """Every message in the maildir, by recipient."""
+    found = []
+    for path in glob.glob(f"{MAIL}/**/*.eml", recursive=True):
+        with open(path, "rb") as file:
+            found.append(email.message_from_binary_file(file, policy=email.policy.SMTP))
+    return found
+
+
+def recipients(messages):
+    return sorted(address.addr_spec for message in messages for address in message["to"].addresses)
+
+
+# ------------------------------------------------------------------ the package
+
+def test_package_is_whole_and_changes_nothing():
+    run("dpkg", "--verify", "regards")
+    assert show("ActiveState") == "inactive"
+    assert run("systemctl", "is-enabled", UNIT, check=False).stdout.strip() == "disabled"
+    assert not os.path.exists(STATE)
+
+
+def test_program_runs_without_anything_else():
+    """The Swift runtime is inside; every library it names is a package's."""
+    assert re.search(r"\d+\.\d+", run("regards", "--version").stdout)
+    assert "not found" not in run("ldd", "/usr/bin/regards").stdout
+
+
+def test_unit_is_valid_and_closed():
+    done = run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{UNIT}")
+    assert done.stderr == "", done.stderr
+    run("systemd-analyze", "security", "--offline=yes", "--threshold=11", f"/lib/systemd/system/{UNIT}")
+    for path in glob.glob("/usr/share/doc/regards/examples/*.conf"):
+        assert "[Service]" in open(path, encoding="utf-8").read()
+
+
+# ------------------------------------------------------------------ mistakes before the first start
+
+def test_wrong_configuration_ends_the_service_for_good():
+    """Status 78, the mistakes in the journal, no restart."""
+    write(CONFIGURATION, "business: {name: x, email: nobody}\n")
+    with Journal() as journal:
+        assert run("systemctl", "start", UNIT, check=False).returncode != 0
+        entry = journal.wait_for(lambda entry: "regards.yaml:1" in str(entry.get("MESSAGE", "")))
+        assert entry
+    assert show("ExecMainStatus") == "78", show("ExecMainStatus")
+    assert show("NRestarts") == "0"
+    assert show("ActiveState") == "failed"
+    run("systemctl", "reset-failed", UNIT)
+
+
+# ------------------------------------------------------------------ a first day
+
+def test_live_waits_for_go_live():
+    make_shop()
+    configure()
+    run("regards", "check")
+    with Journal() as journal:
+        run("systemctl", "start", UNIT)
+        journal.wait("rehearsing")
+        journal.wait("ready")
+    run("systemctl", "stop", UNIT)
+    assert mails() == []
+
+
+def test_start_is_ready_and_greets():
+    run("rm", "-rf", "/var/lib/private/regards", STATE)
+    run("regards", "go-live")
+    with Journal() as journal:
+        run("systemctl", "start", UNIT)          # returns when READY=1 was said
+        assert show("ActiveState") == "active"
+        journal.wait("ready")
+        for number in range(1, len(PEOPLE) + 1):
+            entry = journal.wait("sent", customer=number, rule="birthday-card")
+            assert entry["SYSLOG_IDENTIFIER"] == "regards"
+            assert entry["PRIORITY"] == "6"
+            assert entry["REGARDS_OUTCOME"] == "delivered"
+            assert entry["REGARDS_CHANNEL"] == "mail"
+            assert entry["REGARDS_ATTEMPT"] == "1"
+            assert re.fullmatch(r"\d{4}", entry["REGARDS_OCCASION"])
+    assert recipients(mails()) == sorted(mail for _, mail in PEOPLE)
+    for message in mails():
+        assert not message.defects and message.get_body(("html",)) is not None
+
+
+def test_status_is_a_sentence_with_numbers():
+    text = show("StatusText")
+    assert re.search(r"\d", text) and " " in text, text
+
+
+def test_state_belongs_to_nobody_else():
+    assert os.stat("/var/lib/private/regards").st_mode & 0o077 == 0
+    for path in glob.glob("/var/lib/private/regards/regards.sqlite*"):
+        assert os.stat(path).st_mode & 0o077 == 0, path
+
+
+def test_idle_memory_is_small():
+    with open(f"/proc/{main_pid()}/status", encoding="ascii") as file:
+        resident = int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1])
+    print(f"      resident: {resident / 1024:.1f} MiB")
+    assert resident < 40 * 1024, f"{resident} KiB"
+
+
+# ------------------------------------------------------------------ complaints
+
+def test_complaint_is_acknowledged_within_five_seconds():
+    with Journal() as journal:
+        began = time.monotonic()
+        sql("INSERT INTO complaints VALUES (1, 1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), NULL, NULL, 'It broke')")
+        journal.wait("sent", seconds=5, rule="complaint-care", customer=1, step="send")
+        took = time.monotonic() - began
+        journal.wait("sent", seconds=5, rule="complaint-care", step="tell-advisor")
+        journal.wait("opened")
+    print(f"      acknowledged after {took:.1f} s")
+    assert took < 5
+
+
+# ------------------------------------------------------------------ reload
+
+def test_reload_takes_new_rules():
+    with Journal() as journal:
+        write(f"{RULES}/birthday-card.yaml", RULE_FILES["birthday-card.yaml"].replace("09:00", "09:30"))
+        run("systemctl", "reload", UNIT)
+        journal.wait("reloaded")
+        assert show("ActiveState") == "active"
+        assert journal.count("sent") == 0, "an edited rule never sends again"
+
+
+def test_reload_of_bad_rules_fails_and_keeps_the_old():
+    pid = main_pid()
+    bad = RULE_FILES["birthday-card.yaml"].replace("at: 09:00", "at: 25:00")
+    with Journal() as journal:
+        write(f"{RULES}/birthday-card.yaml", bad)
+        assert run("systemctl", "reload", UNIT, check=False).returncode != 0
+        journal.wait_for(lambda entry: re.search(r"birthday-card\.yaml:\d+:\d+", str(entry.get("MESSAGE", ""))))
+        assert journal.count("reloaded") == 0
+    # The same by the signal alone, as other tools send it: the daemon refuses by itself.
+    with Journal() as journal:
+        run("systemctl", "kill", "--signal=HUP", "--kill-whom=main", UNIT)
+        entry = journal.wait("not-reloaded")
+        assert entry["PRIORITY"] == "3"
+        assert re.search(r"birthday-card\.yaml:3:\d+", entry["REGARDS_DETAIL"]), entry["REGARDS_DETAIL"]
+    assert main_pid() == pid and show("ActiveState") == "active"
+    write(f"{RULES}/birthday-card.yaml", RULE_FILES["birthday-card.yaml"])
+    run("systemctl", "reload", UNIT)
+
+
+# ------------------------------------------------------------------ faults
+
+def test_killed_daemon_comes_back_and_sends_nothing_twice():
+    before = recipients(mails())
+    with Journal() as journal:
+        run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", UNIT)
+        journal.wait("ready")
+        sql("INSERT INTO complaints VALUES (2, 2, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), NULL, NULL, 'It is late')")
+        journal.wait("sent", rule="complaint-care", customer=2, step="send")
+        journal.wait("sent", rule="complaint-care", customer=2, step="tell-advisor")
+    assert show("NRestarts") == "1"
+    added = sorted([PEOPLE[1][1], "ada@example.org"])
+    assert recipients(mails()) == sorted(before + added)
+
+
+def test_wedged_daemon_is_restarted_by_the_watchdog():
+    drop_in("watchdog", "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n")
+    run("systemctl", "restart", UNIT)
+    with Journal() as journal:
+        os.kill(main_pid(), signal.SIGSTOP)
+        journal.wait_for(lambda entry: "atchdog" in str(entry.get("MESSAGE", "")))
+        journal.wait("ready", seconds=30)
+    remove_drop_in("watchdog")
+    run("systemctl", "restart", UNIT)
+
+
+def test_watchdog_is_fed():
+    """Twice its limit without a restart."""
+    drop_in("watchdog", "[Service]\nWatchdogSec=3\n")
+    with Journal() as journal:
+        run("systemctl", "restart", UNIT)
+        journal.wait("ready")
+        pid = main_pid()
+        fed = int(show("WatchdogTimestampMonotonic"))
+        deadline = time.monotonic() + 20
+        while int(show("WatchdogTimestampMonotonic")) < fed + 6_000_000:
+            assert time.monotonic() < deadline, "not fed"
+        assert main_pid() == pid
+    remove_drop_in("watchdog")
+    run("systemctl", "restart", UNIT)
+
+
+def test_customer_database_away_and_back():
+    with Journal() as journal:
+        os.rename("/srv/shop/shop.sqlite", "/srv/shop/away.sqlite")
+        journal.wait("db-away")
+        assert show("ActiveState") == "active"
+        os.rename("/srv/shop/away.sqlite", "/srv/shop/shop.sqlite")
+        journal.wait("db-back")
+
+
+# ------------------------------------------------------------------ the relay, and its password
+
+def test_mail_goes_through_a_relay():
+    relay = Relay()
+    configure(mail=f"smtp: {{host: 127.0.0.1, port: {relay.port}, security: none}}")
+    with Journal() as journal:
+        run("systemctl", "restart", UNIT)
+        journal.wait("ready")
+        sql("INSERT INTO complaints VALUES (3, 3, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), NULL, NULL, 'Again')")
+        entry = journal.wait("sent", rule="complaint-care", customer=3, step="send")
+        assert entry["REGARDS_CODE"] == "250"
+        journal.wait("sent", rule="complaint-care", customer=3, step="tell-advisor")
+    assert sorted(sum((to for to, _ in relay.messages), [])) == sorted([PEOPLE[2][1], "ada@example.org"])
+    with Journal() as journal:
+        relay.shutdown()
+        relay.server_close()
+        sql("INSERT INTO complaints VALUES (4, 1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), NULL, NULL, 'And again')")
+        journal.wait("relay-down", seconds=60)
+        assert show("ActiveState") == "active"
+
+
+def test_missing_password_is_named_and_a_given_one_is_passed():
+    configure(mail="smtp: {host: 127.0.0.1, port: 9, security: none, user: shop, password: {credential: smtp-password}}")
+    with Journal() as journal:
+        assert run("systemctl", "restart", UNIT, check=False).returncode != 0
+        journal.wait_for(lambda entry: "credential smtp-password" in str(entry.get("MESSAGE", "")))
+    assert show("ExecMainStatus") == "78", show("ExecMainStatus")
+    write("/etc/credstore/regards.smtp-password", "s3cret-of-the-test\n", 0o600)
+    run("systemctl", "reset-failed", UNIT)
+    run("systemctl", "restart", UNIT)
+    assert show("ActiveState") == "active"
+
+
+# ------------------------------------------------------------------ the end of the day
+
+def test_stop_is_quick_and_clean():
+    configure()
+    run("systemctl", "restart", UNIT)
+    with Journal() as journal:
+        began = time.monotonic()
+        run("systemctl", "stop", UNIT)
+        took = time.monotonic() - began
+        journal.wait("stopping")
+        journal.wait("stopped")
+    assert took < 10, f"{took:.1f} s"
+    assert show("Result") == "success"
+
+
+def test_journal_names_nobody():
+    """No name, address, body or secret in any field of any line since the installation."""
+    run("journalctl", "--sync")
+    text = run("journalctl", "--unit", UNIT, "--output=export", "--all").stdout.lower()
+    assert text.count("message_id=") > 20
+    for name, mail in PEOPLE + [("Ada Advisor", "ada@example.org"), ("s3cret-of-the-test", "it broke")]:
+        assert mail not in text, mail
+        assert name.lower() not in text, name
+
+
+def test_queries_of_the_manual_work():
+    with open(f"{DOCS}/journal.md", encoding="utf-8") as file:
+        blocks = re.findall(r"^```sh\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 10
+    for block in blocks:
+        done = run("sh", "-c", "export SYSTEMD_PAGER= SYSTEMD_COLORS=0\n" + block, check=False)
+        # 1 is journalctl's "no entries" in some releases; anything else, or words on stderr, is a wrong query.
+        assert done.returncode in (0, 1) and done.stderr == "", f"{block}{done.returncode} {done.stderr}"
+
+
+def test_every_identifier_in_the_journal_is_in_the_manual():
+    known = set(message_ids().values())
+    text = run("journalctl", "--identifier=regards", "--output=cat", "--output-fields=MESSAGE_ID").stdout
+    seen = set(text.split()) & set(re.findall(r"\b[0-9a-f]{32}\b", text))
+    assert seen and seen <= known, seen - known
+
+
+# ------------------------------------------------------------------ package again
+
+def test_reinstalling_keeps_what_the_operator_wrote():
+    run("systemctl", "enable", "--now", UNIT)
+    (deb,) = glob.glob("/run/host-debs/*.deb")
+    pid = main_pid()
+    mine = open(CONFIGURATION, encoding="utf-8").read()
+    before = recipients(mails())
+    run("dpkg", "--install", "--force-confold", deb)
+    assert open(CONFIGURATION, encoding="utf-8").read() == mine
+    assert show("ActiveState") == "active" and main_pid() != pid, "restarted with the new program"
+    assert run("systemctl", "is-enabled", UNIT).stdout.strip() == "enabled"
+    assert recipients(mails()) == before
+    run("systemctl", "disable", "--now", UNIT)
+    run("dpkg", "--install", "--force-confold", deb)
+    assert run("systemctl", "is-enabled", UNIT, check=False).stdout.strip() == "disabled"
+    assert show("ActiveState") == "inactive"
+
+
+def test_removing_keeps_the_ledger_and_purging_forgets_it():
+    run("systemctl", "start", UNIT)
+    run("dpkg", "--remove", "regards")
+    assert not os.path.exists("/usr/bin/regards")
+    assert os.path.exists("/var/lib/private/regards/regards.sqlite") and os.path.exists(CONFIGURATION)
+    assert run("systemctl", "is-active", UNIT, check=False).stdout.strip() != "active"
+    run("dpkg", "--purge", "regards")
+    for path in (STATE, "/var/lib/private/regards", "/etc/regards"):
+        assert not os.path.lexists(path), path
+
+
+def main():
+    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
+    wanted = sys.argv[1:] or list(tests)
+    passed = failed = 0
+    for name in wanted:
+        began = time.monotonic()
+        try:
+            tests[name]()
+            passed += 1
+            print(f"ok    {name.replace('_', ' ')} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Exception:
+            failed += 1
+            print(f"FAIL  {name.replace('_', ' ')}\n{traceback.format_exc()}", flush=True)
+            print(run("journalctl", "--unit", UNIT, "--lines=25", "--no-pager", check=False).stdout, flush=True)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
