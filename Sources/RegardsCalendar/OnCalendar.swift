@@ -159,12 +159,16 @@ extension OnCalendar {
 extension OnCalendar {
     /// Microseconds of a day.
     private static let dayLength: Int64 = 86_400_000_000
+    /// Two days around the years that expressions know, whatever the zone.
+    private static let start = Instant(seconds: -2 * 86_400)
+    private static let end = Instant(seconds: Int64(CivilDate(unchecked: 2200, 1, 3).dayNumber) * 86_400)
 
     /// The first occurrence strictly later than `instant`; nil when there is none until 2199.
     /// `zone` counts unless the expression names its own.
     package func next(after instant: Instant, in zone: Zone) -> Instant? {
         let zone = self.zone ?? zone
-        let earliest = instant.microseconds + 1
+        guard instant < OnCalendar.end else { return nil }
+        let earliest = max(instant.microseconds, OnCalendar.start.microseconds) + 1
         let second = floorDivide(earliest, 1_000_000)
         // Readings in microseconds since 1970 on the wall clock.
         var wall = zone.wall(atSecond: second) * 1_000_000 + (earliest - second * 1_000_000)

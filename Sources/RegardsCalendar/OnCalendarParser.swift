@@ -179,9 +179,10 @@ extension OnCalendarParser {
 // MARK: - Date and time
 
 extension OnCalendarParser {
-    /// Whether the next word is a time of day: it has a colon.
+    /// Whether the next word is a time of day: its first separator is a colon.
     private var isTime: Bool {
-        cursor.bytes[cursor.position..<end].prefix { $0 != UInt8(ascii: " ") }.contains(UInt8(ascii: ":"))
+        let word = cursor.bytes[cursor.position..<end].prefix { $0 != UInt8(ascii: " ") }
+        return word.first { ":-~".utf8.contains($0) } == UInt8(ascii: ":")
     }
 
     /// `@` and seconds since 1970, always in UTC.
@@ -294,12 +295,15 @@ extension OnCalendarParser {
 
     private mutating func component(_ field: Field) throws(OnCalendarError) -> OnCalendar.Component {
         let position = cursor.position
-        let start = try value(field, isYear: field == .year)
+        let start = try value(field)
+        guard field.range.contains(start) else { throw outside(field, at: position) }
         var stop = -1
         var step = 0
+        var stopPosition = position
         if peek == UInt8(ascii: "."), cursor.peek(ahead: 1) == UInt8(ascii: ".") {
             cursor.position += 2
-            stop = try value(field, isYear: field == .year)
+            stopPosition = cursor.position
+            stop = try value(field)
             step = field.unit
             guard start <= stop else { throw error("the range runs backwards", at: position) }
         }
@@ -307,9 +311,13 @@ extension OnCalendarParser {
             let stepPosition = cursor.position
             step = try value(field, isStep: true)
             guard step > 0 else { throw error("a repetition needs a step above 0", at: stepPosition) }
+        } else if field == .second, stop >= 0, start + step > stop {
+            // systemd takes such a range for other fields, and for seconds only with a step.
+            throw error("the range is shorter than a second", at: position)
         }
         // A range ends where its last repetition falls; one that never repeats is a single value.
         if stop > start { stop -= (stop - start) % step }
+        guard stop < field.range.upperBound else { throw outside(field, at: stopPosition) }
         if stop == start { (stop, step) = (-1, 0) }
         if stop < 0, step > 0 {
             let isTooLong = field == .dayFromEnd ? start - step < field.range.lowerBound : start + step >= field.range.upperBound
@@ -318,8 +326,8 @@ extension OnCalendarParser {
         return Component(start: Int32(start), stop: Int32(stop), step: Int32(step))
     }
 
-    /// A number in the field's unit. `isYear` reads two digits as 1970 to 2069.
-    private mutating func value(_ field: Field, isYear: Bool = false, isStep: Bool = false) throws(OnCalendarError) -> Int {
+    /// A number in the field's unit, at most `Int32.max`. A year of two digits means 1970 to 2069.
+    private mutating func value(_ field: Field, isStep: Bool = false) throws(OnCalendarError) -> Int {
         let start = cursor.position
         var number = 0
         while let byte = peek, byte.isDigit {
@@ -327,21 +335,19 @@ extension OnCalendarParser {
             cursor.position += 1
         }
         guard cursor.position > start else { throw error("expected a number for the \(field.rawValue), found \(found)") }
-        if isYear, number < 100 { number += number < 70 ? 2000 : 1900 }
+        if field == .year, !isStep, number < 100 { number += number < 70 ? 2000 : 1900 }
         number *= field.unit
         if field == .second, peek == UInt8(ascii: "."), cursor.peek(ahead: 1) != UInt8(ascii: ".") {
             cursor.position += 1
             number += try microseconds()
         }
-        let limit = isStep ? 0..<Int(Int32.max) : field.range
-        guard limit.contains(number) else { throw error(OnCalendarParser.rangeMessage(field, isStep), at: start) }
+        guard number <= Int(Int32.max) else { throw isStep ? error("the step is too long", at: start) : outside(field, at: start) }
         return number
     }
 
-    private static func rangeMessage(_ field: Field, _ isStep: Bool) -> String {
-        guard !isStep else { return "the step is too long" }
+    private func outside(_ field: Field, at position: Int) -> OnCalendarError {
         let last = (field.range.upperBound - 1) / field.unit
-        return "the \(field.rawValue) is outside \(field.range.lowerBound) to \(last)"
+        return error("the \(field.rawValue) is outside \(field.range.lowerBound) to \(last)", at: position)
     }
 
     /// Decimals of a second, rounded to microseconds.

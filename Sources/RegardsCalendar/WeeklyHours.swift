@@ -132,6 +132,8 @@ extension WeeklyHours {
 
 extension WeeklyHours {
     private static let second: Int64 = 1_000_000
+    /// Outside, microseconds would overflow.
+    private static let known = Zone.distantPast..<Zone.distantFuture
 
     /// A search over this many days finds an open one: each closed date takes at most a week away.
     private var longestClosure: Int { 7 * (closed.count + 1) + 1 }
@@ -139,7 +141,7 @@ extension WeeklyHours {
     /// Calls `body` with each stretch of open time from `instant` on, until it answers false. Where the
     /// offset changes inside a stretch, it comes in two parts.
     private func forEachOpenStretch(from instant: Instant, in zone: Zone, _ body: (Instant, Instant) -> Bool) {
-        guard !isNeverOpen else { return }
+        guard !isNeverOpen, WeeklyHours.known.contains(instant.seconds) else { return }
         var now = instant.microseconds
         while true {
             let period = zone.steadyPeriod(at: floorDivide(now, WeeklyHours.second))
@@ -156,7 +158,7 @@ extension WeeklyHours {
 
     /// The same backwards in time, from just before `instant`.
     private func forEachOpenStretch(before instant: Instant, in zone: Zone, _ body: (Instant, Instant) -> Bool) {
-        guard !isNeverOpen else { return }
+        guard !isNeverOpen, WeeklyHours.known.contains(instant.seconds) else { return }
         var now = instant.microseconds
         while true {
             let period = zone.steadyPeriod(at: floorDivide(now - 1, WeeklyHours.second))

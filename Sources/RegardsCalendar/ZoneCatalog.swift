@@ -86,7 +86,8 @@ package final class ZoneCatalog: Sendable {
         systemZone(variable: getenv("TZ").map { String(cString: $0) }, link: "/etc/localtime")
     }
 
-    func systemZone(variable: String?, link: String) -> Zone? {
+    /// The same from a given variable and link.
+    package func systemZone(variable: String?, link: String) -> Zone? {
         if let variable {
             let name = variable.hasPrefix(":") ? String(variable.dropFirst()) : variable
             // An empty TZ means UTC (tzset(3)).
