@@ -38,6 +38,17 @@ package struct Candidate: Sendable {
     package var zone: CustomerZone
     /// An event's step whose event is over.
     package var hasEnded: Bool
+
+    package init(
+        outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone, hasEnded: Bool = false
+    ) {
+        self.outreach = outreach
+        self.rule = rule
+        self.step = step
+        self.position = position
+        self.zone = zone
+        self.hasEnded = hasEnded
+    }
 }
 
 /// What is known about the customer and the event of one candidate.
@@ -150,7 +161,7 @@ package struct Planner {
                 key: key, dueAt: occasion.dueAt, expiresAt: expiry(rule, step, occasion, zone.zone),
                 zone: zone.zone.name, localDate: occasion.date, localTime: occasion.time,
                 channel: step.action.channel, lane: rule.purpose == .care ? .care : .rest, ruleHash: rule.hash)
-            body(Candidate(outreach: planned, rule: index, step: number, position: position, zone: zone, hasEnded: false))
+            body(Candidate(outreach: planned, rule: index, step: number, position: position, zone: zone))
         }
     }
 

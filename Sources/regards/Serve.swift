@@ -31,8 +31,9 @@ struct Serve: ParsableCommand {
     }
 }
 
-/// A daemon with its signals, as `serve` and `demo` run it.
-final class Service {
+/// A daemon with its signals, as `serve` and `demo` run it. `@unchecked Sendable`: after `run` has begun, the list of
+/// signal sources does not change.
+final class Service: @unchecked Sendable {
     let daemon: Daemon
     let announcer: any Announcer
     private let outbox: SQLiteOutbox
@@ -48,11 +49,13 @@ final class Service {
         let hash = AddressHash(key: key)
         announcer = JournalAnnouncer.isConnected(environment: environment)
             ? JournalAnnouncer(hash: hash)
-            : TerminalAnnouncer(hash: hash, zone: zones.systemZone() ?? .utc, environment: environment)
-        let options = Daemon.Options(
+            : TerminalAnnouncer(
+                colours: TerminalAnnouncer.wantsColours(descriptor: STDERR_FILENO, environment: environment), hash: hash,
+                zone: zones.systemZone() ?? .utc, now: { SystemClock().now() })
+        let daemonOptions = Daemon.Options(
             file: file, environment: environment, zones: zones, announcer: announcer, hash: hash, salt: key.salt)
         announcer.announce(Notice(.started, count: assembly.book.rules.count, detail: "regards \(Version.text)"))
-        daemon = try Daemon(assembly: assembly, outbox: outbox, options: options)
+        daemon = try Daemon(assembly: assembly, outbox: outbox, options: daemonOptions)
     }
 
     /// Returns never for a service that runs until it is told to stop.
@@ -73,7 +76,7 @@ final class Service {
         dispatchMain()
     }
 
-    private func handle(_ number: Int32, _ body: @escaping () -> Void) {
+    private func handle(_ number: Int32, _ body: @escaping @Sendable () -> Void) {
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
         source.setEventHandler(handler: body)

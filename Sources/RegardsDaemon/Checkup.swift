@@ -1,0 +1,81 @@
+package import RegardsCalendar
+package import RegardsCore
+import RegardsRules
+import RegardsStore
+
+/// All that can be said of a configuration without sending anything: what `check` prints, and what a start refuses.
+package struct Checkup: Sendable {
+    package var mistakes: [Mistake] = []
+    /// Lines about what was found in order.
+    package var summary: [String] = []
+    package var isSourceUnreachable = false
+
+    /// Reads every file, asks the customer database for its columns and a sample, and tries secrets and channels.
+    package static func run(file: String, environment: [String: String], zones: ZoneCatalog = ZoneCatalog()) throws -> Checkup {
+        var checkup = Checkup()
+        let (assembly, mistakes) = Assembly.load(file: file, environment: environment, zones: zones)
+        checkup.mistakes = mistakes
+        guard let assembly else { return checkup }
+        let clock = SystemClock()
+        checkup.mistakes += ChannelBuilder.channels(for: assembly.configuration, environment: environment, clock: clock).mistakes
+        checkup.look(at: assembly)
+        return checkup
+    }
+
+    private mutating func look(at assembly: Assembly) {
+        let book = assembly.book
+        summary.append("\(book.rules.count) rules in \(assembly.configuration.ruleFiles.count) files, \(book.eventKinds.count) kinds of events")
+        let source = Workshop.source(assembly)
+        let place = assembly.configuration.source.databasePlace
+        do {
+            let description = try source.describe()
+            mistakes += description.mistakes
+            guard !description.mistakes.contains(where: { $0.severity == .error }) else { return }
+            if let speed = description.lookUpsPerSecond, speed < 5000 {
+                mistakes.append(
+                    Mistake(
+                        .warning, at: assembly.configuration.source.query.place, path: "customers.query",
+                        "finds only \(Int(speed)) customers a second by id; write a faster `lookup:` query with :ids"))
+            }
+            try lookAtCustomers(assembly, source)
+        } catch let error as SourceError {
+            isSourceUnreachable = error.isPassing
+            mistakes.append(Mistake(error.isPassing ? .warning : .error, at: place, path: "customers.database", error.description))
+        } catch {
+            mistakes.append(Mistake(at: place, path: "customers", "\(error)"))
+        }
+    }
+
+    /// A whole pass over the next 31 days: usable and unusable rows, and what will be due.
+    private mutating func lookAtCustomers(_ assembly: Assembly, _ source: any CustomerSource) throws {
+        let now = SystemClock().now()
+        var forecast = Forecast(assembly: assembly, source: source, outbox: nil)
+        let report = try forecast.report(from: now, to: now + .days(31))
+        summary.append("\(report.customers) customers")
+        let place = assembly.configuration.source.query.place
+        func warn(_ count: Int, _ what: String, _ ids: [String]) {
+            guard count > 0 else { return }
+            let names = ids.isEmpty ? "" : ": " + ids.joined(separator: ", ") + (count > ids.count ? ", …" : "")
+            mistakes.append(Mistake(.warning, at: place, path: "customers.query", "\(count) \(what)\(names)"))
+        }
+        warn(report.scan.withoutID, "rows without an id are left out", [])
+        warn(report.scan.duplicates, "rows repeat an id and are left out", report.scan.duplicateIDs)
+        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            warn(customers.count, "customers have a \(problem.words)", customers.firstIDs)
+        }
+        for rule in assembly.book.rules where !rule.isAboutEvents {
+            let due = report.lines.count { $0.outreach.key.rule == rule.name && $0.verdict.word == "due" }
+            summary.append("\(rule.name): \(due) due in the next 31 days")
+        }
+    }
+}
+
+extension CustomerProblem {
+    fileprivate var words: String {
+        switch self {
+        case .unknownZone: "time_zone that is no zone of tzdata, such as Europe/Berlin"
+        case .badDate: "date that is none; expected YYYY-MM-DD"
+        case .badAddress: "mail address that cannot be used"
+        }
+    }
+}
