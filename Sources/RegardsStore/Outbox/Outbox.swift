@@ -43,6 +43,7 @@ package protocol Outbox: AnyObject, Sendable {
 
     /// Brings the rows of events in line with what was derived for them now, in one transaction. Scope of each plan:
     /// its customer, its occasion and its rules, whatever the due time.
+    @discardableResult
     func reconcileEvents(_ plans: [EventPlan], now: Instant) throws -> ReconcileCounts
 
     // MARK: Sending

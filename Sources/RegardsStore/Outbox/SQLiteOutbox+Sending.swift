@@ -157,6 +157,7 @@ extension SQLiteOutbox {
         return Array(rows.prefix(limit))
     }
 
+    @discardableResult
     package func release(_ ids: [Int64], now: Instant) throws -> [Int64] {
         guard !ids.isEmpty else { return [] }
         return try writeAsDaemon { database in
@@ -172,6 +173,7 @@ extension SQLiteOutbox {
 
     // MARK: Marks and endings
 
+    @discardableResult
     package func commit(_ group: GroupCommit) throws -> [Int64] {
         guard !group.isEmpty else { return [] }
         return try writeAsDaemon { database in
@@ -265,6 +267,7 @@ extension SQLiteOutbox {
 
     // MARK: Holds
 
+    @discardableResult
     package func releaseHeld(customer: String, reason: HoldReason, now: Instant) throws -> Int {
         try write { database in
             let statement = try SQLStatement(database, SendSQL.releaseHeld)
@@ -275,6 +278,7 @@ extension SQLiteOutbox {
         }
     }
 
+    @discardableResult
     package func expireHeld(now: Instant) throws -> Int {
         try write { database in
             let statement = try SQLStatement(database, SendSQL.expireHeld)

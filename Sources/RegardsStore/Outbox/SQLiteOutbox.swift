@@ -87,12 +87,14 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         lock = nil
     }
 
-    /// Closes both connections; the outbox cannot be used after it. Without it they close with the last reference.
+    /// Closes both connections and gives up the lock; the outbox cannot be used after it. Without it all three go with
+    /// the last reference.
     package func close() throws {
         try OutboxError.translate(path) {
             try reader.close()
             try writer?.close()
         }
+        lock?.release()
     }
 
     // MARK: Access

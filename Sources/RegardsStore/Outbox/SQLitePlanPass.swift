@@ -116,6 +116,7 @@ extension SQLiteOutbox {
         try SQLitePlanPass(self, rules: rules, window: window, now: now)
     }
 
+    @discardableResult
     package func reconcileEvents(_ plans: [EventPlan], now: Instant) throws -> ReconcileCounts {
         guard !plans.isEmpty else { return ReconcileCounts() }
         let marks = passMarks.withLock { $0 }

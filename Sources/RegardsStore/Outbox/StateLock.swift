@@ -1,9 +1,10 @@
 import Glibc
+import Synchronization
 
 /// The lock that lets one daemon at a time work on a state file: flock(2) on `STATE.lock`, which the kernel gives up
 /// when the process ends, however it ends. The file holds the process id for the error message only.
 final class StateLock: Sendable {
-    private let descriptor: Int32
+    private let descriptor: Mutex<Int32>
 
     /// - Throws: `OutboxError.inUse` when another process holds it, `.unreachable` when the file cannot be made.
     init(state path: String) throws(OutboxError) {
@@ -17,11 +18,22 @@ final class StateLock: Sendable {
             guard code == EWOULDBLOCK else { throw .unreachable(path: lock, detail: String(cString: strerror(code))) }
             throw .inUse(lock: lock, process: holder)
         }
-        self.descriptor = descriptor
+        self.descriptor = Mutex(descriptor)
         StateLock.write("\(getpid())\n", to: descriptor)
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit { release() }
+
+    /// May be called more than once.
+    func release() {
+        descriptor.withLock { descriptor in
+            guard descriptor >= 0 else { return }
+            // Unlocked first: a child that was just forked holds the file open until it executes its program.
+            flock(descriptor, LOCK_UN)
+            Glibc.close(descriptor)
+            descriptor = -1
+        }
+    }
 
     private static func write(_ text: String, to descriptor: Int32) {
         var text = text

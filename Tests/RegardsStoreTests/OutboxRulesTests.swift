@@ -1,0 +1,130 @@
+import RegardsCalendar
+import RegardsCore
+@testable import RegardsStore
+import Testing
+
+@Suite struct OutboxRulesTests {
+    private func adopt(_ ledger: Ledger, _ rules: RuleAdoption..., now: Instant = noon + .hours(1)) throws -> RuleAdoptionReport {
+        try ledger.outbox.adoptRules(rules, now: now)
+    }
+
+    @Test func aNewRuleHasItsBaselineNow() throws {
+        let ledger = try Ledger(rules: [])
+        let report = try adopt(ledger, RuleAdoption(name: "birthday", hash: 7), now: noon)
+        let rule = try #require(report.rules.first)
+        #expect(rule.isNew && !rule.isChanged && !rule.hasReturned && rule.renamedFrom == nil)
+        #expect(rule.ledger.firstSeen == noon && rule.ledger.plannedThrough == noon && rule.ledger.hash == 7)
+        #expect(try ledger.outbox.ruleLedgers() == [rule.ledger])
+    }
+
+    @Test func adoptingTheSameAgainWritesNothing() throws {
+        let ledger = try Ledger()
+        let before = try ledger.totalChanges()
+        let report = try ledger.outbox.adoptRules(Ledger.rules.map { RuleAdoption(name: $0, hash: 1) }, now: noon + .hours(1))
+        #expect(try ledger.totalChanges() == before)
+        #expect(report.rules.allSatisfy { !$0.isNew && !$0.isChanged } && report.vanished.isEmpty)
+        #expect(report.rules.map(\.ledger.name) == Ledger.rules)
+    }
+
+    @Test func aChangedHashIsReportedAndKept() throws {
+        let ledger = try Ledger(rules: ["birthday"])
+        let changed = try #require(try adopt(ledger, RuleAdoption(name: "birthday", hash: 2)).rules.first)
+        #expect(changed.isChanged && changed.ledger.hash == 2 && changed.ledger.firstSeen == noon)
+        #expect(try adopt(ledger, RuleAdoption(name: "birthday", hash: 2)).rules[0].isChanged == false)
+    }
+
+    @Test func aRenamedRuleKeepsItsLedger() throws {
+        let ledger = try Ledger(rules: ["birthday"])
+        try ledger.plan([.row("1")], rules: ["birthday"])
+        let renamed = RuleAdoption(name: "birthday-card", hash: 1, formerly: ["birthday"])
+        let report = try adopt(ledger, renamed)
+        #expect(report.rules[0].renamedFrom == "birthday" && !report.rules[0].isNew && report.vanished.isEmpty)
+        #expect(report.rules[0].ledger.firstSeen == noon)
+        #expect(try ledger.all().map(\.key.rule) == ["birthday-card"])
+        // The line may stay in the file.
+        let again = try adopt(ledger, renamed)
+        #expect(again.rules[0].renamedFrom == nil && !again.rules[0].isNew)
+        // Derived under the new name, the row is the same row.
+        let counts = try ledger.plan([.row("1", rule: "birthday-card")], rules: ["birthday-card"])
+        #expect(counts.changes == 0 && counts.unchanged == 1)
+    }
+
+    @Test func aRuleMayHaveHadTwoNames() throws {
+        let ledger = try Ledger(rules: ["second"])
+        let report = try adopt(ledger, RuleAdoption(name: "third", hash: 1, formerly: ["first", "second"]))
+        #expect(report.rules[0].renamedFrom == "second")
+    }
+
+    @Test(arguments: [
+        [RuleAdoption(name: "birthday", hash: 1, formerly: ["monthly"])],
+        [RuleAdoption(name: "new", hash: 1, formerly: ["monthly"]), RuleAdoption(name: "monthly", hash: 1)],
+        [RuleAdoption(name: "new", hash: 1, formerly: ["birthday", "monthly"])],
+        [
+            RuleAdoption(name: "a", hash: 1, formerly: ["monthly"]), RuleAdoption(name: "b", hash: 1, formerly: ["monthly"]),
+        ],
+    ])
+    func twoLedgersCannotBecomeOne(_ rules: [RuleAdoption]) throws {
+        let ledger = try Ledger()
+        let before = try ledger.outbox.ruleLedgers()
+        let error = #expect(throws: OutboxError.self) { try ledger.outbox.adoptRules(rules, now: noon) }
+        guard case .bothHaveLedgers(let rule, "monthly") = error else {
+            Issue.record("expected bothHaveLedgers, got \(String(describing: error))")
+            return
+        }
+        #expect(
+            error?.description == "\(rule) says formerly: monthly, but both have a ledger; "
+                + "drop the line, or give \(rule) a new name")
+        #expect(try ledger.outbox.ruleLedgers() == before)
+    }
+
+    @Test func twoRulesOfOneNameAreRefused() throws {
+        let ledger = try Ledger()
+        #expect(throws: OutboxError.twoRulesOfOneName(rule: "x")) {
+            try adopt(ledger, RuleAdoption(name: "x", hash: 1), RuleAdoption(name: "x", hash: 2))
+        }
+    }
+
+    @Test func aVanishedRuleLosesWhatIsUnsent() throws {
+        let ledger = try Ledger()
+        try ledger.plan([.row("1"), .row("2"), .row("3"), .row("4"), .row("5", rule: "monthly")])
+        let ids = try ledger.outbox.claim(limit: 4, now: noon, channels: [.mail]).map(\.id)
+        try ledger.outbox.commit(GroupCommit(now: noon, marks: [SendMark(id: ids[0])]))
+        try ledger.outbox.commit(
+            GroupCommit(
+                now: noon,
+                endings: [
+                    Ending(id: ids[0], .sent), Ending(id: ids[1], .held(.eventOpen(kind: "complaint"))),
+                    Ending(id: ids[2], .held(.inDoubt)),
+                ]))
+        try ledger.outbox.release([ids[3]], now: noon)
+        let kept = [RuleAdoption(name: "monthly", hash: 1), RuleAdoption(name: "care", hash: 1)]
+        let report = try ledger.outbox.adoptRules(kept, now: noon + .hours(1))
+        #expect(report.vanished == [VanishedRule(name: "birthday", cancelled: 2)])
+        #expect(try ledger.all().map(\.state) == [.sent, .cancelled, .held, .cancelled, .planned])
+        #expect(try ledger.row(ids[1]).reason == "rule-gone")
+        #expect(try ledger.outbox.ruleLedgers().first { $0.name == "birthday" }?.goneAt == noon + .hours(1))
+        #expect(try ledger.outbox.adoptRules(kept, now: noon + .hours(2)).vanished.isEmpty)
+    }
+
+    @Test func aRuleThatReturnsOwesAgainWhatIsStillOwed() throws {
+        let ledger = try Ledger()
+        try ledger.plan([.row("1"), .row("2")])
+        let sent = try ledger.outbox.claim(limit: 1, now: noon, channels: [.mail])[0].id
+        try ledger.outbox.commit(GroupCommit(now: noon, marks: [SendMark(id: sent)]))
+        try ledger.outbox.commit(GroupCommit(now: noon, endings: [Ending(id: sent, .sent)]))
+        _ = try adopt(ledger, RuleAdoption(name: "monthly", hash: 1))
+        let report = try ledger.outbox.adoptRules(Ledger.rules.map { RuleAdoption(name: $0, hash: 1) }, now: noon)
+        let birthday = try #require(report.rules.first { $0.ledger.name == "birthday" })
+        #expect(birthday.hasReturned && !birthday.isNew && birthday.ledger.goneAt == nil)
+        let counts = try ledger.plan([.row("1"), .row("2")])
+        #expect(counts.reopened == 1 && counts.inserted == 0)
+        #expect(try ledger.all().map(\.state) == [.sent, .planned])
+    }
+
+    @Test func planningARuleNobodyAdoptedIsAnError() throws {
+        let ledger = try Ledger()
+        #expect(throws: OutboxError.unknownRule("nameless")) {
+            try ledger.outbox.beginPlan(rules: ["nameless"], window: Ledger.day, now: noon)
+        }
+    }
+}
