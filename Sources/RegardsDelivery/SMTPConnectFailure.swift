@@ -64,7 +64,12 @@ struct SMTPConnectFailure: Hashable, Sendable {
         detail = text
     }
 
-    /// For faults of our own machine: no memory, no thread.
+    static func noLoginOffered(_ settings: SMTPSettings) -> SMTPConnectFailure {
+        SMTPConnectFailure(detail: "\(settings.place): the relay offers no login; check port and security, or remove "
+            + "user and password if it wants none")
+    }
+
+    /// For what libcurl has no code for: no memory, no thread.
     init(detail: String) {
         reason = .relayDown
         code = 0

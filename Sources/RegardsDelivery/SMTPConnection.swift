@@ -109,6 +109,8 @@ final class SMTPConnection: @unchecked Sendable {
     func connect(_ settings: SMTPSettings) -> SMTPConnectFailure? {
         let code = curl_easy_perform(handle)
         if code == CURLE_OK {
+            // libcurl goes on without a login where none is offered. The relay would then refuse our mail for good.
+            if settings.user != nil, !capabilities.login { return .noLoginOffered(settings) }
             regards_curl_get_socket(handle, &socket)
             if socket >= 0 { return nil }
         }

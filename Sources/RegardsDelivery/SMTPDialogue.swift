@@ -6,6 +6,7 @@ struct SMTPCapabilities: Hashable, Sendable {
     var pipelining = false
     var eightBitMIME = false
     var utf8 = false
+    var login = false
     /// Largest message in bytes (RFC 1870); nil when SIZE is not offered, 0 when it is offered without a limit.
     var sizeLimit: Int?
 
@@ -16,6 +17,7 @@ struct SMTPCapabilities: Hashable, Sendable {
         case "PIPELINING": pipelining = true
         case "8BITMIME": eightBitMIME = true
         case "SMTPUTF8": utf8 = true
+        case "AUTH": login = true
         case "SIZE": sizeLimit = words.count > 1 ? Int(words[1]).map { max($0, 0) } ?? 0 : 0
         default: break
         }

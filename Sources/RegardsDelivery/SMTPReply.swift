@@ -43,6 +43,7 @@ struct SMTPReplyParser {
     static let longestReply = 64 * 1024
 
     private var found: [Found] = []
+    private var isBroken = false
     private var line: [UInt8] = []
     private var lines: [String] = []
     private var code = 0
@@ -56,20 +57,24 @@ struct SMTPReplyParser {
         found.isEmpty ? nil : found.removeFirst()
     }
 
+    /// Takes received bytes; after `broken` nothing more.
     mutating func take(_ bytes: UnsafeRawBufferPointer) {
         for byte in bytes {
+            if isBroken { return }
             size += 1
             guard byte == 0x0a else {
-                if line.count == Self.longestLine {
-                    found.append(.broken("a reply line without an end"))
-                    return
-                }
                 line.append(byte)
+                if line.count > Self.longestLine { end(.broken("a reply line without an end")) }
                 continue
             }
-            if let result = endLine() { found.append(result) }
+            if let result = endLine() { end(result) }
             line.removeAll(keepingCapacity: true)
         }
+    }
+
+    private mutating func end(_ result: Found) {
+        found.append(result)
+        if case .broken = result { isBroken = true }
     }
 
     private mutating func endLine() -> Found? {

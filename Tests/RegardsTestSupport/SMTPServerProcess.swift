@@ -24,8 +24,11 @@ package final class ServerProcess: Sendable {
     private let input: Int32
     private let output = EventLog<String>()
     private let isStopped = Mutex(false)
+    private let questions = Mutex(0)
 
     package init(_ arguments: [String]) throws {
+        // A server that ended by itself must not end the tests.
+        signal(SIGPIPE, SIG_IGN)
         let (process, input, output) = try Self.spawnLock.withLock { _ in try Self.spawn(arguments) }
         self.process = process
         self.input = input
@@ -46,11 +49,25 @@ package final class ServerProcess: Sendable {
         }
     }
 
-    /// Everything said so far.
-    package var said: [String] { output.all }
+    /// Everything that had happened when this was asked: the server is asked in turn to say so, because its lines may
+    /// still be on their way.
+    package var said: [String] {
+        let number = questions.withLock { number in
+            number += 1
+            return number
+        }
+        tell("ping \(number)")
+        do {
+            try output.await("pong \(number)") { $0.contains("pong \(number)") ? () : nil }
+        } catch {
+            // A stopped server says nothing more: what it said stands in the log.
+        }
+        return output.all.filter { !$0.hasPrefix("pong ") }
+    }
 
     /// Gives the server a line on its standard input.
     package func tell(_ line: String) {
+        guard !isStopped.withLock({ $0 }) else { return }
         let bytes = Array((line + "\n").utf8)
         _ = Glibc.write(input, bytes, bytes.count)
     }

@@ -144,10 +144,10 @@ package final class ScriptedSMTPServer: Sendable {
         }
     }
 
-    /// Waits until the script stands at a `hold` or `stall`.
-    package func awaitHold(_ when: String) throws {
+    /// Waits until the script has come so many times to a `hold` or `stall`.
+    package func awaitHold(_ when: String, count: Int = 1) throws {
         try process.await("hold at \(when)") { lines in
-            lines.contains { $0.hasPrefix("held ") && $0.hasSuffix(" \(when)") } ? () : nil
+            lines.count { $0.hasPrefix("held ") && $0.hasSuffix(" \(when)") } >= count ? () : nil
         }
     }
 
@@ -180,20 +180,24 @@ package struct TestCertificate: Sendable {
 
     /// Made once for all tests of a process.
     package static let good = Result { try make("good", names: "DNS:localhost,IP:127.0.0.1") }
-    /// Signed by the good authority's like, for another host.
+    /// Good in itself, but for another host.
     package static let otherHost = Result { try make("other", names: "DNS:elsewhere.example") }
+    /// Its last day is over.
+    package static let expired = Result { try make("expired", names: "DNS:localhost", days: -1) }
 
-    private static func make(_ name: String, names: String) throws -> TestCertificate {
+    private static func make(_ name: String, names: String, days: Int = 2) throws -> TestCertificate {
         let folder = try TestTools.makeFolder("tls-\(name)")
-        let authority = ["-x509", "-subj", "/CN=Regards test authority", "-keyout", "\(folder)/ca.key", "-out", "\(folder)/ca.pem"]
-        let leaf = [
-            "-x509", "-subj", "/CN=\(name)", "-addext", "subjectAltName=\(names)", "-CA", "\(folder)/ca.pem",
-            "-CAkey", "\(folder)/ca.key", "-keyout", "\(folder)/server.key", "-out", "\(folder)/server.pem",
-            "-addext", "basicConstraints=critical,CA:FALSE",
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        let commands = [
+            ["openssl", "req", "-x509", "-days", "2", "-subj", "/CN=Regards test authority"] + key
+                + ["-keyout", "\(folder)/ca.key", "-out", "\(folder)/ca.pem"],
+            ["openssl", "req", "-subj", "/CN=\(name)", "-addext", "subjectAltName=\(names)"] + key
+                + ["-keyout", "\(folder)/server.key", "-out", "\(folder)/server.csr"],
+            ["openssl", "x509", "-req", "-days", "\(days)", "-in", "\(folder)/server.csr", "-copy_extensions", "copy"]
+                + ["-CA", "\(folder)/ca.pem", "-CAkey", "\(folder)/ca.key", "-out", "\(folder)/server.pem"],
         ]
-        for arguments in [authority, leaf] {
-            let common = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-            guard TestTools.run(common + arguments) == 0 else {
+        for command in commands {
+            guard TestTools.run(command) == 0 else {
                 throw ServerProcess.Failure.cannotStart("openssl cannot make a certificate")
             }
         }

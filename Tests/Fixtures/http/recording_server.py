@@ -124,6 +124,8 @@ def main():
     for line in sys.stdin:
         if line.strip() == "go":
             go.release()
+        elif line.startswith("ping "):
+            say("pong " + line[5:].strip())
 
 
 main()

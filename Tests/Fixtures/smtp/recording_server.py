@@ -59,6 +59,13 @@ def say(text):
     sys.stdout.buffer.flush()
 
 
+def answer_pings():
+    """Until the input ends. What was said before a `pong` happened before its `ping`."""
+    for line in sys.stdin:
+        if line.startswith("ping "):
+            say("pong " + line[5:].strip())
+
+
 def authenticator(login):
     def check(server, session, envelope, mechanism, data):
         found = data.login.decode() + ":" + data.password.decode()
@@ -104,7 +111,7 @@ async def serve(options):
     make = factory(options, Recorder(options), context)
     server = await loop.create_server(make, "127.0.0.1", options.port, ssl=implicit)
     say("port %d" % server.sockets[0].getsockname()[1])
-    await loop.run_in_executor(None, sys.stdin.buffer.read)
+    await loop.run_in_executor(None, answer_pings)
     os._exit(0)
 
 

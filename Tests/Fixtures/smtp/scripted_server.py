@@ -211,12 +211,15 @@ def main():
     for line in sys.stdin:
         if line.strip() == "go":
             go.release()
+        elif line.startswith("ping "):
+            say("pong " + line[5:].strip())
 
 
 def accept(listener):
     number = 0
     while True:
         connection, _ = listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number += 1
         threading.Thread(target=Session(number, connection).serve, daemon=True).start()
 
