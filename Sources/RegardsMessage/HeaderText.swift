@@ -79,6 +79,7 @@ struct HeaderWriter {
 
     private mutating func unstructured(_ text: String) {
         let ascii = Array(text.utf8)
+        guard !ascii.isEmpty else { return }
         if HeaderWriter.isPlain(ascii) { fold(ascii, limit: 78) } else { encodedWords(text) }
     }
 
@@ -139,7 +140,7 @@ struct HeaderWriter {
 
     /// The whole text as encoded words of at most 75 characters, each a whole number of characters.
     private mutating func encodedWords(_ text: String) {
-        let usesQ = HeaderWriter.qIsShorter(text)
+        let usesQ = HeaderWriter.prefersQ(text)
         // `=?utf-8?Q?` and `?=` take 12 of 75; a line with encoded words has at most 76.
         var room = min(63, 76 - column - 1 - 12)
         var word: [UInt8] = []
@@ -201,8 +202,9 @@ struct HeaderWriter {
         bytes.reduce(0) { $0 + ($1 == 0x20 || isQLiteral($1) ? 1 : 3) }
     }
 
-    private static func qIsShorter(_ text: String) -> Bool {
+    /// Readable in the source as long as it is not a third longer.
+    private static func prefersQ(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        return qSize(bytes) <= (bytes.count + 2) / 3 * 4
+        return qSize(bytes) * 3 <= (bytes.count + 2) / 3 * 4 * 4
     }
 }

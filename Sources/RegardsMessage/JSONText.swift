@@ -52,9 +52,9 @@ enum JSONText {
     /// The offset of the first byte that makes the text no JSON; nil for one correct value.
     static func firstFault(in bytes: [UInt8]) -> Int? {
         var reader = JSONReader(bytes: bytes)
-        let isValue = reader.value(depth: 0)
+        guard reader.value(depth: 0) else { return reader.position }
         reader.space()
-        return isValue && reader.position == bytes.count ? nil : reader.position
+        return reader.position == bytes.count ? nil : reader.position
     }
 }
 

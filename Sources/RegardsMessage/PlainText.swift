@@ -193,15 +193,15 @@ private struct HTMLReader {
             writer.endParagraph(gap: tables.last == true ? 0 : 1)
         case (_, let isClosing):
             guard tables.last == true else { return writer.endParagraph(gap: 1) }
-            if isClosing {
-                isAfterHeaderCell = tag.name == "th"
-            } else if isInRow, !writer.isEmpty {
+            guard !isClosing else { return }
+            if isInRow, !writer.isEmpty {
                 if writer.lastByte != UInt8(ascii: ":") || !isAfterHeaderCell {
                     writer.append(Array((isAfterHeaderCell ? ":" : " |").utf8))
                 }
                 writer.space()
             }
             isInRow = true
+            isAfterHeaderCell = tag.name == "th"
         }
     }
 
