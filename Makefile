@@ -8,7 +8,6 @@ SHELL := /bin/bash
 # An import without a declared dependency is an error: the layers of docs/architecture.md are law.
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 RELEASE := -c release --static-swift-stdlib
-DEMO ?= .cache/demo
 
 .PHONY: help run build test test-swift test-system check release deb bench clean
 
@@ -16,7 +15,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 run: build ## show a shop of 250 customers being greeted (writes .eml files, mails nobody)
-	@.build/debug/regards demo --dir $(DEMO)
+	@.build/debug/regards demo
 
 build: ## build for development
 	@scripts/install-deps build
@@ -50,4 +49,4 @@ bench: ## measure; prints tables
 	@.build/release/regards-bench
 
 clean: ## remove what was built, the demo and the caches
-	rm -rf .build .cache
+	rm -rf .build .cache regards-demo
