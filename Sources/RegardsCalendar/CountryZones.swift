@@ -1,4 +1,4 @@
-/// Which countries keep one time zone, from the tables that tzdata installs beside its zones.
+/// Which time zones a country has, from the tables that tzdata installs beside its zones.
 package struct CountryZones: Sendable {
     private var zones: [String: [String]] = [:]
     private var codes: [String: String] = [:]
@@ -15,12 +15,20 @@ package struct CountryZones: Sendable {
         for (name, code) in CountryZones.commonNames where zones[code] != nil { codes[name] = code }
     }
 
-    /// The country's zone where it has only one; nil where it has several or is not known.
+    /// The zone of a country whose clocks all agree; nil where they do not, and for an unknown country.
+    ///
+    /// Two zones count as one when their clocks agree in the years that messages can be planned in: Germany has two
+    /// names, Berlin and Busingen, and one time. The name that `zone.tab` lists first stands for all.
     /// - Parameter country: an ISO 3166 code of two letters, or the English name; case does not matter.
-    package func onlyZone(of country: String) -> String? {
-        guard let code = code(of: country), let found = zones[code], found.count == 1 else { return nil }
-        return found[0]
+    package func onlyZone(of country: String, in catalog: ZoneCatalog) -> Zone? {
+        guard let code = code(of: country), let names = zones[code] else { return nil }
+        let found = names.compactMap { catalog.zone(named: $0) }
+        guard let first = found.first, found.count == names.count else { return nil }
+        return found.allSatisfy { $0.agrees(with: first, in: CountryZones.years) } ? first : nil
     }
+
+    /// 2026 to 2099: from this release on. What clocks showed before does not matter to anybody who is written to.
+    private static let years = Instant(seconds: 1_767_225_600)..<Instant(seconds: 4_102_444_800)
 
     /// The two-letter code of a country given as code or English name; nil when unknown.
     package func code(of country: String) -> String? { codes[country.lowercased()] }
@@ -34,10 +42,10 @@ package struct CountryZones: Sendable {
 
     /// Names that databases use where tzdata has another spelling.
     private static let commonNames = [
-        "united kingdom": "GB", "uk": "GB", "great britain": "GB", "england": "GB", "scotland": "GB",
+        "united kingdom": "GB", "uk": "GB", "great britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB",
         "czechia": "CZ", "czech republic": "CZ", "south korea": "KR", "korea": "KR", "north korea": "KP",
         "viet nam": "VN", "vietnam": "VN", "usa": "US", "united states of america": "US", "taiwan": "TW",
         "hong kong": "HK", "macau": "MO", "macao": "MO", "ivory coast": "CI", "holland": "NL",
-        "the netherlands": "NL", "russian federation": "RU", "turkey": "TR", "türkiye": "TR",
+        "the netherlands": "NL", "russian federation": "RU", "turkey": "TR", "türkiye": "TR", "uae": "AE",
     ]
 }

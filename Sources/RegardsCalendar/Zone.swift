@@ -103,6 +103,28 @@ extension Zone {
     }
 }
 
+// MARK: - Two zones
+
+extension Zone {
+    /// Whether clocks of both zones show the same time at every instant of the range.
+    package func agrees(with other: Zone, in range: Range<Instant>) -> Bool {
+        if self === other { return true }
+        return changes(in: range) == other.changes(in: range)
+    }
+
+    /// The offset at the beginning, and each one that differs from the one before, with its first second.
+    private func changes(in range: Range<Instant>) -> [[Int64]] {
+        var offset = offsets[period(at: range.lowerBound.seconds - excess(range.lowerBound.seconds))]
+        var found = [[range.lowerBound.seconds, Int64(offset)]]
+        for (index, at) in transitions.enumerated() where at > range.lowerBound.seconds && at < range.upperBound.seconds {
+            guard offsets[index + 1] != offset else { continue }
+            offset = offsets[index + 1]
+            found.append([at, Int64(offset)])
+        }
+        return found
+    }
+}
+
 // MARK: - From the wall to UTC
 
 /// What a reading of the wall clock means in a zone.

@@ -33,7 +33,7 @@ package indirect enum Condition: Sendable {
         case isPresent
         case isAbsent
         case compare(Comparison, Literal)
-        /// The text occurs as whole words; letters A-Z compare without case.
+        /// The text occurs as whole words; the letters A-Z compare without case.
         case contains(String)
         /// The column's instant lies in the span before now.
         case within(CalendarSpan)

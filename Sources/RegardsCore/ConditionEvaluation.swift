@@ -4,7 +4,7 @@ package import RegardsCalendar
 package struct ConditionFacts {
     package var customer: Record?
     package var event: Record?
-    /// Zone of dates that bring no offset of their own.
+    /// Zone of dates and times that bring no offset of their own: the business's, whose programs wrote them.
     package var zone: Zone
     package var now: Instant
 
@@ -65,10 +65,15 @@ extension Condition.Test {
         case .isPresent: return record.isPresent(slot)
         case .isAbsent: return !record.isPresent(slot)
         case .compare(let comparison, let literal):
-            guard record.isPresent(slot), let order = record.order(slot, literal, facts.zone) else { return false }
+            guard record.isPresent(slot) else { return false }
+            // What is of another kind than the literal is neither less nor greater, and surely not the same.
+            guard let order = record.order(slot, literal, facts.zone) else { return comparison == .notEqual }
             return comparison.accepts(order)
         case .contains(let text):
-            return record.withText(slot) { bytes in bytes.map { TextMatch.words(in: $0, contain: text) } ?? false }
+            return record.withText(slot) { bytes in
+                bytes.map { TextMatch.words(in: $0, contain: text) }
+                    ?? TextMatch.words(in: record.string(slot) ?? "", contain: text)
+            }
         case .within(let span):
             guard let instant = record.instant(slot, zone: facts.zone) else { return false }
             return instant <= facts.now && instant >= span.subtracted(from: facts.now, in: facts.zone)
@@ -109,47 +114,5 @@ extension Record {
                 bytes.map { TextMatch.order($0, right) } ?? TextMatch.order(of: string(slot) ?? "", right)
             }
         }
-    }
-}
-
-/// Comparisons of text without copies. The letters A-Z compare without case, all other characters exactly.
-enum TextMatch {
-    static func folded(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
-
-    static func order(_ left: UnsafeBufferPointer<UInt8>, _ right: String) -> Int {
-        var index = 0
-        for byte in right.utf8 {
-            guard index < left.count else { return -1 }
-            let (a, b) = (folded(left[index]), folded(byte))
-            if a != b { return a < b ? -1 : 1 }
-            index += 1
-        }
-        return index < left.count ? 1 : 0
-    }
-
-    static func order(of left: String, _ right: String) -> Int {
-        var left = left
-        return left.withUTF8 { order($0, right) }
-    }
-
-    /// True when `text` occurs in the bytes and, where it begins or ends with an ASCII letter or digit, no other
-    /// letter or digit touches it there: `vip` is in `gold, VIP` and not in `vipers`.
-    static func words(in bytes: UnsafeBufferPointer<UInt8>, contain text: String) -> Bool {
-        var text = text
-        return text.withUTF8 { wanted in
-            guard !wanted.isEmpty, bytes.count >= wanted.count else { return false }
-            for start in 0...(bytes.count - wanted.count) {
-                let end = start + wanted.count
-                guard (0..<wanted.count).allSatisfy({ folded(bytes[start + $0]) == folded(wanted[$0]) }) else { continue }
-                let opens = start == 0 || !isWord(wanted[0]) || !isWord(bytes[start - 1])
-                let closes = end == bytes.count || !isWord(wanted[wanted.count - 1]) || !isWord(bytes[end])
-                if opens && closes { return true }
-            }
-            return false
-        }
-    }
-
-    private static func isWord(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x7a).contains(folded(byte))
     }
 }

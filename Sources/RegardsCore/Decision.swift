@@ -24,6 +24,14 @@ package struct Decision: Hashable, Sendable {
     /// For a row whose facts are not at hand: it goes when it is due.
     package static let due = Decision(.send)
 
+    /// Asks in this order, and the first answer counts:
+    ///
+    /// 1. Is the occasion still there, and the event not over? Else cancel.
+    /// 2. Has its time come? Else move. What follows is asked again then, on the facts of that day.
+    /// 3. Is there somebody to send to, who may be written to, and does the rule's condition hold? Else cancel.
+    /// 4. Is it not too late? Else skip. Asked after 3, because what was not owed cannot be late.
+    /// 5. Does no open event pause it? Else hold.
+    ///
     /// - Parameters:
     ///   - candidate: the outreach as derived from the facts; nil when they owe it no longer.
     ///   - now: at planning, the later of the due time and now; at sending, now.
@@ -34,14 +42,34 @@ package struct Decision: Hashable, Sendable {
         let outreach = candidate.outreach
         let rule = book.rules[candidate.rule]
         let step = rule.steps[candidate.step]
-        if candidate.hasEnded { return Decision(.cancel(.eventEnded)) }
+        if let ended = ended(rule, step, facts, book, now) { return ended }
         if outreach.dueAt > now { return Decision(.move(to: outreach.dueAt)) }
+        if let reason = addressed(step, position: candidate.position, facts, book)
+            ?? permitted(rule, step, facts) ?? matching(rule, facts, book, now)
+        {
+            return reason
+        }
         if let expiresAt = outreach.expiresAt, now >= expiresAt { return Decision(.skip(.late)) }
-        return addressed(step, position: candidate.position, facts, book)
-            ?? permitted(rule, step, facts)
-            ?? matching(rule, candidate.zone.zone, facts, now)
-            ?? waiting(rule, step, facts, book)
-            ?? Decision(.send)
+        return waiting(rule, step, facts, book) ?? Decision(.send)
+    }
+
+    static let ruleGone = Decision(.cancel(.ruleGone))
+
+    /// Steps that hang on the event's start or limit end with the event; those on a column of their own
+    /// (`3d after complaint.solved_at`) outlive it.
+    private static func ended(_ rule: Rule, _ step: Step, _ facts: Facts, _ book: RuleBook, _ now: Instant) -> Decision? {
+        guard case .event(let trigger) = rule.trigger, let event = facts.event else { return nil }
+        if case .column = step.time { return nil }
+        let kind = book.eventKinds[trigger.kind]
+        guard let record = facts.eventRecord else {
+            // The row is gone, and with it what it said last; the ledger remembers whether it was over.
+            let isOver = kind.done != nil && !event.isOpen || event.isGone && kind.vanished == .done
+            return isOver ? Decision(.cancel(.eventEnded)) : nil
+        }
+        let conditionFacts = ConditionFacts(
+            customer: facts.customer?.record, event: record, zone: book.house.business.zone, now: now)
+        let end = [trigger.endsWhen, kind.done].compactMap { $0 }.first { $0.holds(conditionFacts) }
+        return end.map { Decision(.cancel(.eventEnded), because: $0.decider(conditionFacts)) }
     }
 
     private static func addressed(_ step: Step, position: Int, _ facts: Facts, _ book: RuleBook) -> Decision? {
@@ -49,7 +77,11 @@ package struct Decision: Hashable, Sendable {
         case .webhook:
             return nil
         case .send:
-            guard let customer = facts.customer else { return Decision(.cancel(.customerGone)) }
+            guard let customer = facts.customer else {
+                // An event that names no customer never had one to lose.
+                let hadNone = facts.event != nil && facts.event?.customer == nil
+                return Decision(.cancel(hadNone ? .noAddress : .customerGone))
+            }
             return Contact(customer: customer) == nil ? Decision(.cancel(.noAddress), because: "email") : nil
         case .tell(let role, _):
             let isFilled = book.house.contacts(role, for: facts.customer).indices.contains(position)
@@ -57,6 +89,7 @@ package struct Decision: Hashable, Sendable {
         }
     }
 
+    /// `care` is an answer the customer waits for: neither `do_not_contact` nor consent is asked.
     private static func permitted(_ rule: Rule, _ step: Step, _ facts: Facts) -> Decision? {
         if case .tell = step.action { return nil }
         guard rule.purpose != .care, let customer = facts.customer else { return nil }
@@ -65,9 +98,9 @@ package struct Decision: Hashable, Sendable {
         return nil
     }
 
-    private static func matching(_ rule: Rule, _ zone: Zone, _ facts: Facts, _ now: Instant) -> Decision? {
+    private static func matching(_ rule: Rule, _ facts: Facts, _ book: RuleBook, _ now: Instant) -> Decision? {
         let conditionFacts = ConditionFacts(
-            customer: facts.customer?.record, event: facts.eventRecord, zone: zone, now: now)
+            customer: facts.customer?.record, event: facts.eventRecord, zone: book.house.business.zone, now: now)
         if rule.condition.holds(conditionFacts) { return nil }
         return Decision(.cancel(.conditionFalse), because: rule.condition.decider(conditionFacts))
     }

@@ -1,63 +1,88 @@
-/// A mail address that is safe to put on the wire: one `@` with something on both sides, no byte below
-/// 0x21, no 0x7f, no `<`, `>`, `,` or `"`. Quoted local parts (RFC 5321 4.1.2) are legal and refused on
-/// purpose: hardly any mailbox has one, and they are the usual vehicle of injection.
+/// A mail address that is safe to put on the wire: a dot-atom of RFC 5322 3.2.3, `@`, and a domain name; letters beyond
+/// ASCII are allowed on both sides (RFC 6531). No byte below 0x21, no 0x7f, none of `< > ( ) [ ] , ; : " \`, and no
+/// character that cannot be seen.
+///
+/// Quoted local parts and address literals (RFC 5321 4.1.2, 4.1.3) are legal and refused on purpose: hardly any mailbox
+/// has one, and they are the usual vehicle of injection.
 ///
 /// Its description is masked: an address never reaches the journal by interpolation.
-package struct Address: Hashable, Sendable, CustomStringConvertible {
+package struct Address: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     package let text: String
+    /// Of the one `@`. Found among the bytes, because that is what the relay sees: as a character, an `@` with an
+    /// accent on it would be another one.
     private let at: String.Index
 
     /// - Throws: `AddressError` with the reason, which never repeats the address.
     package init(_ text: String) throws(AddressError) {
         guard text.utf8.count <= 254 else { throw .tooLong }
-        for byte in text.utf8 {
-            switch byte {
-            case ..<0x21, 0x7f: throw .controlOrSpace
-            case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: ","), UInt8(ascii: "\""),
-                UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ";"), UInt8(ascii: "\\"):
-                throw .forbiddenCharacter
-            default: continue
-            }
-        }
-        guard let at = text.lastIndex(of: "@"), at != text.startIndex, text.firstIndex(of: "@") == at,
-            text.index(after: at) != text.endIndex
+        guard !text.unicodeScalars.contains(where: Address.isUnseen) else { throw .controlOrSpace }
+        let sign = UInt8(ascii: "@")
+        guard let at = text.utf8.firstIndex(of: sign), text.utf8.lastIndex(of: sign) == at, at != text.startIndex,
+            text.utf8.index(after: at) != text.endIndex
         else { throw .notLocalAtDomain }
+        let domain = text[text.utf8.index(after: at)...]
+        guard domain.utf8.first != UInt8(ascii: "[") else { throw .addressLiteral }
+        let forbidden = "<>()[],;:\"\\".utf8
+        guard !text.utf8.contains(where: forbidden.contains) else { throw .forbiddenCharacter }
         guard text[..<at].utf8.count <= 64 else { throw .tooLong }
-        try Address.check(domain: text[text.index(after: at)...])
+        guard !text[..<at].utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).contains(where: \.isEmpty)
+        else { throw .badDots }
+        try Address.check(domain: domain)
         self.text = text
         self.at = at
     }
 
     package var localPart: Substring { text[..<at] }
-    package var domain: Substring { text[text.index(after: at)...] }
+    package var domain: Substring { text[text.utf8.index(after: at)...] }
     /// True when the address can only travel with SMTPUTF8 (RFC 6531).
     package var needsUTF8: Bool { text.utf8.contains { $0 > 0x7f } }
     /// Case folded, for counting per address: two spellings of one mailbox count as one.
     package var folded: String { text.lowercased() }
     package var description: String { "…@" + domain }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
+    /// Controls, every kind of space, marks that only change how text is shown, and the sign for text that was damaged
+    /// on its way here. The two joiners are left: Persian and Indic domains are spelled with them.
+    private static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case ..<0x21, 0x7f, 0xfffd: return true
+        case ..<0x80, 0x200c, 0x200d: return false
+        default: break
+        }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .spaceSeparator, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: return true
+        default: return false
+        }
+    }
+
+    /// The length counts in bytes (RFC 1035 2.3.4); of a name beyond ASCII its encoded form is the relay's to measure.
     private static func check(domain: Substring) throws(AddressError) {
-        for label in domain.split(separator: ".", omittingEmptySubsequences: false) {
-            guard !label.isEmpty, label.utf8.count <= 63, label.first != "-", label.last != "-" else {
+        let labels = domain.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        for label in labels {
+            guard let first = label.first, let last = label.last, label.count <= 63, first != 0x2d, last != 0x2d else {
                 throw .badDomain
             }
-            for byte in label.utf8 {
-                let isLetterOrDigit = (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+            for byte in label {
+                let isLetterOrDigit = (0x30...0x39).contains(byte) || (0x61...0x7a).contains(TextMatch.folded(byte))
                 guard isLetterOrDigit || byte == 0x2d || byte == 0x5f || byte > 0x7f else { throw .badDomain }
             }
         }
+        // An IPv4 address without brackets: no top level domain is a number.
+        guard let top = labels.last, !top.allSatisfy({ (0x30...0x39).contains($0) }) else { throw .badDomain }
     }
 }
 
 /// Why a text is no usable mail address.
 package enum AddressError: Error, Hashable, Sendable, CustomStringConvertible {
-    case controlOrSpace, forbiddenCharacter, notLocalAtDomain, badDomain, tooLong
+    case controlOrSpace, forbiddenCharacter, notLocalAtDomain, badDots, addressLiteral, badDomain, tooLong
 
     package var description: String {
         switch self {
-        case .controlOrSpace: "contains a space or a control character"
-        case .forbiddenCharacter: "contains one of < > , ; \" ( ) \\"
+        case .controlOrSpace: "contains a space, a control character or one that cannot be seen"
+        case .forbiddenCharacter: "contains one of < > ( ) [ ] , ; : \" \\"
         case .notLocalAtDomain: "is not of the form name@domain"
+        case .badDots: "has a dot at the beginning or end of the part before the @, or two in a row"
+        case .addressLiteral: "has an address in brackets instead of a domain name"
         case .badDomain: "has a domain that cannot exist"
         case .tooLong: "is too long (64 bytes before the @, 254 in all)"
         }
@@ -99,11 +124,20 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugS
 
 /// Takes personal data out of what other programs answer, before it is logged or stored.
 package enum Redaction {
-    /// A reply in one line of at most 200 characters: control characters become spaces, and every word with
-    /// an `@` in it becomes `<address>`, because servers like to repeat the recipient.
+    /// A reply in one line of at most 200 characters: controls and marks of direction become spaces, and every word
+    /// with an `@` in it becomes `<address>`, because servers like to repeat the recipient.
     package static func reply(_ text: some StringProtocol) -> String {
-        let words = text.split { $0.isWhitespace || ($0.unicodeScalars.first.map { $0.value < 0x20 || $0.value == 0x7f } ?? true) }
-        let clean = words.map { $0.contains("@") ? "<address>" : String($0) }.joined(separator: " ")
-        return clean.count <= 200 ? clean : clean.prefix(199) + "…"
+        let words = text.unicodeScalars.split { isBreak($0) }
+        let clean = words.map { $0.contains("@") ? "<address>" : String(String.UnicodeScalarView($0)) }.joined(separator: " ")
+        let scalars = clean.unicodeScalars
+        return scalars.count <= 200 ? clean : String(String.UnicodeScalarView(scalars.prefix(199))) + "…"
+    }
+
+    /// Spaces, and whatever moves a terminal's cursor or changes the direction of writing.
+    private static func isBreak(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .spaceSeparator, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
     }
 }

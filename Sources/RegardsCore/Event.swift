@@ -37,8 +37,22 @@ package struct Event: Hashable, Sendable {
         self.firstSeen = firstSeen ?? at
     }
 
-    /// The occasion in the ledger's key: the id, with `~n` from the second generation on.
-    package var occasion: String { generation == 1 ? id : "\(id)~\(generation)" }
+    /// The occasion in the ledger's key: the id, with `~n` from the second generation on. An id that itself ends in
+    /// `~` and digits carries its generation from the first, so that no two events share an occasion.
+    package var occasion: String {
+        generation == 1 && Event.identity(ofOccasion: id).id == id ? id : "\(id)~\(generation)"
+    }
+
+    /// The id and generation that an occasion stands for: what `occasion` wrote, read back.
+    package static func identity(ofOccasion occasion: String) -> (id: String, generation: Int) {
+        guard let tilde = occasion.utf8.lastIndex(of: UInt8(ascii: "~")) else { return (occasion, 1) }
+        let digits = occasion[occasion.utf8.index(after: tilde)...]
+        guard digits.utf8.first != UInt8(ascii: "0"), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let generation = Int(digits)
+        else { return (occasion, 1) }
+        return (String(occasion[..<tilde]), generation)
+    }
+
     /// The customer part of the ledger's key.
     package var customerKey: String { customer ?? "event:\(id)" }
 }

@@ -41,13 +41,15 @@ package struct Mistake: Hashable, Sendable, CustomStringConvertible {
 
 /// Suggestions for a name that is not known.
 package enum NearestName {
-    /// The candidate with the smallest edit distance, if it is close enough to be meant; ties go to the first.
+    /// The candidate with the smallest edit distance, if it is close enough to be meant: at most a third of the shorter
+    /// name, or one letter of several. The letters A-Z compare without case; ties go to the first.
     package static func of(_ name: String, among candidates: some Sequence<String>) -> String? {
-        let wanted = Array(name.utf8)
+        let wanted = name.utf8.map(TextMatch.folded)
         var best: (name: String, distance: Int)?
         for candidate in candidates {
-            let distance = editDistance(wanted, Array(candidate.utf8))
-            guard distance <= max(1, min(wanted.count, candidate.utf8.count) / 3) else { continue }
+            let distance = editDistance(wanted, candidate.utf8.map(TextMatch.folded))
+            let shorter = min(wanted.count, candidate.utf8.count)
+            guard distance < max(1, shorter), distance <= max(1, shorter / 3) else { continue }
             if best == nil || distance < best!.distance { best = (candidate, distance) }
         }
         return best?.name

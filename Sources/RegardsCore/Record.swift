@@ -30,8 +30,10 @@ package struct Record: Sendable {
     package mutating func set(_ slot: Int, integer: Int64) { slots[slot] = .integer(integer) }
     package mutating func set(_ slot: Int, real: Double) { slots[slot] = .real(real) }
 
-    /// Copies UTF-8 into the buffer. Ill-formed UTF-8 is kept as it is and repaired when read as a `String`.
+    /// Copies UTF-8 into the buffer. Ill-formed UTF-8 is kept as it is and repaired when read as a `String`. Text that
+    /// would take a row over 2 GiB counts as NULL: no card or condition means it.
     package mutating func set(_ slot: Int, utf8: UnsafeBufferPointer<UInt8>) {
+        guard utf8.count <= Int(Int32.max) - bytes.count else { return setNull(slot) }
         slots[slot] = .text(start: Int32(bytes.count), count: Int32(utf8.count))
         bytes.append(contentsOf: utf8)
     }
@@ -60,14 +62,20 @@ package struct Record: Sendable {
         }
     }
 
-    /// The value as a number; nil for NULL and for text that is no number.
+    /// The value as a number; nil for NULL and for text that is no number in decimal digits (`12`, `-0.5`, `1e6`).
     package func number(_ slot: Int) -> Double? {
         switch slots[slot] {
         case .null: nil
         case .integer(let number): Double(number)
         case .real(let number): number
-        case .text: withText(slot) { Double(String(decoding: $0!, as: UTF8.self)) }
+        case .text(let start, let count): Record.decimal(bytes[Int(start)..<Int(start + count)])
         }
+    }
+
+    /// Leaves out what `Double` reads besides: `nan`, `inf` and hexadecimal are no amounts anybody wrote.
+    private static func decimal(_ text: ArraySlice<UInt8>) -> Double? {
+        let isDecimal = text.allSatisfy { (0x30...0x39).contains($0) || "+-.eE".utf8.contains($0) }
+        return isDecimal ? Double(String(decoding: text, as: UTF8.self)) : nil
     }
 
     /// Calls `body` with the text's bytes without copying them; with nil when the slot holds no text.

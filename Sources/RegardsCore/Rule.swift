@@ -60,7 +60,7 @@ package struct AnniversaryTrigger: Sendable {
     package var column: Int
     /// Wall time in the customer's zone; in a gap of the clock it moves forward by the gap's length.
     package var at: WallTime
-    /// Days from the day itself: negative before, positive after. Several give several occasions a year.
+    /// Days from the day itself: negative before, positive after; each once. Several give several occasions a year.
     package var dayOffsets: [Int]
     package var feb29: Feb29
 
@@ -90,7 +90,7 @@ package struct EventTrigger: Sendable {
     /// Index into `RuleBook.eventKinds`.
     package var kind: Int
     package var promise: Promise?
-    /// Ends the steps that hang on `start` or `limit`; nil: only the kind's `done` does.
+    /// Ends the steps that hang on `start` or `limit`, as the kind's `done` does too; nil: only that.
     package var endsWhen: Condition?
 
     package init(kind: Int, promise: Promise? = nil, endsWhen: Condition? = nil) {
@@ -112,9 +112,10 @@ package struct Step: Sendable {
     package var name: String
     package var action: Action
     package var time: StepTime
-    /// Sends again after this span, until `atMost` messages went out; nil: once.
+    /// Sends again after this span, `atMost` times in all; nil: once. A repetition takes the place of the one before:
+    /// what could not go until then goes no more, so that nobody gets three at once after a failure.
     package var every: TimeSpan?
-    /// At least 1.
+    /// At least 1; counts only together with `every`.
     package var atMost: Int
     package var place: Place
 
@@ -152,7 +153,7 @@ package enum StepTime: Hashable, Sendable {
     case occasion
     /// Before (negative) or after the event's `at`.
     case start(TimeSpan)
-    /// Before or after the promise's limit.
+    /// Before or after the promise's limit; never before the event's `at`, however short the promise.
     case limit(TimeSpan)
     /// Before or after an instant in a column of the event; not due while the column is empty.
     case column(slot: Int, TimeSpan)
@@ -200,12 +201,13 @@ package enum Lateness: Hashable, Sendable {
 
     package static func standard(for purpose: Purpose) -> Lateness { purpose == .care ? .forever : .untilMidnight }
 
-    /// The longest span after `due` in which a message may still go; planning looks back that far.
+    /// How far back planning looks for what may still go and has no row yet, such as the birthday of a customer who was
+    /// added or corrected today. What never is too late is looked for as long as a day: a row that exists waits as
+    /// long as it must, but a customer added on the 20th was owed nothing on the 1st.
     package var longest: TimeSpan {
         switch self {
-        case .untilMidnight: .hours(25)
+        case .untilMidnight, .forever: .hours(25)
         case .grace(let span): span
-        case .forever: .days(31)
         }
     }
 }

@@ -24,7 +24,7 @@ package struct ZoneFinder {
         house = CustomerZone(zone: business, source: .business)
     }
 
-    /// The zone of `time_zone`; where that is empty, the country's where it has only one, else the business's.
+    /// The zone of `time_zone`; where that is empty, the country's where it has only one time, else the business's.
     /// nil when `time_zone` names no zone: such a customer is unusable, because a guess would greet at night.
     package mutating func zone(of customer: Customer) -> CustomerZone? {
         let column = CustomerColumn.timeZone.rawValue
@@ -37,7 +37,7 @@ package struct ZoneFinder {
         }
         let (zones, countries) = (zones, countries)
         let zone = customer.record.withText(CustomerColumn.country.rawValue) { bytes in
-            bytes.flatMap { byCountry.value(for: $0) { countries.onlyZone(of: $0).flatMap { zones.zone(named: $0) } } }
+            bytes.flatMap { byCountry.value(for: $0) { countries.onlyZone(of: $0, in: zones) } }
         }
         return zone.map { CustomerZone(zone: $0, source: .country) } ?? house
     }
