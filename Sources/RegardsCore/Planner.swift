@@ -12,6 +12,14 @@ package struct Candidate: Sendable {
     package var position: Int
     /// Where the customer lives; where there is no customer, the business's zone.
     package var zone: CustomerZone
+
+    package init(outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone) {
+        self.outreach = outreach
+        self.rule = rule
+        self.step = step
+        self.position = position
+        self.zone = zone
+    }
 }
 
 /// What is known about the customer and the event of one candidate.

@@ -55,7 +55,7 @@ package struct Trial: Sendable {
                 recipient: "\(action.recipientRole)/0"),
             dueAt: at, expiresAt: nil, zone: zone.zone.name, localDate: local.date, localTime: local.time,
             channel: action.channel, lane: .rest, ruleHash: rule.hash)
-        return Candidate(outreach: outreach, rule: index, step: step, position: 0, zone: zone, hasEnded: false)
+        return Candidate(outreach: outreach, rule: index, step: step, position: 0, zone: zone)
     }
 
     /// For a rule about events the customer's newest event of the kind; where there is none, an empty one.
