@@ -72,7 +72,9 @@ extension RuleBook {
         let isGroup = CardFieldsBuilder.members[parts[0]] != nil || house.people[Role(parts[0])] != nil
         if parts.count == 1 {
             if isGroup || eventKinds.contains(where: { $0.name == parts[0] }) { return nil }
-            _ = customers.columns.use(parts[0], at: variable.place)
+            // A known column that a query leaves out is empty for everybody: no mistake where the card can do without.
+            let isOptional = CustomerColumn.names.contains(parts[0]) && !variable.needsValue
+            _ = customers.columns.use(parts[0], at: isOptional ? nil : variable.place)
             return nil
         }
         if let members = CardFieldsBuilder.members[parts[0]] ?? (isGroup ? CardFieldsBuilder.personMembers : nil) {

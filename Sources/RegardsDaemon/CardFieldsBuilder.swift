@@ -5,15 +5,15 @@ import RegardsMessage
 /// Fills in what a card may name for one outreach.
 enum CardFieldsBuilder {
     /// Groups that every card may name, and their members.
-    static let members: [String: [String]] = [
+    static let members = CardFields.ownGroups.merging(ourGroups) { own, _ in own }
+
+    private static let ourGroups: [String: [String]] = [
         "business": ["name", "email", "phone", "postal_address"],
         "from": personMembers,
         "to": personMembers,
         "customer": ["id", "name", "email", "phone"],
         "occasion": ["date", "year", "month", "name"],
         "promise": ["limit", "answer_within"],
-        "unsubscribe": ["address", "url"],
-        "card": ["locale"],
     ]
     static let personMembers = ["name", "email", "phone"]
 

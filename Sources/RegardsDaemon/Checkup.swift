@@ -25,9 +25,9 @@ package struct Checkup: Sendable {
     private mutating func look(at assembly: Assembly) {
         let book = assembly.book
         summary.append("\(book.rules.count) rules in \(assembly.configuration.ruleFiles.count) files, \(book.eventKinds.count) kinds of events")
-        let source = Workshop.source(assembly)
         let place = assembly.configuration.source.databasePlace
         do {
+            let source = try Workshop.source(assembly)
             let description = try source.describe()
             mistakes += description.mistakes
             guard !description.mistakes.contains(where: { $0.severity == .error }) else { return }

@@ -56,8 +56,15 @@ package final class Daemon: @unchecked Sendable {
     private var seenToken: ChangeToken?
     private var isSourceDown = false
     private var statusTimer: (any DispatchSourceTimer)?
-    private var configuration: (mode: Mode, rules: Int, state: StateSettings, channels: ChannelSet)
-    private var reloadFailure = false
+
+    /// What is in force, for whoever asks.
+    private struct InForce {
+        var mode: Mode
+        var state: StateSettings
+        var channels: ChannelSet
+        var isReloadRefused = false
+    }
+    private let inForce: Mutex<InForce>
 
     /// Adopts the rules and settles what an earlier daemon left; sends nothing yet.
     /// - Throws: `WorkshopError`, `OutboxError`.
@@ -74,7 +81,8 @@ package final class Daemon: @unchecked Sendable {
         eventDesk = workshop.events
         watch = workshop.watch
         refresh = assembly.configuration.source.refresh
-        configuration = (workshop.mode, assembly.book.rules.count, assembly.configuration.state, workshop.channels)
+        inForce = Mutex(
+            InForce(mode: workshop.mode, state: assembly.configuration.state, channels: workshop.channels))
         sendLoop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: options.clock,
             announcer: options.announcer, hash: options.hash)
@@ -92,8 +100,8 @@ package final class Daemon: @unchecked Sendable {
         planQueue.async(group: first) { self.plan() }
         first.notify(queue: statusQueue) {
             self.sendLoop.wake()
-            ready()
             self.startStatus()
+            ready()
         }
     }
 
@@ -128,7 +136,6 @@ package final class Daemon: @unchecked Sendable {
         do {
             if let assembly {
                 try changeOver(to: assembly)
-                statusQueue.sync { reloadFailure = false }
                 options.announcer.announce(Notice(.reloaded, count: assembly.book.rules.count))
                 return mistakes
             }
@@ -137,7 +144,7 @@ package final class Daemon: @unchecked Sendable {
         } catch {
             mistakes.append(Mistake(at: Place(file: options.file, line: 0, column: 0), "\(error)"))
         }
-        statusQueue.sync { reloadFailure = true }
+        inForce.withLock { $0.isReloadRefused = true }
         let errors = mistakes.filter { $0.severity == .error }
         options.announcer.announce(
             Notice(.reloadRefused, count: errors.count, detail: errors.map(\.description).joined(separator: "\n")))
@@ -145,8 +152,8 @@ package final class Daemon: @unchecked Sendable {
     }
 
     private func changeOver(to assembly: Assembly) throws {
-        let old = statusQueue.sync { configuration }
-        guard assembly.configuration.state == old.state else {
+        let state = inForce.withLock { $0.state }
+        guard assembly.configuration.state == state else {
             throw WorkshopError(mistakes: [
                 Mistake(at: Place(file: options.file, line: 0, column: 0), path: "state", "another state file needs a restart: systemctl restart regards")
             ])
@@ -154,9 +161,7 @@ package final class Daemon: @unchecked Sendable {
         let workshop = try Workshop(assembly, premises)
         let now = options.clock.now()
         try Daemon.adopt(assembly.book, outbox, now, options.announcer)
-        statusQueue.sync {
-            configuration = (workshop.mode, assembly.book.rules.count, old.state, workshop.channels)
-        }
+        inForce.withLock { $0 = InForce(mode: workshop.mode, state: state, channels: workshop.channels) }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
         // Desks belong to the queue that gets them from here on.
         sendLoop.replace(desk: workshop.send, channels: workshop.channels)
@@ -313,13 +318,12 @@ package final class Daemon: @unchecked Sendable {
     private func beat() {
         let loops = [sendLoop.progress, premises.planProgress, premises.eventProgress].map { $0.hasMoved() }
         if loops.allSatisfy({ $0 }) { options.notify.feedWatchdog() }
-        options.notify.status(statusOnQueue())
+        options.notify.status(status())
     }
 
     /// One sentence with numbers, as `systemctl status` shows it.
-    package func status() -> String { statusQueue.sync { statusOnQueue() } }
-
-    private func statusOnQueue() -> String {
+    package func status() -> String {
+        let (mode, channels, isReloadRefused) = inForce.withLock { ($0.mode, $0.channels, $0.isReloadRefused) }
         let now = options.clock.now()
         var parts: [String] = []
         do {
@@ -331,9 +335,9 @@ package final class Daemon: @unchecked Sendable {
         } catch {
             parts.append("the state file cannot be read")
         }
-        for name in configuration.channels.names { parts.append("\(name) \(configuration.channels.summary(name))") }
-        if configuration.mode != .live { parts.insert("rehearsing", at: 0) }
-        if reloadFailure { parts.insert("the last reload was refused, the old rules run", at: 0) }
+        for name in channels.names { parts.append("\(name) \(channels.summary(name))") }
+        if mode != .live { parts.insert("rehearsing", at: 0) }
+        if isReloadRefused { parts.insert("the last reload was refused, the old rules run", at: 0) }
         return parts.joined(separator: ", ")
     }
 

@@ -61,25 +61,25 @@ extension Workshop {
         }
         let mode = try Workshop.mode(assembly.book.house.mode, premises)
         // Each loop has its own connection: a long pass over all customers delays neither complaints nor sending.
-        func source() -> any CustomerSource { Workshop.source(assembly) }
+        func source() throws -> any CustomerSource { try Workshop.source(assembly) }
         self.init(
             assembly: assembly, mode: mode,
             plan: PlanDesk(
-                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.planProgress),
+                assembly: assembly, outbox: premises.outbox, source: try source(), progress: premises.planProgress),
             events: EventDesk(
-                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.eventProgress),
-            watch: source(),
+                assembly: assembly, outbox: premises.outbox, source: try source(), progress: premises.eventProgress),
+            watch: try source(),
             send: SendDesk(
-                assembly: assembly, mode: mode, facts: FactsLoader(outbox: premises.outbox, source: source()),
+                assembly: assembly, mode: mode, facts: FactsLoader(outbox: premises.outbox, source: try source()),
                 salt: premises.salt),
             channels: channels)
     }
 
-    package static func source(_ assembly: Assembly) -> any CustomerSource {
+    package static func source(_ assembly: Assembly) throws -> any CustomerSource {
         let settings = assembly.configuration.source
         switch settings.database {
         case .sqlite(let path):
-            return SQLiteCustomerSource(
+            return try SQLiteCustomerSource(
                 RegardsStore.SourceSettings(
                     path: path, query: settings.query.text, lookup: settings.lookup?.text,
                     customers: assembly.book.customers,

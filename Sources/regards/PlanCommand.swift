@@ -65,7 +65,7 @@ struct Plan: ParsableCommand {
             let assembly = try options.load()
             let range = try period.range(in: assembly.book.house.business.zone)
             try assembly.requireRule(rule)
-            var forecast = Forecast(assembly: assembly, source: Workshop.source(assembly), outbox: try assembly.ledger())
+            var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: try assembly.ledger())
             let report = try Failure.translating {
                 try forecast.report(from: range.lowerBound, to: range.upperBound, rule: rule, customer: customer)
             }
