@@ -11,7 +11,11 @@ import Testing
         var lines: [String] = []
         var isInside = false
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("```") { isInside = line == "```\(language)" } else if isInside { lines.append(String(line)) }
+            if line.hasPrefix("```") {
+                isInside = line == "```\(language)"
+            } else if isInside {
+                lines.append(String(line))
+            }
         }
         return lines
     }
@@ -82,7 +86,9 @@ import Testing
         let days = match.4.flatMap { Int($0) } ?? 0
         let rule = Anniversary(feb29: try #require(Feb29(rawValue: String(match.2))), daysAfter: -days)
         var found: [String] = []
-        rule.forEach(of: birth, in: try range(match.5, match.6)) { found.append(isOccasion ? $0.occasion : $0.date.description) }
+        rule.forEach(of: birth, in: try range(match.5, match.6)) {
+            found.append(isOccasion ? $0.occasion : $0.date.description)
+        }
         return found.joined(separator: " ")
     }
 
@@ -107,7 +113,8 @@ import Testing
     private static func lunarBirthday(_ text: String, isOccasion: Bool) throws -> String {
         let match = try #require(try /(\S+) (\S+) (\S+) from (\S+) to (\S+)/.wholeMatch(in: text))
         let rule = Anniversary(
-            leapMonth: try #require(LeapMonth(rawValue: String(match.2))), day30: try #require(Day30(rawValue: String(match.3))))
+            leapMonth: try #require(LeapMonth(rawValue: String(match.2))),
+            day30: try #require(Day30(rawValue: String(match.3))))
         var found: [String] = []
         rule.forEach(of: try LunarBirthDate(Oracle.date(String(match.1))), in: try range(match.4, match.5)) {
             found.append(isOccasion ? $0.occasion : $0.date.description)
@@ -117,7 +124,8 @@ import Testing
 
     private static func feast(_ text: String, isRule: Bool) throws -> String {
         let match = try #require(try /(.+) (\d+)/.wholeMatch(in: text))
-        let rule = try #require(isRule ? FeastRule(match.1) : FeastCatalog().feast(named: String(match.1))?.rule, "\(text)")
+        let rule = try #require(
+            isRule ? FeastRule(match.1) : FeastCatalog().feast(named: String(match.1))?.rule, "\(text)")
         return try rule.date(ofYear: try #require(Int(match.2)))?.description ?? "none"
     }
 
@@ -132,7 +140,8 @@ import Testing
     private static func next(_ text: String) throws -> String {
         let match = try #require(try /(.+) after (\S+) in (\S+)/.wholeMatch(in: text))
         let expression = try OnCalendar(String(match.1), zones: Oracle.zones)
-        return expression.next(after: try instant(match.2), in: try Oracle.zone(String(match.3)))?.description ?? "never"
+        return expression.next(after: try instant(match.2), in: try Oracle.zone(String(match.3)))?.description
+            ?? "never"
     }
 
     private static func hours(_ text: String) throws -> String {
@@ -143,13 +152,16 @@ import Testing
         let (start, zone) = (try instant(match.6), try Oracle.zone(String(match.7)))
         guard let spelled = match.4 else { return hours.nextOpening(from: start, in: zone)?.description ?? "never" }
         let amount = try #require(CalendarSpan.parse(spelled)?.fixed)
-        let answer = match.5 == "after" ? hours.deadline(from: start, after: amount, in: zone) : hours.instant(before: start, by: amount, in: zone)
+        let answer =
+            match.5 == "after"
+            ? hours.deadline(from: start, after: amount, in: zone) : hours.instant(before: start, by: amount, in: zone)
         return answer?.description ?? "never"
     }
 
     private static func quiet(_ text: String) throws -> String {
         let match = try #require(try /(\S+)-(\S+) at (\S+) in (\S+)/.wholeMatch(in: text))
-        let quiet = try #require(QuietHours(hours: (try Oracle.time(String(match.1)), try Oracle.time(String(match.2)))))
+        let quiet = try #require(
+            QuietHours(hours: (try Oracle.time(String(match.1)), try Oracle.time(String(match.2)))))
         return quiet.nextAllowed(from: try instant(match.3), in: try Oracle.zone(String(match.4))).description
     }
 }
