@@ -253,9 +253,8 @@ def pack(years, terms):
             assert length in (29, 30), (year, months[i])
             value |= (length - 29) << i
         leap = next((number for number, is_leap, _ in years[year] if is_leap), 0)
-        start = months[0][2] - days_from_civil(year, 1, 1)
-        assert 0 <= start < 64 and len(years[year]) == (13 if leap else 12), year
-        packed_years.append(value | leap << 13 | start << 17)
+        assert len(years[year]) == (13 if leap else 12), year
+        packed_years.append(value | leap << 13 | (months[0][2] - years[FIRST][0][2]) << 17)
     earliest = [min(civil(terms[year, index]).day for year in range(FIRST, LAST + 1)) for index in range(24)]
     for year in range(FIRST, LAST + 1):
         value = 0
@@ -264,7 +263,7 @@ def pack(years, terms):
             assert date.month == index // 2 + 1 and date.day - earliest[index] < 4
             value |= (date.day - earliest[index]) << (2 * index)
         packed_terms.append(value)
-    return packed_years, packed_terms, earliest
+    return packed_years, packed_terms, earliest, years[FIRST][0][2], years[LAST + 1][0][2]
 
 
 def rows(values, width, per_row):
@@ -272,18 +271,23 @@ def rows(values, width, per_row):
     return "\n".join("        " + ", ".join(texts[i:i + per_row]) + "," for i in range(0, len(texts), per_row))
 
 
-def swift(packed_years, packed_terms, earliest):
+def swift(packed_years, packed_terms, earliest, first_day, end_day):
     return f"""// Written by scripts/lunar-table.py, which says where the facts come from and how they were checked.
 // Do not edit: change the script and run it again.
 
 /// The Chinese calendar from {FIRST} to {LAST}, a number a year.
 enum LunarTable {{
     static let firstYear = {FIRST}
+    static let yearCount = {LAST - FIRST + 1}
+    /// The first new year, {civil(first_day)}, in days since 1970-01-01.
+    static let firstDay: Int32 = {first_day}
+    /// The first day after the table, {civil(end_day)}.
+    static let endDay: Int32 = {end_day}
 
     /// Bits 0 to 12: whether the year's n-th month (a leap month counts) has 30 days, else 29. Bits 13 to
-    /// 16: the number of the leap month, 0 for none. Bits 17 to 22: days from 1 January to the new year.
-    static let years: [UInt32] = [
-{rows(packed_years, 6, 10)}
+    /// 16: the number of the leap month, 0 for none. From bit 17: days from `firstDay` to the new year.
+    static let years: [UInt64] = [
+{rows(packed_years, 10, 8)}
     ]
 
     /// Two bits for each of the 24 solar terms from xiaohan on: days after its earliest day.

@@ -61,7 +61,9 @@ extension CalendarSpan: CustomStringConvertible {
             let word = cursor.word()
             // "6M" would be months to systemd and minutes to others: refused.
             if word.utf8.count == 1, !word.utf8.elementsEqual(cursor.bytes[start..<cursor.position]) { return nil }
-            guard let index = units.firstIndex(where: { $0.names.contains(word) }), used.insert(index).inserted else { return nil }
+            guard let index = units.firstIndex(where: { $0.names.contains(word) }), used.insert(index).inserted else {
+                return nil
+            }
             let unit = units[index].span
             span.months += number * unit.months
             span.days += number * unit.days

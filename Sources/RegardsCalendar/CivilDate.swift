@@ -40,8 +40,12 @@ package struct CivilDate: Hashable, Comparable, Sendable {
     package var weekday: Weekday { Weekday(rawValue: Int(dayNumber + 3) - floorDivide(Int(dayNumber + 3), 7) * 7)! }
 
     package static func < (left: CivilDate, right: CivilDate) -> Bool { left.dayNumber < right.dayNumber }
-    package static func + (date: CivilDate, days: Int) -> CivilDate { CivilDate(dayNumber: date.dayNumber + Int32(days)) }
-    package static func - (date: CivilDate, days: Int) -> CivilDate { CivilDate(dayNumber: date.dayNumber - Int32(days)) }
+    package static func + (date: CivilDate, days: Int) -> CivilDate {
+        CivilDate(dayNumber: date.dayNumber + Int32(days))
+    }
+    package static func - (date: CivilDate, days: Int) -> CivilDate {
+        CivilDate(dayNumber: date.dayNumber - Int32(days))
+    }
 
     package static func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
 

@@ -36,8 +36,9 @@ package struct FeastCatalog: Sendable {
 
     package static let builtIn: [Feast] = [
         // The Chinese year.
-        ("spring-festival", "lunar 1-1"), ("lantern", "lunar 1-15"), ("longtaitou", "lunar 2-2"), ("qingming", "qingming"),
-        ("dragon-boat", "lunar 5-5"), ("qixi", "lunar 7-7"), ("zhongyuan", "lunar 7-15"), ("mid-autumn", "lunar 8-15"),
+        ("spring-festival", "lunar 1-1"), ("lantern", "lunar 1-15"), ("longtaitou", "lunar 2-2"),
+        ("qingming", "qingming"), ("dragon-boat", "lunar 5-5"), ("qixi", "lunar 7-7"), ("zhongyuan", "lunar 7-15"),
+        ("mid-autumn", "lunar 8-15"),
         ("double-ninth", "lunar 9-9"), ("xiayuan", "lunar 10-15"), ("dongzhi", "dongzhi"), ("laba", "lunar 12-8"),
         ("lunar-new-years-eve", "lunar year-end"),
         // Fixed days.
@@ -55,7 +56,8 @@ package struct FeastCatalog: Sendable {
         ("ascension", "39 days after easter"), ("pentecost", "49 days after easter"),
         ("whit-monday", "50 days after easter"), ("corpus-christi", "60 days after easter"),
         ("orthodox-good-friday", "2 days before orthodox easter"), ("orthodox-easter", "orthodox easter"),
-        ("orthodox-easter-monday", "1 day after orthodox easter"), ("orthodox-pentecost", "49 days after orthodox easter"),
+        ("orthodox-easter-monday", "1 day after orthodox easter"),
+        ("orthodox-pentecost", "49 days after orthodox easter"),
         // Weekdays of a month.
         ("martin-luther-king-day", "3rd mon of january"), ("presidents-day", "3rd mon of february"),
         ("mothers-day", "2nd sun of may"), ("memorial-day", "last mon of may"), ("fathers-day", "3rd sun of june"),
@@ -64,13 +66,16 @@ package struct FeastCatalog: Sendable {
         ("black-friday", "1 day after 4th thu of november"), ("first-advent", "3 days after last thu of november"),
     ].compactMap { name, text in FeastRule(text).map { Feast(name: name, rule: $0) } }
 
-    private static let chinese = ["new-year", "spring-festival", "lantern", "dragon-boat", "mid-autumn", "double-ninth"]
+    private static let chinese = [
+        "new-year", "spring-festival", "lantern", "dragon-boat", "mid-autumn", "double-ninth",
+    ]
     private static let western = ["new-year", "easter", "christmas"]
     private static let orthodox = ["new-year", "orthodox-easter", "christmas"]
 
     private static let countries: [String: [String]] = {
         var table: [String: [String]] = [
-            "CN": chinese + ["national-day-cn"], "HK": chinese + ["christmas"], "MO": chinese + ["christmas"], "TW": chinese,
+            "CN": chinese + ["national-day-cn"], "HK": chinese + ["christmas"], "MO": chinese + ["christmas"],
+            "TW": chinese,
             "SG": ["new-year", "spring-festival", "mid-autumn", "christmas"],
             "MY": ["new-year", "spring-festival", "mid-autumn", "christmas"],
             "US": ["new-year", "independence-day", "thanksgiving", "christmas"],
@@ -79,11 +84,11 @@ package struct FeastCatalog: Sendable {
             "RS": ["new-year", "orthodox-christmas", "orthodox-easter"],
         ]
         for country in ["GR", "CY", "RO", "BG", "UA", "MD", "MK"] { table[country] = orthodox }
-        for country in [
-            "AR", "AT", "AU", "BE", "BO", "BR", "CH", "CL", "CO", "CR", "CZ", "DE", "DK", "EC", "EE", "ES", "FI", "FR", "GB",
-            "GT", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "MX", "NL", "NO", "NZ", "PE", "PH", "PL", "PT",
-            "PY", "SE", "SI", "SK", "UY", "ZA",
-        ] { table[country] = western }
+        let westernCountries = """
+            AR AT AU BE BO BR CH CL CO CR CZ DE DK EC EE ES FI FR GB GT HR HU IE IS IT LI LT LU LV MT MX NL NO NZ PE \
+            PH PL PT PY SE SI SK UY ZA
+            """
+        for country in westernCountries.split(separator: " ") { table[String(country)] = western }
         return table
     }()
 }

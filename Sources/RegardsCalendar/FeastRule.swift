@@ -48,14 +48,16 @@ package struct FeastRule: Hashable, Sendable {
         case .easter(let rite): year >= 1583 ? CivilDate.easter(rite, in: year) : nil
         case .solarTerm(let term): term.tabulated(in: year)
         case .lunar(let month, let day): LunarDate(year: year, month: month, day: day)?.date
-        case .lunarYearEnd: LunarDate.newYear(year) + (LunarYear(year).length - 1)
+        case .lunarYearEnd: LunarYear(year).newYear + (LunarYear(year).length - 1)
         }
     }
 
     /// Calls `body` with each date of the feast in `range`, moved by `daysAfter` days, in order, and
     /// with the year it belongs to, which names the occasion. Years outside the Chinese calendar
     /// known here have no feasts of it.
-    package func forEach(in range: Range<CivilDate>, daysAfter moved: Int = 0, _ body: (_ date: CivilDate, _ year: Int) -> Void) {
+    package func forEach(
+        in range: Range<CivilDate>, daysAfter moved: Int = 0, _ body: (_ date: CivilDate, _ year: Int) -> Void
+    ) {
         guard !range.isEmpty else { return }
         // An offset can move the feast of one year into another, and lunar years reach into the next.
         var from = (range.lowerBound - moved - daysAfter).year - (isLunar ? 1 : 0)
@@ -113,7 +115,8 @@ extension FeastRule: CustomStringConvertible {
             if words == ["orthodox", "easter"] { return .easter(.orthodox) }
             return words[0] == "lunar" ? lunar(words[1]) : nil
         case 4 where words[2] == "of":
-            guard let weekday = Weekday(words[1]), let month = months.firstIndex(where: { $0 == words[3] || $0.prefix(3) == words[3] }),
+            guard let weekday = Weekday(words[1]),
+                let month = months.firstIndex(where: { $0 == words[3] || $0.prefix(3) == words[3] }),
                 let n = words[0] == "last" ? -1 : ordinals.firstIndex(of: words[0]).map({ $0 + 1 })
             else { return nil }
             return .weekday(n, weekday, month: month + 1)
@@ -124,7 +127,8 @@ extension FeastRule: CustomStringConvertible {
     private static func lunar(_ text: String) -> Base? {
         if text == "year-end" { return .lunarYearEnd }
         var cursor = TextCursor(text)
-        guard let month = cursor.number(width: 1...2), cursor.skip(UInt8(ascii: "-")), let day = cursor.number(width: 1...2),
+        guard let month = cursor.number(width: 1...2), cursor.skip(UInt8(ascii: "-")),
+            let day = cursor.number(width: 1...2),
             cursor.isAtEnd, (1...12).contains(month), (1...30).contains(day)
         else { return nil }
         return .lunar(month: month, day: day)

@@ -57,7 +57,9 @@ extension Weekday: CustomStringConvertible {
     /// `mon` or `monday`, in any case.
     package init?(_ text: some StringProtocol) {
         let lowered = text.lowercased()
-        guard let index = Weekday.names.firstIndex(where: { $0 == lowered || $0.prefix(3) == lowered }) else { return nil }
+        guard let index = Weekday.names.firstIndex(where: { $0 == lowered || $0.prefix(3) == lowered }) else {
+            return nil
+        }
         self.init(rawValue: index)
     }
 }

@@ -40,7 +40,9 @@ extension Anniversary {
             guard isWanted(count) else { continue }
             let table = LunarYear(year)
             for isInLeapMonth in [false, true] where isObserved(birth, table, isInLeapMonth) {
-                guard let observed = observed(birth, year, table, isInLeapMonth), observed >= first, observed <= last else { continue }
+                guard let observed = observed(birth, table, isInLeapMonth), observed >= first, observed <= last else {
+                    continue
+                }
                 body(
                     AnniversaryDate(
                         date: observed + daysAfter, observed: observed, year: year,
@@ -68,9 +70,9 @@ extension Anniversary {
         return isInLeapMonth || leapMonth == .both
     }
 
-    private func observed(_ birth: LunarBirthDate, _ year: Int, _ table: LunarYear, _ isInLeapMonth: Bool) -> CivilDate? {
+    private func observed(_ birth: LunarBirthDate, _ table: LunarYear, _ isInLeapMonth: Bool) -> CivilDate? {
         guard let index = table.index(month: birth.month, isLeap: isInLeapMonth) else { return nil }
-        let start = LunarDate.newYear(year) + table.start(ofMonth: index)
+        let start = table.newYear + table.start(ofMonth: index)
         guard birth.day > table.length(at: index) else { return start + (birth.day - 1) }
         switch day30 {
         case .last: return start + 28

@@ -22,18 +22,18 @@ package struct LunarDate: Hashable, Sendable, CustomStringConvertible {
     /// 1 to 30.
     package let day: Int
 
-    package static let years = LunarTable.firstYear...LunarTable.firstYear + LunarTable.years.count - 1
-    package static let firstDate = newYear(years.lowerBound)
-    package static let lastDate = newYear(years.upperBound) + (LunarYear(years.upperBound).length - 1)
+    package static let years = LunarTable.firstYear...LunarTable.firstYear + LunarTable.yearCount - 1
+    package static var firstDate: CivilDate { CivilDate(dayNumber: LunarTable.firstDay) }
+    package static var lastDate: CivilDate { CivilDate(dayNumber: LunarTable.endDay - 1) }
 
     /// - Throws: `LunarRangeError` before 1900-01-31 and after 2101-01-28.
     package init(_ date: CivilDate) throws(LunarRangeError) {
-        guard date >= LunarDate.firstDate, date <= LunarDate.lastDate else { throw LunarRangeError(subject: date.description) }
-        var year = min(date.year, LunarDate.years.upperBound)
-        if date < LunarDate.newYear(year) { year -= 1 }
-        let table = LunarYear(year)
-        let place = table.place(ofDay: date - LunarDate.newYear(year))
-        (self.year, month, isLeap) = (year, table.month(at: place.index), table.isLeap(at: place.index))
+        guard date.dayNumber >= LunarTable.firstDay, date.dayNumber < LunarTable.endDay else {
+            throw LunarRangeError(subject: date.description)
+        }
+        let table = LunarYear(ofDay: Int(date.dayNumber - LunarTable.firstDay))
+        let place = table.place(ofDay: date - table.newYear)
+        (year, month, isLeap) = (table.year, table.month(at: place.index), table.isLeap(at: place.index))
         day = place.day + 1
     }
 
@@ -41,18 +41,17 @@ package struct LunarDate: Hashable, Sendable, CustomStringConvertible {
     package init?(year: Int, month: Int, isLeap: Bool = false, day: Int) {
         guard LunarDate.years.contains(year) else { return nil }
         let table = LunarYear(year)
-        guard let index = table.index(month: month, isLeap: isLeap), (1...table.length(at: index)).contains(day) else { return nil }
+        guard let index = table.index(month: month, isLeap: isLeap), (1...table.length(at: index)).contains(day) else {
+            return nil
+        }
         (self.year, self.month, self.isLeap, self.day) = (year, month, isLeap, day)
     }
 
     /// The same day in the Gregorian calendar.
     package var date: CivilDate {
         let table = LunarYear(year)
-        return LunarDate.newYear(year) + (table.start(ofMonth: table.index(month: month, isLeap: isLeap) ?? 0) + day - 1)
+        return table.newYear + (table.start(ofMonth: table.index(month: month, isLeap: isLeap) ?? 0) + day - 1)
     }
-
-    /// The first day of a lunar year.
-    static func newYear(_ year: Int) -> CivilDate { CivilDate(unchecked: year, 1, 1) + LunarYear(year).newYearOffset }
 
     /// `2025-06-15`, and `2025-06l-15` in a leap month.
     package var description: String {
@@ -62,23 +61,35 @@ package struct LunarDate: Hashable, Sendable, CustomStringConvertible {
 
 /// One year of the table. Months are indexed from 0 in the order in which they come.
 struct LunarYear {
-    private let packed: UInt32
+    let year: Int
+    private let packed: UInt64
 
     /// `year` must be one of `LunarDate.years`.
-    init(_ year: Int) { packed = LunarTable.years[year - LunarTable.firstYear] }
+    init(_ year: Int) {
+        self.year = year
+        packed = LunarTable.years[year - LunarTable.firstYear]
+    }
+
+    /// The year of a day that the table covers, counted from its first day.
+    init(ofDay day: Int) {
+        // Right or one too late in the first months of a year: new years wander by 15 days at most.
+        var index = min((day + 30) * 4 / 1461, LunarTable.yearCount - 1)
+        while Int(LunarTable.years[index] >> 17) > day { index -= 1 }
+        (year, packed) = (LunarTable.firstYear + index, LunarTable.years[index])
+    }
 
     /// 0 for none.
     var leapMonth: Int { Int(packed >> 13 & 15) }
-    var newYearOffset: Int { Int(packed >> 17) }
+    var newYear: CivilDate { CivilDate(dayNumber: LunarTable.firstDay + Int32(packed >> 17)) }
     var monthCount: Int { leapMonth == 0 ? 12 : 13 }
 
     /// Days in the year.
     var length: Int { start(ofMonth: monthCount) }
 
-    func length(at index: Int) -> Int { 29 + Int(packed >> UInt32(index) & 1) }
+    func length(at index: Int) -> Int { 29 + Int(packed >> UInt64(index) & 1) }
 
     /// Days from the new year to the beginning of a month.
-    func start(ofMonth index: Int) -> Int { 29 * index + (packed & ((1 << UInt32(index)) - 1)).nonzeroBitCount }
+    func start(ofMonth index: Int) -> Int { 29 * index + (packed & ((1 << UInt64(index)) - 1)).nonzeroBitCount }
 
     func isLeap(at index: Int) -> Bool { leapMonth != 0 && index == leapMonth }
 

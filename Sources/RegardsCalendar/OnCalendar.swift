@@ -76,7 +76,9 @@ package struct OnCalendar: Sendable, Hashable, CustomStringConvertible {
             mask |= 1 << UInt64(start)
             guard step > 0 else { continue }
             if component.stop >= 0 {
-                for value in stride(from: start, through: Int(component.stop / unit), by: step) { mask |= 1 << UInt64(value) }
+                for value in stride(from: start, through: Int(component.stop / unit), by: step) {
+                    mask |= 1 << UInt64(value)
+                }
             } else if countsDown {
                 // `~07/1` repeats towards the end of the month, where the count falls.
                 for value in stride(from: start, through: range.lowerBound, by: -step) { mask |= 1 << UInt64(value) }
@@ -96,7 +98,9 @@ extension OnCalendar {
     /// Whether the date part allows this date, in whatever zone the date is meant.
     package func matches(_ date: CivilDate) -> Bool {
         let (year, month, day) = date.components
-        guard OnCalendar.years.contains(year), next(fields.years, from: Int32(year)) == Int32(year) else { return false }
+        guard OnCalendar.years.contains(year), next(fields.years, from: Int32(year)) == Int32(year) else {
+            return false
+        }
         return days(of: month, year) & 1 << UInt32(day) != 0
     }
 
@@ -290,7 +294,9 @@ extension OnCalendar {
         return list.map { component in
             var text = spell(component.start, width, unit)
             if component.stop >= 0 { text += ".." + spell(component.stop, width, unit) }
-            if component.step > 0, component.stop < 0 || component.step != unit { text += "/" + spell(component.step, 1, unit) }
+            if component.step > 0, component.stop < 0 || component.step != unit {
+                text += "/" + spell(component.step, 1, unit)
+            }
             return text
         }.joined(separator: ",")
     }

@@ -54,7 +54,9 @@ struct OnCalendarParser {
         OnCalendarError(message: message, offset: characters(before: position ?? cursor.position))
     }
 
-    private func characters(before position: Int) -> Int { String(decoding: cursor.bytes[..<position], as: UTF8.self).count }
+    private func characters(before position: Int) -> Int {
+        String(decoding: cursor.bytes[..<position], as: UTF8.self).count
+    }
 
     /// The text at the cursor for an error message: `"x"`, or `the end`.
     private var found: String {
@@ -194,7 +196,9 @@ extension OnCalendarParser {
             seconds = min(seconds * 10 + Int64(byte - UInt8(ascii: "0")), 1 << 40)
             cursor.position += 1
         }
-        guard cursor.position > start, peek == nil else { throw error("expected whole seconds since 1970 after \"@\", found \(found)") }
+        guard cursor.position > start, peek == nil else {
+            throw error("expected whole seconds since 1970 after \"@\", found \(found)")
+        }
         let moment = LocalTime(secondsSinceEpoch: seconds)
         let (year, month, day) = moment.date.components
         guard year < 2200 else { throw error("the time lies after the year 2199", at: start) }
@@ -229,7 +233,9 @@ extension OnCalendarParser {
         }
         fields.days = try chain(fields.isFromMonthEnd ? .dayFromEnd : .day)
         if fields.days.isEmpty { fields.isFromMonthEnd = false }
-        guard peek == nil || peek == UInt8(ascii: " ") else { throw error("expected a space after the date, found \(found)") }
+        guard peek == nil || peek == UInt8(ascii: " ") else {
+            throw error("expected a space after the date, found \(found)")
+        }
         skipSpaces()
     }
 
@@ -320,8 +326,11 @@ extension OnCalendarParser {
         guard stop < field.range.upperBound else { throw outside(field, at: stopPosition) }
         if stop == start { (stop, step) = (-1, 0) }
         if stop < 0, step > 0 {
-            let isTooLong = field == .dayFromEnd ? start - step < field.range.lowerBound : start + step >= field.range.upperBound
-            guard !isTooLong else { throw error("the \(field.rawValue) would never repeat: the step is too long", at: position) }
+            let isTooLong =
+                field == .dayFromEnd ? start - step < field.range.lowerBound : start + step >= field.range.upperBound
+            guard !isTooLong else {
+                throw error("the \(field.rawValue) would never repeat: the step is too long", at: position)
+            }
         }
         return Component(start: Int32(start), stop: Int32(stop), step: Int32(step))
     }
@@ -334,14 +343,18 @@ extension OnCalendarParser {
             number = min(number * 10 + Int(byte - UInt8(ascii: "0")), 1 << 31)
             cursor.position += 1
         }
-        guard cursor.position > start else { throw error("expected a number for the \(field.rawValue), found \(found)") }
+        guard cursor.position > start else {
+            throw error("expected a number for the \(field.rawValue), found \(found)")
+        }
         if field == .year, !isStep, number < 100 { number += number < 70 ? 2000 : 1900 }
         number *= field.unit
         if field == .second, peek == UInt8(ascii: "."), cursor.peek(ahead: 1) != UInt8(ascii: ".") {
             cursor.position += 1
             number += try microseconds()
         }
-        guard number <= Int(Int32.max) else { throw isStep ? error("the step is too long", at: start) : outside(field, at: start) }
+        guard number <= Int(Int32.max) else {
+            throw isStep ? error("the step is too long", at: start) : outside(field, at: start)
+        }
         return number
     }
 

@@ -9,7 +9,10 @@ package struct QuietHours: Hashable, Sendable {
     ///   - silent: dates on which they may not.
     ///
     /// nil when the quiet hours have no length (`start` equals `end`), or no day is left.
-    package init?(hours: (start: WallTime, end: WallTime)?, days: Set<Weekday> = Set(Weekday.allCases), silent: Set<CivilDate> = []) {
+    package init?(
+        hours: (start: WallTime, end: WallTime)?, days: Set<Weekday> = Set(Weekday.allCases),
+        silent: Set<CivilDate> = []
+    ) {
         var open = [WeeklyHours.Interval(start: 0, end: 86_400)]
         if let (start, end) = hours {
             guard start != end else { return nil }
@@ -20,7 +23,8 @@ package struct QuietHours: Hashable, Sendable {
                 : [WeeklyHours.Interval(start: until, end: from)]
         }
         guard !days.isEmpty else { return nil }
-        allowed = WeeklyHours(Dictionary(uniqueKeysWithValues: days.map { ($0, open.compactMap { $0 }) }), closed: silent)
+        allowed = WeeklyHours(
+            Dictionary(uniqueKeysWithValues: days.map { ($0, open.compactMap { $0 }) }), closed: silent)
     }
 
     package func isQuiet(at instant: Instant, in zone: Zone) -> Bool { !allowed.isOpen(at: instant, in: zone) }

@@ -21,7 +21,8 @@ package struct WeeklyHours: Hashable, Sendable {
             var cursor = TextCursor(text)
             guard let start = WallTime(reading: &cursor) else { return nil }
             cursor.skipSpaces()
-            guard cursor.skip(UInt8(ascii: "-")) || cursor.skip(UInt8(ascii: ".")) && cursor.skip(UInt8(ascii: ".")) else { return nil }
+            guard cursor.skip(UInt8(ascii: "-")) || cursor.skip(UInt8(ascii: ".")) && cursor.skip(UInt8(ascii: "."))
+            else { return nil }
             cursor.skipSpaces()
             let isMidnight = cursor.bytes[cursor.position...].elementsEqual("24:00".utf8)
             guard isMidnight else {
@@ -191,7 +192,8 @@ extension WeeklyHours {
         let first = floorDivide(wall, 86_400 * WeeklyHours.second)
         for day in stride(from: first, through: first - Int64(longestClosure), by: -1) {
             let midnight = day * 86_400 * WeeklyHours.second
-            for interval in intervals(ofDay: day).reversed() where midnight + Int64(interval.start) * WeeklyHours.second < wall {
+            for interval in intervals(ofDay: day).reversed()
+            where midnight + Int64(interval.start) * WeeklyHours.second < wall {
                 return WeeklyHours.bounds(interval, midnight)
             }
         }
@@ -219,7 +221,8 @@ extension Weekday {
             guard let first = Weekday(cursor.word()) else { return nil }
             var last = first
             if cursor.skip(UInt8(ascii: ".")) {
-                guard cursor.skip(UInt8(ascii: ".")), let day = Weekday(cursor.word()), day.rawValue >= first.rawValue else { return nil }
+                guard cursor.skip(UInt8(ascii: ".")), let day = Weekday(cursor.word()), day.rawValue >= first.rawValue
+                else { return nil }
                 last = day
             }
             cursor.skipSpaces()

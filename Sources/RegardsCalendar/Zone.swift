@@ -66,7 +66,9 @@ extension Zone {
     package func offset(at instant: Instant) -> Int { offset(atSecond: instant.seconds) }
 
     /// What clocks in this zone show at `instant`, fractions of a second cut off.
-    package func local(at instant: Instant) -> LocalTime { LocalTime(secondsSinceEpoch: wall(atSecond: instant.seconds)) }
+    package func local(at instant: Instant) -> LocalTime {
+        LocalTime(secondsSinceEpoch: wall(atSecond: instant.seconds))
+    }
 
     /// The reading as seconds since 1970 on the wall clock.
     func wall(atSecond second: Int64) -> Int64 { second + Int64(offset(atSecond: second)) }
@@ -153,6 +155,18 @@ extension Zone {
     package func instant(_ date: CivilDate, _ time: WallTime) -> Instant {
         switch resolve(LocalTime(date: date, time: time).secondsSinceEpoch) {
         case .unique(let second), .gap(let second, _, _), .overlap(let second, _, _): Instant(seconds: second)
+        }
+    }
+
+    /// The next occasion of a daily time: the least instant strictly later than `instant` at which
+    /// `instant(_:_:)` puts `time` on some date.
+    package func next(_ time: WallTime, after instant: Instant) -> Instant {
+        // From yesterday, whose time may have moved past midnight out of a gap.
+        var date = local(at: instant).date - 1
+        while true {
+            let occasion = self.instant(date, time)
+            if occasion > instant { return occasion }
+            date = date + 1
         }
     }
 

@@ -19,7 +19,9 @@ struct ZoneFile {
             guard reader.skip(header.length(timeSize: 4)), let second = Header(&reader) else { return nil }
             header = second
         }
-        guard header.leapCount == 0, readBlock(header, timeSize: header.version >= 2 ? 8 : 4, &reader) else { return nil }
+        guard header.leapCount == 0, readBlock(header, timeSize: header.version >= 2 ? 8 : 4, &reader) else {
+            return nil
+        }
         if header.version >= 2 {
             guard let text = reader.footer() else { return nil }
             if !text.isEmpty {
@@ -71,7 +73,9 @@ struct ZoneFile {
         var utCount, standardCount, leapCount, timeCount, typeCount, charCount: Int
 
         init?(_ reader: inout Reader) {
-            guard reader.take(4) == Array("TZif".utf8)[...], let version = reader.take(1)?.first, reader.skip(15) else { return nil }
+            guard reader.take(4) == Array("TZif".utf8)[...], let version = reader.take(1)?.first, reader.skip(15) else {
+                return nil
+            }
             self.version = version == 0 ? 1 : Int(version) - Int(UInt8(ascii: "0"))
             var counts: [Int] = []
             for _ in 0..<6 {
@@ -87,7 +91,8 @@ struct ZoneFile {
         }
 
         func length(timeSize: Int) -> Int {
-            timeCount * (timeSize + 1) + typeCount * 6 + charCount + leapCount * (timeSize + 4) + standardCount + utCount
+            timeCount * (timeSize + 1) + typeCount * 6 + charCount + leapCount * (timeSize + 4) + standardCount
+                + utCount
         }
     }
 

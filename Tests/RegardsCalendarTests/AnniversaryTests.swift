@@ -17,7 +17,8 @@ import Testing
             let birth = try #require(BirthDate(row.born))
             let feb29: Feb29 = row.feb29 == "mar1" ? .mar1 : .feb28
             var dates: [String] = []
-            Anniversary(feb29: feb29).forEach(of: birth, in: try Oracle.date("2020-01-01")..<Oracle.date("2041-01-01")) {
+            Anniversary(feb29: feb29).forEach(of: birth, in: try Oracle.date("2020-01-01")..<Oracle.date("2041-01-01"))
+            {
                 dates.append($0.date.description)
             }
             return dates == row.dates ? nil : "\(dates)"
@@ -27,7 +28,9 @@ import Testing
     private static func checkLunar(_ row: Row) throws -> String? {
         let birth = try LunarBirthDate(Oracle.date(row.born))
         let lunar = try #require(row.lunar)
-        guard birth == LunarBirthDate(year: lunar[0], month: lunar[1], isLeap: lunar[2] == 1, day: lunar[3]) else { return "\(birth)" }
+        guard birth == LunarBirthDate(year: lunar[0], month: lunar[1], isLeap: lunar[2] == 1, day: lunar[3]) else {
+            return "\(birth)"
+        }
         let rule = Anniversary(
             leapMonth: row.leap_policy.flatMap(LeapMonth.init) ?? .regular,
             day30: row.day30_policy.flatMap(Day30.init) ?? .last)

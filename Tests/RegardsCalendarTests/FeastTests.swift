@@ -28,8 +28,11 @@ import Testing
 
     @Test func easterAgreesWithTheTable() throws {
         try Oracle.check("easter", EasterRow.self) { row in
-            let (western, orthodox) = (CivilDate.easter(.western, in: row.year), CivilDate.easter(.orthodox, in: row.year))
-            return western.description == row.western && orthodox.description == row.orthodox ? nil : "\(western) \(orthodox)"
+            let (western, orthodox) = (
+                CivilDate.easter(.western, in: row.year), CivilDate.easter(.orthodox, in: row.year)
+            )
+            return western.description == row.western && orthodox.description == row.orthodox
+                ? nil : "\(western) \(orthodox)"
         }
     }
 
@@ -60,8 +63,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("first-advent", 2022, "2022-11-27"), ("first-advent", 2028, "2028-12-03"), ("black-friday", 2026, "2026-11-27"),
-        ("good-friday", 2027, "2027-03-26"), ("orthodox-easter", 2027, "2027-05-02"), ("carnival-monday", 2027, "2027-02-08"),
+        ("first-advent", 2022, "2022-11-27"), ("first-advent", 2028, "2028-12-03"),
+        ("black-friday", 2026, "2026-11-27"),
+        ("good-friday", 2027, "2027-03-26"), ("orthodox-easter", 2027, "2027-05-02"),
+        ("carnival-monday", 2027, "2027-02-08"),
         ("mothering-sunday", 2027, "2027-03-07"), ("new-years-eve", 2027, "2027-12-31"),
         ("lunar-new-years-eve", 2026, "2027-02-05"), ("qingming", 2027, "2027-04-05"),
     ])
@@ -83,7 +88,8 @@ import Testing
     @Test(arguments: [
         "", "13-01", "02-30", "2027-06-12", "6th sunday of may", "0th sunday of may", "last someday of may",
         "last sunday of maybe", "lunar 13-1", "lunar 1-31", "lunar 0-1", "lunar", "easter monday", "orthodox",
-        "0 days after easter", "-1 days after easter", "+1 days after easter", "400 days after easter", "days before easter",
+        "0 days after easter", "-1 days after easter", "+1 days after easter", "400 days after easter",
+        "days before easter",
         "2 days before", "2 days around easter", "springtime", "06-12 00:00",
     ])
     func otherFeastRulesAreRefused(text: String) {
@@ -96,14 +102,18 @@ import Testing
         #expect(throws: LunarRangeError.self) { _ = try FeastRule("qingming")?.date(ofYear: 1899) }
         #expect(try FeastRule("02-29")?.date(ofYear: 2027) == nil)
         var count = 0
-        FeastRule("lunar 8-15")?.forEach(in: try Oracle.date("2090-01-01")..<Oracle.date("2200-01-01")) { _, _ in count += 1 }
+        FeastRule("lunar 8-15")?.forEach(in: try Oracle.date("2090-01-01")..<Oracle.date("2200-01-01")) { _, _ in
+            count += 1
+        }
         #expect(count == 11)
     }
 
     @Test func theLabaFeastBelongsToItsLunarYear() throws {
         // Lunar 2026 ends in 2027, so that a Gregorian year can hold two laba feasts, or none.
         var found: [String] = []
-        FeastRule("lunar 12-8")?.forEach(in: try Oracle.date("2025-01-01")..<Oracle.date("2028-01-01")) { found.append("\($1): \($0)") }
+        FeastRule("lunar 12-8")?.forEach(in: try Oracle.date("2025-01-01")..<Oracle.date("2028-01-01")) {
+            found.append("\($1): \($0)")
+        }
         #expect(found == ["2024: 2025-01-07", "2025: 2026-01-26", "2026: 2027-01-15"])
     }
 }

@@ -13,7 +13,9 @@ import Testing
     private static func hours(_ row: Row) throws -> WeeklyHours {
         var intervals: [Weekday: [WeeklyHours.Interval]] = [:]
         for (day, pairs) in row.hours {
-            intervals[try #require(Weekday(day))] = try pairs.map { try #require(WeeklyHours.Interval("\($0[0])-\($0[1])")) }
+            intervals[try #require(Weekday(day))] = try pairs.map {
+                try #require(WeeklyHours.Interval("\($0[0])-\($0[1])"))
+            }
         }
         return WeeklyHours(intervals, closed: Set(try row.holidays.map(Oracle.date)))
     }

@@ -27,7 +27,9 @@ import Testing
     @Test func conversionsAgreeWithTheTable() throws {
         try Oracle.check("lunar_conversions", ConversionRow.self, excused: { $0.contested == 1 }) { row in
             let lunar = try LunarDate(Oracle.date(row.solar))
-            guard lunar == LunarDate(year: row.year, month: row.month, isLeap: row.leap == 1, day: row.day) else { return "\(lunar)" }
+            guard lunar == LunarDate(year: row.year, month: row.month, isLeap: row.leap == 1, day: row.day) else {
+                return "\(lunar)"
+            }
             return lunar.date.description == row.solar ? nil : "back \(lunar.date)"
         }
     }
@@ -52,7 +54,12 @@ import Testing
         while day <= LunarDate.lastDate {
             let lunar = try LunarDate(day)
             #expect(lunar.date == day)
-            if let previous, lunar.day != 1 { #expect(lunar.day == previous.day + 1 && lunar.month == previous.month) }
+            #expect(LunarDate(year: lunar.year, month: lunar.month, isLeap: lunar.isLeap, day: lunar.day) == lunar)
+            if let previous {
+                let isNext = lunar.day == previous.day + 1 && lunar.month == previous.month && lunar.isLeap == previous.isLeap
+                #expect(isNext || lunar.day == 1 && previous.day >= 29)
+                #expect(lunar.year == previous.year || lunar.month == 1 && lunar.day == 1 && previous.month == 12)
+            }
             previous = lunar
             day = day + 1
         }
@@ -65,7 +72,8 @@ import Testing
             let error = try #require(throws: LunarRangeError.self) { _ = try LunarDate(date) }
             #expect(
                 error.description
-                    == "\(text) lies outside the Chinese calendar known here, 1900-01-31 to 2101-01-28 (lunar years 1900 to 2100)")
+                    == "\(text) lies outside the Chinese calendar known here, 1900-01-31 to 2101-01-28 (lunar years 1900 to 2100)"
+            )
         }
         #expect(throws: LunarRangeError.self) { _ = try SolarTerm.qingming.date(in: 2101) }
         #expect(LunarDate(year: 2101, month: 1, day: 1) == nil)

@@ -15,7 +15,9 @@ import Testing
     @Test func occurrencesAgreeWithTheTable() throws {
         try Oracle.check("oncalendar", Row.self, excused: { $0.capped == true || $0.quirk == true }) { row in
             let expression = try OnCalendar(row.expr, zones: Oracle.zones)
-            if let normalized = row.normalized, expression.description != normalized { return "normal form \(expression)" }
+            if let normalized = row.normalized, expression.description != normalized {
+                return "normal form \(expression)"
+            }
             let zone = try Oracle.zone(row.zone)
             var instant = Instant(seconds: row.base)
             var found: [Instant] = []
@@ -60,19 +62,27 @@ import Testing
         ("*:*:5..5.5", "character 5: the range is shorter than a second"),
         ("*-*", nil), ("*/2-01-01", "character 2: expected \"-\" and the month, found \"/\""),
         ("Sat..Mon", "character 6: a range of weekdays cannot go over the end of the week: write two parts"),
-        ("Mon..", "character 6: the range of weekdays has no end"), ("Mon...Fri", "character 6: expected a weekday such as Mon, found \".\""),
+        ("Mon..", "character 6: the range of weekdays has no end"),
+        ("Mon...Fri", "character 6: expected a weekday such as Mon, found \".\""),
         ("Mon..Tue..Wed", "character 9: a range of weekdays has two ends, found \".\" after the second"),
         ("Mon.Tue", "character 5: expected \"..\" between two weekdays"),
-        ("Mond", "character 1: expected a weekday, a date such as *-*-01, a time such as 09:00 or a word such as monthly, found \"Mond\""),
+        (
+            "Mond",
+            "character 1: expected a weekday, a date such as *-*-01, a time such as 09:00 or a word such as monthly, found \"Mond\""
+        ),
         ("12:00 Mars/Phobos", "character 7: unknown time zone \"Mars/Phobos\""),
         ("12:00 CEST", "character 7: unknown time zone \"CEST\""),
         ("0 9 * * 1-5", "character 1: this looks like a line of cron; write for example Mon..Fri *-*-* 09:00"),
         ("2026-12-24T18:00:00Z", "character 11: expected a space after the date, found \"T\""),
         ("12:00\t", "character 6: expected \":\" and the second, a time zone or the end, found a control character"),
-        ("@99999999999", "character 2: the time lies after the year 2199"), ("@", "character 2: expected whole seconds since 1970 after \"@\", found the end"),
+        ("@99999999999", "character 2: the time lies after the year 2199"),
+        ("@", "character 2: expected whole seconds since 1970 after \"@\", found the end"),
         ("１２:00", "character 1: expected a number for the hour, found \"１\""),
         ("12:00:00 naïve", "character 10: unknown time zone \"naïve\""),
-        ("*:" + Array(repeating: "5", count: 242).joined(separator: ","), "character 485: the list has too many elements"),
+        (
+            "*:" + Array(repeating: "5", count: 242).joined(separator: ","),
+            "character 485: the list has too many elements"
+        ),
     ])
     func errorsPointAtTheCharacter(text: String, message: String?) {
         do {
@@ -120,16 +130,19 @@ import Testing
             found.append(next.description)
             instant = next
         }
-        #expect(found == ["2027-01-01T20:00:00Z", "2027-01-02T00:00:00Z", "2027-01-02T10:00:00Z", "2027-01-02T20:00:00Z"])
+        #expect(
+            found == ["2027-01-01T20:00:00Z", "2027-01-02T00:00:00Z", "2027-01-02T10:00:00Z", "2027-01-02T20:00:00Z"])
     }
 
     /// What systemd 252 takes, though it looks odd: compared with `systemd-analyze calendar`.
     @Test(arguments: [
         ("Mon, 12:00", "Mon *-*-* 12:00:00"), ("*-*~1..6/2", "*-*~01..05/2 00:00:00"), ("*:0..30/40", "*-*-* *:00:00"),
-        ("4..24/12:00", "*-*-* 04..16/12:00:00"), ("70..69-*-*", "1970..2069-*-* 00:00:00"), ("*-*~*", "*-*-* 00:00:00"),
+        ("4..24/12:00", "*-*-* 04..16/12:00:00"), ("70..69-*-*", "1970..2069-*-* 00:00:00"),
+        ("*-*~*", "*-*-* 00:00:00"),
         ("*:*:5,0/1", "*-*-* *:*:*"), ("Mon-Fri", "Mon..Fri *-*-* 00:00:00"), ("anually", "*-01-01 00:00:00"),
         ("@1775000000 Europe/Berlin", "2026-03-31 23:33:20 UTC"), ("*-*-*  12:00 utc", "*-*-* 12:00:00 UTC"),
-        ("*:*:0.1234565", "*-*-* *:*:00.123457"), ("000000012:00", "*-*-* 12:00:00"), ("*:20,10..15,10", "*-*-* *:10,10..15,20:00"),
+        ("*:*:0.1234565", "*-*-* *:*:00.123457"), ("000000012:00", "*-*-* 12:00:00"),
+        ("*:20,10..15,10", "*-*-* *:10,10..15,20:00"),
     ])
     func oddFormsAreTaken(text: String, normal: String) throws {
         #expect(try OnCalendar(text, zones: Oracle.zones).description == normal)

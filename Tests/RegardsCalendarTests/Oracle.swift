@@ -11,7 +11,8 @@ enum Oracle {
 
     static let folder: URL? = {
         let named = ProcessInfo.processInfo.environment["REGARDS_ORACLES"]
-        let folder = named.map { URL(filePath: $0, relativeTo: packageRoot) }
+        let folder =
+            named.map { URL(filePath: $0, relativeTo: packageRoot) }
             ?? packageRoot.appending(path: "../shared/oracles")
         guard FileManager.default.fileExists(atPath: folder.path) else {
             print("REGARDS_ORACLES: \(folder.path) is MISSING, only the rows in \(fixtures.path) are checked")
@@ -49,7 +50,9 @@ enum Oracle {
                 }
             }
             let time = ContinuousClock.now - start
-            print("oracle \(table): \(count) rows of \(folder.lastPathComponent), \(excusedCount) excused, \(wrong.count) wrong, \(time)")
+            print(
+                "oracle \(table): \(count) rows of \(folder.lastPathComponent), \(excusedCount) excused, \(wrong.count) wrong, \(time)"
+            )
             #expect(count > 0)
             #expect(wrong.isEmpty, "\(wrong.prefix(20).joined(separator: "\n"))")
         }
@@ -81,5 +84,7 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[Int.random(in: 0..<elements.count, using: &self)] }
+    mutating func pick<Element>(_ elements: [Element]) -> Element {
+        elements[Int.random(in: 0..<elements.count, using: &self)]
+    }
 }

@@ -5,13 +5,17 @@ import Testing
 /// Values that tests draw at random, from the stretch of time in which the product works.
 extension SeededGenerator {
     static let zoneNames = [
-        "UTC", "Europe/Berlin", "Europe/Dublin", "America/New_York", "America/Sao_Paulo", "America/St_Johns", "Asia/Kathmandu",
-        "Australia/Lord_Howe", "Africa/Cairo", "Antarctica/Troll", "Pacific/Apia", "Pacific/Chatham", "Asia/Tehran", "Africa/Casablanca",
+        "UTC", "Europe/Berlin", "Europe/Dublin", "America/New_York", "America/Sao_Paulo", "America/St_Johns",
+        "Asia/Kathmandu",
+        "Australia/Lord_Howe", "Africa/Cairo", "Antarctica/Troll", "Pacific/Apia", "Pacific/Chatham", "Asia/Tehran",
+        "Africa/Casablanca",
     ]
 
     mutating func zone() throws -> Zone { try Oracle.zone(pick(Self.zoneNames)) }
     /// From 1995 to 2100.
-    mutating func instant() -> Instant { Instant(microseconds: Int64.random(in: 788_918_400_000_000...4_102_444_800_000_000, using: &self)) }
+    mutating func instant() -> Instant {
+        Instant(microseconds: Int64.random(in: 788_918_400_000_000...4_102_444_800_000_000, using: &self))
+    }
     mutating func date() -> CivilDate { CivilDate(dayNumber: Int32.random(in: 9131...47_482, using: &self)) }
     mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
     mutating func chance(_ oneIn: Int) -> Bool { number(1...oneIn) == 1 }
@@ -25,7 +29,9 @@ extension SeededGenerator {
             parts.append(pick(["*", "*", "*", "2026..2060", "26/3"]) + "-" + list(1...12, 1) + day)
         }
         if parts.isEmpty || !chance(4) {
-            parts.append(list(0...23, 1) + ":" + list(0...59, 1) + (chance(3) ? ":" + pick(["*", "0/30", "5,10", "0.5", "1.25/2.5"]) : ""))
+            parts.append(
+                list(0...23, 1) + ":" + list(0...59, 1)
+                    + (chance(3) ? ":" + pick(["*", "0/30", "5,10", "0.5", "1.25/2.5"]) : ""))
         }
         if chance(4) { parts.append(pick(Self.zoneNames)) }
         return parts.joined(separator: " ")
@@ -61,7 +67,8 @@ extension SeededGenerator {
                 let local = (expression.zone ?? zone).local(at: next)
                 #expect(expression.matches(local.date), "\(text) at \(local)")
                 // Nothing lies in between: a later start finds the same one.
-                let between = Instant(microseconds: Int64.random(in: instant.microseconds..<next.microseconds, using: &random))
+                let between = Instant(
+                    microseconds: Int64.random(in: instant.microseconds..<next.microseconds, using: &random))
                 #expect(expression.next(after: between, in: zone) == next, "\(text) in \(zone.name) after \(between)")
                 instant = next
             }
@@ -74,7 +81,8 @@ extension SeededGenerator {
             let hours = Set((0...random.number(0...5)).map { _ in random.number(0...23) }).sorted()
             let minute = random.number(0...59)
             let days = Set((0...random.number(0...9)).map { _ in random.number(1...28) }).sorted()
-            let text = "*-*-\(days.map(String.init).joined(separator: ",")) \(hours.map(String.init).joined(separator: ",")):\(minute)"
+            let text =
+                "*-*-\(days.map(String.init).joined(separator: ",")) \(hours.map(String.init).joined(separator: ",")):\(minute)"
             let expression = try OnCalendar(text, zones: Oracle.zones)
             let zone = try random.zone()
             let start = Instant(seconds: floorDivide(random.instant().seconds, 60) * 60)
@@ -83,7 +91,8 @@ extension SeededGenerator {
             var instant = start + .minutes(1)
             while instant < end {
                 let local = zone.local(at: instant)
-                if local.time.minute == minute, local.time.second == 0, hours.contains(local.time.hour), days.contains(local.date.day),
+                if local.time.minute == minute, local.time.second == 0, hours.contains(local.time.hour),
+                    days.contains(local.date.day),
                     zone.instant(local.date, local.time) == instant
                 {
                     expected.append(instant)
@@ -108,7 +117,8 @@ extension SeededGenerator {
             let local = zone.local(at: instant)
             switch zone.resolve(local.date, local.time) {
             case .unique(let only): #expect(only == instant, "\(zone.name) \(instant)")
-            case .overlap(let first, let second): #expect(first == instant || second == instant, "\(zone.name) \(instant)")
+            case .overlap(let first, let second):
+                #expect(first == instant || second == instant, "\(zone.name) \(instant)")
             case .gap: Issue.record("\(zone.name) \(instant) is in a gap")
             }
             let start = zone.startOfDay(local.date)
@@ -126,21 +136,26 @@ extension SeededGenerator {
             let solar = BirthDate(born)
             let lunar = try LunarBirthDate(born)
             let rule = Anniversary(
-                every: random.chance(3) ? .month : .year, feb29: random.pick(Feb29.allCases), leapMonth: random.pick(LeapMonth.allCases),
+                every: random.chance(3) ? .month : .year, feb29: random.pick(Feb29.allCases),
+                leapMonth: random.pick(LeapMonth.allCases),
                 day30: random.pick(Day30.allCases), daysAfter: random.number(-400...400))
             var edges = [try Oracle.date("2000-01-01"), try Oracle.date("2060-01-01")]
             for _ in 0..<20 { edges.append(edges[0] + random.number(1...21_900)) }
             edges.sort()
             var (whole, parts): ([AnniversaryDate], [AnniversaryDate]) = ([], [])
             rule.forEach(of: solar, in: edges[0]..<edges[edges.count - 1]) { whole.append($0) }
-            for (from, to) in zip(edges, edges.dropFirst()) { rule.forEach(of: solar, in: from..<to) { parts.append($0) } }
+            for (from, to) in zip(edges, edges.dropFirst()) {
+                rule.forEach(of: solar, in: from..<to) { parts.append($0) }
+            }
             #expect(whole == parts, "\(solar) \(rule)")
             #expect(Set(whole.map(\.occasion)).count == whole.count)
             #expect(whole.map(\.date) == whole.map(\.date).sorted())
 
             (whole, parts) = ([], [])
             rule.forEach(of: lunar, in: edges[0]..<edges[edges.count - 1]) { whole.append($0) }
-            for (from, to) in zip(edges, edges.dropFirst()) { rule.forEach(of: lunar, in: from..<to) { parts.append($0) } }
+            for (from, to) in zip(edges, edges.dropFirst()) {
+                rule.forEach(of: lunar, in: from..<to) { parts.append($0) }
+            }
             #expect(whole == parts, "\(lunar) \(rule)")
             #expect(Set(whole.map(\.occasion)).count == whole.count)
         }
@@ -152,7 +167,8 @@ extension SeededGenerator {
             let born = random.date()
             var years: [Int] = []
             let rule = Anniversary(
-                feb29: random.pick(Feb29.allCases), leapMonth: random.pick(LeapMonth.allCases), day30: random.pick([.last, .next]))
+                feb29: random.pick(Feb29.allCases), leapMonth: random.pick(LeapMonth.allCases),
+                day30: random.pick([.last, .next]))
             rule.forEach(of: BirthDate(born), in: born..<(try Oracle.date("2151-01-01"))) { years.append($0.year) }
             #expect(years == Array(born.year + 1...2150))
 
@@ -210,8 +226,10 @@ extension SeededGenerator {
             let deadline = try #require(hours.deadline(from: start, after: amount, in: zone))
             #expect(hours.openTime(from: start, to: deadline, in: zone) == amount)
             #expect(hours.instant(before: deadline, by: amount, in: zone) == hours.nextOpening(from: start, in: zone))
-            let middle = Instant(microseconds: Int64.random(in: start.microseconds...deadline.microseconds, using: &random))
-            let parts = hours.openTime(from: start, to: middle, in: zone) + hours.openTime(from: middle, to: deadline, in: zone)
+            let middle = Instant(
+                microseconds: Int64.random(in: start.microseconds...deadline.microseconds, using: &random))
+            let parts =
+                hours.openTime(from: start, to: middle, in: zone) + hours.openTime(from: middle, to: deadline, in: zone)
             #expect(parts == amount)
             let opening = try #require(hours.nextOpening(from: middle, in: zone))
             #expect(opening >= middle && hours.isOpen(at: opening, in: zone))
@@ -237,10 +255,12 @@ extension SeededGenerator {
             #expect((allowed == instant) == !quiet.isQuiet(at: instant, in: zone))
             let local = zone.local(at: allowed)
             #expect(days.contains(local.date.weekday))
-            let isInside = start < end ? local.time >= start && local.time < end : local.time >= start || local.time < end
+            let isInside =
+                start < end ? local.time >= start && local.time < end : local.time >= start || local.time < end
             #expect(!isInside)
             if allowed > instant {
-                let between = Instant(microseconds: Int64.random(in: instant.microseconds..<allowed.microseconds, using: &random))
+                let between = Instant(
+                    microseconds: Int64.random(in: instant.microseconds..<allowed.microseconds, using: &random))
                 #expect(quiet.isQuiet(at: between, in: zone), "\(between) in \(zone.name)")
             }
         }
