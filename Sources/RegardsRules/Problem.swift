@@ -13,6 +13,7 @@ enum Problem: Hashable {
     case repeatedKey(String, first: Int?)
     case keyNotText
     case mergeKey
+    case directive
     case tag(String)
     case startsWithStar(String)
     case unknownAnchor(String)
@@ -104,6 +105,7 @@ extension Problem {
         case .repeatedKey(let key, let line?): "the key \(quote(key)) was given in line \(line) already: keep one"
         case .repeatedKey(let key, nil): "the key \(quote(key)) is given more than once in this mapping: keep one"
         case .keyNotText: "a key must be plain text"
+        case .directive: "a line that begins with % is a directive to YAML, and none is needed here: delete the line"
         case .mergeKey: "<< merges nothing here: write the keys out, or give the whole value an anchor"
         case .tag(let name): "the tag \(clip(name)) has no meaning here: every key knows the type of its value, so leave the tag out"
         case .startsWithStar(let text): "a value that begins with * is an alias to YAML: write it in quotes, '\(clip(text))'"

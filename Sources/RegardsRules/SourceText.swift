@@ -5,7 +5,9 @@ import RegardsCore
 /// Characters that libyaml would act on in a way Regards does not want are exchanged for noncharacters
 /// (U+FDD0 to U+FDEF, which no text may contain) one for one, so that columns stay right, and are put back
 /// into the values afterwards:
-/// - `*`, because libyaml and Yams resolve aliases themselves: a few lines would grow to billions of nodes;
+/// - `*`, because Yams resolves aliases itself: a few lines would grow to billions of nodes;
+/// - `?`, and `:` after `]` or `}`, which make a list or a mapping into a key: Yams compares keys by all they hold,
+///   which takes minutes where they nest;
 /// - NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR, which libyaml counts as line ends and editors do not;
 /// - a byte order mark inside the text, which libyaml drops at the start of a line.
 struct SourceText {
@@ -54,9 +56,11 @@ enum Stand {
     static let all: ClosedRange<UInt32> = 0xFDD0...0xFDEF
     static let star: UInt32 = 0xFDD0
     /// Those that hide one letter of a repeated key; see `YAMLComposer`.
-    static let hidden: Range<UInt32> = 0xFDD5..<0xFDDD
+    static let hidden: Range<UInt32> = 0xFDE0..<0xFDE8
+    static let question: UInt32 = 0xFDD5
+    static let colon: UInt32 = 0xFDD6
 
-    private static let originals: [UInt32] = [0x2A, 0x85, 0x2028, 0x2029, 0xFEFF]
+    private static let originals: [UInt32] = [0x2A, 0x85, 0x2028, 0x2029, 0xFEFF, 0x3F, 0x3A]
 
     static func stand(for code: UInt32) -> UInt32? {
         originals.firstIndex(of: code).map { star + UInt32($0) }
@@ -74,6 +78,8 @@ private struct Scan {
     var place: Place
     var index: Int
     var output: [UInt8] = []
+    /// The last character of this line that is no blank.
+    private var before: UInt8 = 0
 
     init(bytes: [UInt8], file: String) {
         self.bytes = bytes
@@ -88,16 +94,18 @@ private struct Scan {
             switch byte {
             case UInt8(ascii: "\n"), UInt8(ascii: "\r"): endLine()
             case UInt8(ascii: "*"): append(Stand.star, length: 1)
+            case UInt8(ascii: "?"): append(Stand.question, length: 1)
+            case UInt8(ascii: ":") where before == UInt8(ascii: "]") || before == UInt8(ascii: "}"): append(Stand.colon, length: 1)
+            case UInt8(ascii: "%") where place.column == 1: throw Flaw(.directive, at: place)
             case 0x20..<0x7F, UInt8(ascii: "\t"):
                 output.append(byte)
                 index += 1
                 place.column += 1
+                if byte > 0x20 { before = byte }
             case ..<0x80: throw Flaw(.controlCharacter(UInt32(byte)), at: place)
             default: try appendWide(lead: byte)
             }
         }
-        // libyaml reads from the string's storage, which a text of up to 15 bytes does not have.
-        if output.count < 16 { output += "\n# end of a short file".utf8 }
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -107,6 +115,7 @@ private struct Scan {
         output.append(UInt8(ascii: "\n"))
         place.line += 1
         place.column = 1
+        before = 0
     }
 
     private mutating func appendWide(lead: UInt8) throws(Flaw) {
@@ -122,5 +131,6 @@ private struct Scan {
         if let encoded = Unicode.Scalar(scalar).flatMap(UTF8.encode) { output += encoded }
         index += length
         place.column += 1
+        before = 0
     }
 }

@@ -6,6 +6,8 @@ import Yams
 /// Yams makes the nodes and their places; everything it would resolve by itself stays off: no types are
 /// guessed, `<<` merges nothing, and aliases reach it as plain text (`SourceText`) and are resolved here, by
 /// sharing what the anchor holds and adding up what it counts.
+///
+/// Yams recurses up to libyaml's own limit of 1,000 levels: reading needs a thread with 2 MiB of stack.
 struct YAMLComposer {
     static let maximumNodes = 10_000
     static let maximumDepth = 64
@@ -47,13 +49,13 @@ struct YAMLComposer {
         var text = source
         while true {
             do {
-                let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
+                let parser = try Parser(yaml: YAMLComposer.withStorage(text), resolver: .basic, encoding: .utf8)
                 // Nodes hold their anchors weakly; the parser holds them strongly.
                 return try withExtendedLifetime(parser) {
                     try parser.singleRoot().flatMap { node in try root(node) }
                 }
             } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
-                guard hide(at: context.mark, in: &text) else {
+                guard hide(at: place(context.mark), in: &text) else {
                     throw Flaw(.repeatedKey(restore(keys.first ?? ""), first: nil), at: place(context.mark))
                 }
             } catch let flaw as Flaw {
@@ -62,6 +64,15 @@ struct YAMLComposer {
                 throw YAMLSyntax(file: file, text: text).flaw(error)
             }
         }
+    }
+
+    /// libyaml reads from the string's own storage after Yams has let go of the pointer to it. A text of up to 15
+    /// bytes has none, unless room is made for more.
+    private static func withStorage(_ text: String) -> String {
+        var stored = ""
+        stored.reserveCapacity(max(text.utf8.count, 64))
+        stored += text
+        return stored
     }
 
     /// A document of nothing but comments is no value.
@@ -150,9 +161,9 @@ struct YAMLComposer {
 
     /// Yams gives up at the first repeated key. Changing one letter of it for another parse lets the reading
     /// go on, so that the repetition is reported with both its lines, beside all other mistakes.
-    private mutating func hide(at mark: Mark, in text: inout String) -> Bool {
+    private mutating func hide(at place: Place, in text: inout String) -> Bool {
         guard hidden.count < Stand.hidden.count, text.utf8.count <= YAMLComposer.recoverableBytes else { return false }
-        guard var index = mark.index(in: text) else { return false }
+        guard var index = place.index(in: text) else { return false }
         var scalars = text.unicodeScalars
         if scalars[index] == "\"" || scalars[index] == "'" { scalars.formIndex(after: &index) }
         guard index < scalars.endIndex, !"\\\"'!&\n".unicodeScalars.contains(scalars[index]),
@@ -191,8 +202,8 @@ extension UInt8 {
     }
 }
 
-extension Mark {
-    /// The character here; nil at the end of the text.
+extension Place {
+    /// The character here; nil past the end of the text.
     fileprivate func index(in text: String) -> String.Index? {
         let scalars = text.unicodeScalars
         var index = scalars.startIndex
@@ -215,20 +226,35 @@ private struct YAMLSyntax {
             YamlError.composer(let context, let problem, let mark, _):
             // A quote that is never closed is found at the end of the file and mended where it opens.
             let isOpen = problem == "found unexpected end of stream"
-            let shown = isOpen ? context?.mark ?? mark : mark
-            let place = Place(file: file, line: shown.line, column: shown.column)
-            return Flaw(.syntax(advice(problem, at: mark, since: context?.mark.line)), at: place)
+            let place = place(isOpen ? context?.mark ?? mark : mark)
+            if problem.hasPrefix("Maximum nesting level") { return Flaw(.tooDeep, at: place) }
+            if let key = collectionAsKey(at: place) { return Flaw(.keyNotText, at: key) }
+            return Flaw(.syntax(advice(problem, at: place, since: context?.mark.line)), at: place)
         default:
             return Flaw(.syntax("is not readable"), at: Place(file: file, line: 1, column: 1))
         }
     }
 
-    private func advice(_ problem: String, at mark: Mark, since line: Int?) -> String {
+    /// The `?` or `:` that wants to make a list or a mapping into a key, here or at the start of the line before.
+    private func collectionAsKey(at place: Place) -> Place? {
+        if let index = place.index(in: text), text.unicodeScalars[index].value == Stand.colon { return place }
+        for line in [place.line, place.line - 1] where line > 0 {
+            guard let start = Place(file: file, line: line, column: 1).index(in: text) else { continue }
+            let rest = text.unicodeScalars[start...]
+            let indent = rest.prefix { $0 == " " }.count
+            if rest.dropFirst(indent).first?.value == Stand.question { return Place(file: file, line: line, column: indent + 1) }
+        }
+        return nil
+    }
+
+    private func place(_ mark: Mark) -> Place { Place(file: file, line: mark.line, column: mark.column) }
+
+    private func advice(_ problem: String, at place: Place, since line: Int?) -> String {
         let opened = line.map { " in line \($0)" } ?? ""
         return switch problem {
         case "mapping values are not allowed in this context":
             "a colon and a space inside a value: put a text in quotes, a mapping in braces, or check the indentation"
-        case "found character that cannot start any token": unstartable(mark)
+        case "found character that cannot start any token": unstartable(at: place)
         case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
             "a tab in the indentation: use spaces"
         case "did not find expected key": "expected a key: check the indentation of this line and the one before"
@@ -240,14 +266,15 @@ private struct YAMLSyntax {
             "expected the end of the file: check the indentation, and keep one document in a file"
         case "but found another document": "a second document begins: split it into two files"
         case "found unexpected end of stream": "this quote is never closed"
+        case "did not find expected node content": "expected a value here"
         case "found unknown escape character": "an unknown escape after \\: in single quotes a backslash stands for itself"
         case "block sequence entries are not allowed in this context": "a list entry cannot begin here: put it on a line of its own"
         default: problem
         }
     }
 
-    private func unstartable(_ mark: Mark) -> String {
-        guard let index = mark.index(in: text) else { return "a value cannot begin here" }
+    private func unstartable(at place: Place) -> String {
+        guard let index = place.index(in: text) else { return "a value cannot begin here" }
         let scalar = text.unicodeScalars[index]
         return scalar == "\t" ? "a tab in the indentation: use spaces" : "a value cannot begin with \(scalar) unless it is in quotes"
     }

@@ -24,11 +24,11 @@ enum Shop {
         load(["regards.yaml": house, file: rules])
     }
 
-    /// The one rule of a text without mistakes.
+    /// The last rule of a text without mistakes.
     static func rule(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Rule {
         let result = load(rules: text)
         #expect(result.mistakes.map(\.description) == [], sourceLocation: sourceLocation)
-        return try #require(result.configuration?.ruleBook.rules.first, sourceLocation: sourceLocation)
+        return try #require(result.configuration?.ruleBook.rules.last, sourceLocation: sourceLocation)
     }
 
     static func lines(_ result: LoadResult) -> [String] { result.mistakes.map(\.description) }
