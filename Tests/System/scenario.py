@@ -304,6 +304,11 @@ def test_every_identifier_in_the_journal_is_in_the_manual():
     assert seen and seen <= known, seen - known
 
 
+def test_catalogue_explains_the_journal():
+    text = run("journalctl", "--unit", UNIT, "--catalog", "--no-pager", "MESSAGE_ID=" + message_ids()["not-reloaded"]).stdout
+    assert "What to do: Mend what REGARDS_DETAIL names" in text, text
+
+
 # ------------------------------------------------------------------ package again
 
 def test_reinstalling_keeps_what_the_operator_wrote():
