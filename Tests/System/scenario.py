@@ -52,8 +52,6 @@ def test_unit_is_valid_and_closed():
     done = run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{UNIT}")
     assert done.stderr == "", done.stderr
     run("systemd-analyze", "security", "--offline=yes", "--threshold=11", f"/lib/systemd/system/{UNIT}")
-    for path in glob.glob("/usr/share/doc/regards/examples/*.conf"):
-        assert "[Service]" in open(path, encoding="utf-8").read()
 
 
 # ------------------------------------------------------------------ mistakes before the first start
@@ -251,6 +249,19 @@ def test_missing_password_is_named_and_a_given_one_is_passed():
     assert show("ActiveState") == "active"
 
 
+def test_encrypted_password_is_passed_too():
+    os.unlink("/etc/credstore/regards.smtp-password")
+    os.makedirs("/etc/credstore.encrypted", exist_ok=True)
+    run("sh", "-c", "echo s3cret-of-the-test | systemd-creds encrypt --with-key=host --name=smtp-password - "
+        "/etc/credstore.encrypted/regards.smtp-password")
+    with open("/run/units/examples/encrypted-credentials.conf", encoding="utf-8") as file:
+        drop_in("encrypted", file.read())
+    run("systemctl", "restart", UNIT)
+    assert show("ActiveState") == "active"
+    remove_drop_in("encrypted")
+    os.unlink("/etc/credstore.encrypted/regards.smtp-password")
+
+
 # ------------------------------------------------------------------ the end of the day
 
 def test_stop_is_quick_and_clean():
@@ -291,6 +302,11 @@ def test_every_identifier_in_the_journal_is_in_the_manual():
     text = run("journalctl", "--identifier=regards", "--output=cat", "--output-fields=MESSAGE_ID").stdout
     seen = set(text.split()) & set(re.findall(r"\b[0-9a-f]{32}\b", text))
     assert seen and seen <= known, seen - known
+
+
+def test_catalogue_explains_the_journal():
+    text = run("journalctl", "--unit", UNIT, "--catalog", "--no-pager", "MESSAGE_ID=" + message_ids()["not-reloaded"]).stdout
+    assert "What to do: Mend what REGARDS_DETAIL names" in text, text
 
 
 # ------------------------------------------------------------------ package again
