@@ -89,7 +89,7 @@ struct TestHouse {
     func planner(_ rules: Rule...) throws -> Planner { try planner(rules) }
     func planner(_ rules: [Rule]) throws -> Planner { Planner(book: try book(rules), zones: zones, countries: countries) }
 
-    func customer(_ id: String = "17", birthday: String? = nil, zone: String? = nil, _ more: [CustomerColumn: String] = [:]) -> Customer {
+    func customer(_ id: String = "17", birthday: String? = nil, zone: String? = nil, more: [CustomerColumn: String] = [:]) -> Customer {
         var customer = Customer(schema: schema)
         var columns: [CustomerColumn: String] = [.id: id, .name: "Ada", .email: "ada@example.org"]
         columns[.birthday] = birthday

@@ -91,7 +91,7 @@ import Testing
         #expect(writes(facts, now: due + .hours(10), plannedThrough: due - 1))
         #expect(!writes(facts, now: due + .hours(10), plannedThrough: due + 1))
         // Not owed at all.
-        let silent = house.customer(birthday: "1980-05-05", [.doNotContact: "1"])
+        let silent = house.customer(birthday: "1980-05-05", more: [.doNotContact: "1"])
         #expect(!writes(Facts(customer: silent), now: due, plannedThrough: due))
         #expect(!writes(Facts(customer: silent), now: due + .days(2), plannedThrough: due))
     }
