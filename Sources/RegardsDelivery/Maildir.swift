@@ -26,12 +26,14 @@ struct MaildirError: Error, Hashable, Sendable, CustomStringConvertible {
 /// before instead of standing beside it (unless a mail reader has moved that one to `cur` meanwhile).
 struct Maildir: Sendable {
     let path: String
+    /// False: nothing is forced to disk.
+    var isDurable = true
 
     /// Makes the folders that are missing, for their owner only.
     func make() throws(MaildirError) {
         try Self.makeFolders(along: path)
         for folder in ["tmp", "new", "cur"] { try Self.makeFolder("\(path)/\(folder)") }
-        try Self.syncFolder(path)
+        try syncFolder(path)
     }
 
     /// Writes one message and returns when it is durable.
@@ -40,9 +42,9 @@ struct Maildir: Sendable {
         let name = Self.fileName(id: id, suffix: suffix)
         let (draft, place) = ("\(path)/tmp/\(name)", "\(path)/new/\(name)")
         do throws(MaildirError) {
-            try Self.writeFile(draft, [top, bytes])
+            try writeFile(draft, [top, bytes])
             guard rename(draft, place) == 0 else { throw MaildirError(step: "move it into place", path: place, code: errno) }
-            try Self.syncFolder("\(path)/new")
+            try syncFolder("\(path)/new")
         } catch {
             unlink(draft)
             // Folders removed under us are made again for the next message.
@@ -51,7 +53,7 @@ struct Maildir: Sendable {
         }
     }
 
-    /// Letters, digits and `-._@+` of the id stay; any other byte becomes `=XX`, so that two ids never share a name.
+    /// Letters, digits and `-_.@+` of the id stay; any other byte becomes `=XX`, so that two ids never share a name.
     /// Names over 200 bytes keep their beginning and end in a hash of the whole id.
     static func fileName(id: String, suffix: String) -> String {
         var name = ""
@@ -73,12 +75,12 @@ struct Maildir: Sendable {
 
     // MARK: - System calls
 
-    private static func writeFile(_ path: String, _ parts: [[UInt8]]) throws(MaildirError) {
+    private func writeFile(_ path: String, _ parts: [[UInt8]]) throws(MaildirError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw MaildirError(step: "create the file", path: path, code: errno) }
         do throws(MaildirError) {
-            for part in parts { try writeAll(descriptor, part, path) }
-            guard fsync(descriptor) == 0 else { throw MaildirError(step: "make the file durable", path: path, code: errno) }
+            for part in parts { try Self.writeAll(descriptor, part, path) }
+            guard !isDurable || fsync(descriptor) == 0 else { throw MaildirError(step: "make the file durable", path: path, code: errno) }
         } catch {
             close(descriptor)
             throw error
@@ -113,7 +115,8 @@ struct Maildir: Sendable {
         throw MaildirError(step: "make the folder", path: path, code: code == EEXIST ? ENOTDIR : code)
     }
 
-    private static func syncFolder(_ path: String) throws(MaildirError) {
+    private func syncFolder(_ path: String) throws(MaildirError) {
+        guard isDurable else { return }
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw MaildirError(step: "open the folder", path: path, code: errno) }
         defer { close(descriptor) }

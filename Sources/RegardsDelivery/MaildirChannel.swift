@@ -9,7 +9,7 @@ import Synchronization
 /// envelope is written on top as `Return-Path` and `Delivered-To`, where every mail reader and parser knows it. A
 /// message without an envelope (a webhook's body) is written as it is, as `.json`.
 ///
-/// Files are written one after another on one queue, each durable before its `ended` is called.
+/// Files are written one after another on one queue, each durable (unless told otherwise) before its `ended` is called.
 package final class MaildirChannel: Channel {
     private struct Shared {
         var state = ChannelState.idle
@@ -24,10 +24,12 @@ package final class MaildirChannel: Channel {
     private let queue: DispatchQueue
     private let shared = Mutex(Shared())
 
-    /// - Parameter directory: the maildir; made with its three folders at `open()`, mode 0700, if missing.
-    package init(name: String, directory: String) {
+    /// - Parameters:
+    ///   - directory: the maildir; made with its three folders at `open()`, mode 0700, if missing.
+    ///   - isDurable: false for what nobody would miss after a crash (a simulation): files are then not forced to disk.
+    package init(name: String, directory: String, isDurable: Bool = true) {
         self.name = name
-        maildir = Maildir(path: directory)
+        maildir = Maildir(path: directory, isDurable: isDurable)
         queue = DispatchQueue(label: "regards.maildir.\(name)")
     }
 

@@ -98,10 +98,11 @@ package final class WebhookEndpoint: Channel {
         handler?(state)
     }
 
-    /// Becomes `down` and gives back the messages that had come in meanwhile, in one step: after it `send` refuses.
+    /// Becomes `down`, or says again that it is, and gives back the messages that had come in meanwhile, in one step:
+    /// after it `send` refuses.
     func goDown(_ reason: DeferralReason, _ detail: String) -> [Job] {
         let (jobs, handler) = shared.withLock { shared in
-            let changes = shared.state != .closed && shared.state != .down(reason, detail: detail)
+            let changes = shared.state != .closed
             if changes { shared.state = .down(reason, detail: detail) }
             defer { shared.jobs = [] }
             return (shared.jobs, changes ? shared.handler : nil)

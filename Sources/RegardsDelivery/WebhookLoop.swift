@@ -27,8 +27,8 @@ final class WebhookLoop {
             start()
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
-            finish()
-            wait()
+            // Each end makes room for a message that waits, or is the last one before closing.
+            if !finish() { wait() }
         }
         endpoint.shared.withLock { $0.multi = nil }
         curl_multi_cleanup(multi)
@@ -42,8 +42,10 @@ final class WebhookLoop {
             defer { shared.opening = false }
             return (shared.opening, shared.isGone)
         }
-        if isGone {
+        if isGone, opening {
             goDown(.endpointError, Self.goneWords)
+        } else if isGone {
+            // Down already: `send` refuses, and nothing is under way that could be started.
         } else if opening || !jobs.isEmpty {
             endpoint.change(to: .ready)
         }
@@ -69,12 +71,15 @@ final class WebhookLoop {
     }
 
     /// Reports the transfers that came to an end.
-    private func finish() {
+    /// - Returns: false when there were none.
+    private func finish() -> Bool {
+        var found = false
         var left: Int32 = 0
         while let message = curl_multi_info_read(multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
                 let request = requests.removeValue(forKey: handle)
             else { continue }
+            found = true
             let report = request.report(regards_curl_message_result(message))
             curl_multi_remove_handle(multi, handle)
             request.job.ended(report)
@@ -88,6 +93,7 @@ final class WebhookLoop {
                 break
             }
         }
+        return found
     }
 
     /// What waits ends; requests under way go on to their own end.

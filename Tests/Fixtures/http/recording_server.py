@@ -63,9 +63,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while True:
                 self.wfile.write(b"400\r\n" + b"x" * 1024 + b"\r\n")
         elif action == "drip":
+            self.wfile.write(b"HTTP/1.1 200 ")
             while True:
-                self.wfile.write(b"H")
-                threading.Event().wait(0.2)
+                self.wfile.write(b"O")
+                threading.Event().wait(0.1)
         else:
             self.answer(action)
 

@@ -11,7 +11,6 @@ Every `--on WHEN=ACTION` changes one answer:
             reset               the same by a TCP reset
             stall               no answer, and nothing more is read
             hold:TEXT           the answer only after the line `go` on standard input
-            late:SECONDS:TEXT   the answer after a while
 
 Prints `port N`, then what happens, one line each:
     open S TLS | line S HEX | body S HEX | held S WHEN | gone S
@@ -24,7 +23,6 @@ import ssl
 import struct
 import sys
 import threading
-import time
 
 lock = threading.Lock()
 seen = {}
@@ -94,10 +92,6 @@ class Session:
         elif kind == "hold":
             say("held %d %s" % (self.number, when))
             go.acquire()
-            self.reply(text)
-        elif kind == "late":
-            seconds, _, text = text.partition(":")
-            time.sleep(float(seconds))
             self.reply(text)
         else:
             raise SystemExit("unknown action " + action)
