@@ -19,10 +19,8 @@ package struct CardFields: Sendable {
         case group([String: Value])
     }
 
-    /// Groups that Regards fills; a customer column of the same name cannot be reached from a card.
-    package static let groups = [
-        "business", "from", "to", "occasion", "promise", "card", "unsubscribe", "advisor", "manager", "director",
-    ]
+    /// The groups that rendering itself fills, and their members: no one else needs to.
+    package static let ownGroups = ["card": ["subject", "preheader", "locale"], "unsubscribe": ["url", "address"]]
 
     package private(set) var values: [String: Value] = [:]
 

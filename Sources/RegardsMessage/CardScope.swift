@@ -9,9 +9,7 @@ import RegardsCore
 /// frame: what a section pushes above it knows no names, so a name unknown here is unknown.
 struct CardScope: MustacheParent {
     /// Names that the renderer itself fills.
-    static let ownNames: Set<String> = [
-        "card.subject", "card.preheader", "card.locale", "unsubscribe.link", "unsubscribe.address",
-    ]
+    static let ownNames = Set(CardFields.ownGroups.flatMap { group in group.value.map { "\(group.key).\($0)" } })
     /// Stands for the dot of a name in compiled templates.
     static let dot = UInt8(ascii: "*")
 

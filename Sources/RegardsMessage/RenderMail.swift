@@ -55,7 +55,7 @@ private struct CardRendering {
             own: [
                 "card": .group(["subject": .null, "preheader": .null, "locale": .text(card.locale)]),
                 "unsubscribe": .group([
-                    "link": CardFields.value(unsubscribe.map { UnsubscribeLink.mailto($0, token: token) }),
+                    "url": CardFields.value(unsubscribe.map { UnsubscribeLink.mailto($0, token: token) }),
                     "address": CardFields.value(unsubscribe?.text),
                 ]),
             ],

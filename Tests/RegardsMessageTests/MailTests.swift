@@ -136,7 +136,7 @@ import Testing
 
     @Test func onlyPurposesThatAreOfferedCanBeStopped() throws {
         let library = try CardFolderFixture([
-            "stop.html": "---\nsubject: x\n---\n{{#unsubscribe.link}}<a href=\"{{unsubscribe.link}}\">Stop</a>{{/unsubscribe.link}}{{^unsubscribe}}kept{{/unsubscribe}}",
+            "stop.html": "---\nsubject: x\n---\n{{#unsubscribe.url}}<a href=\"{{unsubscribe.url}}\">Stop</a>{{/unsubscribe.url}}{{^unsubscribe}}kept{{/unsubscribe}}",
         ]).library()
         for purpose in Purpose.allCases {
             let message = try library.renderMail("stop", locale: nil, fields: CardFields(), header: Fixture.header(purpose: purpose))
