@@ -40,6 +40,12 @@ struct SQLStatement {
         if let value { bind(index, value) } else { bindNull(index) }
     }
 
+    /// Does nothing where the statement has no such parameter.
+    func bind(named name: String, _ value: String) {
+        let index = sqlite3_bind_parameter_index(handle, name)
+        if index > 0 { bind(index, value) }
+    }
+
     /// Copies the bytes.
     func bind(_ index: Int32, utf8: UnsafeBufferPointer<UInt8>) {
         let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)

@@ -1,0 +1,175 @@
+import GRDB
+import Glibc
+import RegardsCalendar
+import RegardsCore
+
+/// The read-only connections to one file, and the queries made ready for it.
+struct SourceConnections: Sendable {
+    /// Pages of scans.
+    let scan: DatabaseQueue
+    /// Look-ups at send time, which must not wait for a page.
+    let look: DatabaseQueue
+    /// `data_version` only: it stands still inside a transaction.
+    let watch: DatabaseQueue
+    let file: FileIdentity
+    /// Counts from 1.
+    let opening: Int
+    let customers: RecordQuery
+    let events: [String: RecordQuery]
+}
+
+/// Which file a path means: a database that was replaced has another.
+struct FileIdentity: Hashable, Sendable {
+    var device: UInt64
+    var inode: UInt64
+
+    /// nil when there is no such file, or it cannot be seen.
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+    }
+}
+
+extension SourceConnections {
+    /// A read waits some five seconds for the shop's writer. It looks often and at random times: a writer that commits
+    /// one transaction after the other leaves only short gaps.
+    private static let patience = Database.BusyMode.callback { tries in
+        usleep(.random(in: 500...4500))
+        return tries < 2000
+    }
+
+    /// - Throws: `SourceError`.
+    static func open(_ settings: SourceSettings, opening: Int) throws -> SourceConnections {
+        let path = settings.path
+        guard let file = FileIdentity(path: path) else { throw SourceError.missing(path, code: errno) }
+        guard access(path, R_OK) == 0 else { throw SourceError.unreadable(path) }
+        let scan = try connection(path, "scan")
+        let customers = try makeReady(
+            "customers", settings.query, lookup: settings.lookup, settings.customers.columns,
+            required: [CustomerColumn.id.rawValue], scan, path)
+        var events: [String: RecordQuery] = [:]
+        for event in settings.events {
+            events[event.kind] = try makeReady(
+                event.kind, event.query, lookup: nil, event.columns, required: EventColumn.allCases.map(\.rawValue), scan, path)
+        }
+        return SourceConnections(
+            scan: scan, look: try connection(path, "look"), watch: try connection(path, "watch"), file: file,
+            opening: opening, customers: customers, events: events)
+    }
+
+    private static func connection(_ path: String, _ label: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = patience
+        configuration.label = "regards.source.\(label)"
+        return try SourceError.translate(path, query: nil) { try DatabaseQueue(path: path, configuration: configuration) }
+    }
+
+    private static func makeReady(
+        _ name: String, _ query: String, lookup: String?, _ schema: RecordSchema, required: [Int], _ queue: DatabaseQueue,
+        _ path: String
+    ) throws -> RecordQuery {
+        try SourceError.translate(path, query: name) {
+            try queue.inDatabase { database in
+                let columns = try SourceConnections.columns(of: query, database)
+                guard
+                    let ready = RecordQuery(
+                        name: name, query: query, lookup: lookup, columns: columns, schema: schema, required: required)
+                else {
+                    throw SourceError.badQuery(
+                        name: name,
+                        detail: "the query returns no column called id (it returns \(columns.joined(separator: ", "))); "
+                            + "name the key with AS id")
+                }
+                if let lookup { try check(lookup: lookup, for: ready, schema, path, database) }
+                // Prepared once, so that a query that can never work is refused here.
+                for statement in [ready.first, ready.next, ready.lookup] { _ = try SQLStatement(database, statement) }
+                return ready
+            }
+        }
+    }
+
+    private static func check(
+        lookup: String, for query: RecordQuery, _ schema: RecordSchema, _ path: String, _ database: Database
+    ) throws {
+        let name = query.name + ".lookup"
+        let columns = try SourceError.translate(path, query: name) { try Self.columns(of: lookup, database) }
+        guard lookup.contains(":ids") else {
+            throw SourceError.badQuery(name: name, detail: "the query does not use :ids, a JSON array of the ids wanted")
+        }
+        for slot in query.slots where RecordQuery.column(schema.names[slot], in: columns) == nil {
+            throw SourceError.badQuery(
+                name: name, detail: "the query returns no column called \(schema.names[slot]), but \(query.name).query does")
+        }
+    }
+
+    /// Names of a query's columns, without running it.
+    static func columns(of query: String, _ database: Database) throws -> [String] {
+        let statement = try SQLStatement(database, RecordQuery.bare(query))
+        return (0..<statement.columnCount).map { statement.columnName($0) }
+    }
+}
+
+extension SourceError {
+    /// Runs `body` and turns SQLite's errors into the source's.
+    /// - Parameter query: the name of the query that runs; nil when none does.
+    static func translate<Result>(_ path: String, query: String?, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch let error as DatabaseError { throw SourceError(error, path: path, query: query) }
+    }
+
+    init(_ error: DatabaseError, path: String, query: String?) {
+        let detail = error.message ?? error.resultCode.description
+        switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy(path: path)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged(path: path, detail: detail)
+        case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_IOERR, .SQLITE_PERM, .SQLITE_AUTH:
+            self = SourceError.explain(path, detail)
+        default: self = .badQuery(name: query ?? path, detail: detail)
+        }
+    }
+
+    static func missing(_ path: String, code: Int32) -> SourceError {
+        code == EACCES
+            ? unreadable(path)
+            : .unreachable(
+                detail: "\(path): \(String(cString: strerror(code)))", remedy: "name the database's file under customers: database:")
+    }
+
+    static func unreadable(_ path: String) -> SourceError {
+        .unreachable(
+            detail: "\(path): this user (id \(geteuid())) may not read it",
+            remedy: "let it read the file and enter the folders above it, for example by SupplementaryGroups= in a drop-in")
+    }
+
+    /// SQLite says only that it cannot open the file; most often it is the write-ahead log.
+    private static func explain(_ path: String, _ detail: String) -> SourceError {
+        guard let file = FileIdentity(path: path) else { return missing(path, code: errno) }
+        _ = file
+        guard access(path, R_OK) == 0 else { return unreadable(path) }
+        let folder = folder(of: path)
+        guard isWriteAheadLogged(path), access(folder, W_OK) != 0 else {
+            return .unreachable(detail: "\(path): \(detail)", remedy: "it is tried again")
+        }
+        return .unreachable(
+            detail: "\(path) is in WAL mode, and SQLite reads such a database only where it may write to the folder, unless "
+                + "a writer has it open",
+            remedy: "let regards write to \(folder): systemctl edit regards, then [Service] ReadWritePaths=\(folder) "
+                + "SupplementaryGroups=<the folder's group>")
+    }
+
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Bytes 18 and 19 of the header are 2 in WAL mode (https://www.sqlite.org/fileformat.html, 1.3.3).
+    static func isWriteAheadLogged(_ path: String) -> Bool {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { Glibc.close(descriptor) }
+        var version: UInt8 = 0
+        return pread(descriptor, &version, 1, 18) == 1 && version == 2
+    }
+}
