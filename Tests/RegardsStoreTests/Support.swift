@@ -4,19 +4,24 @@ import Glibc
 import RegardsCalendar
 import RegardsCore
 @testable import RegardsStore
+import Synchronization
 
-/// A folder of its own for each test, removed with the last reference.
+/// A folder of its own for each test, removed when the tests are over: databases in it may still be open before.
 final class TemporaryFolder: Sendable {
     let path: String
+    private static let all: Mutex<[String]> = {
+        atexit { for path in TemporaryFolder.all.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) } }
+        return Mutex([])
+    }()
 
     init() throws {
         let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/regards-store-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Failure("mkdtemp: \(String(cString: strerror(errno)))") }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        self.path = path
+        TemporaryFolder.all.withLock { $0.append(path) }
     }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
