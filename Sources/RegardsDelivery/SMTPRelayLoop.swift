@@ -250,6 +250,8 @@ final class SMTPRelayLoop {
         guard active.isEmpty else { return false }
         for thread in connectors.values { thread.join() }
         connectors.removeAll()
+        // A connection that came too late knows the relay: kept there, the two would keep each other.
+        relay.shared.withLock { $0.connected.removeAll() }
         return true
     }
 }

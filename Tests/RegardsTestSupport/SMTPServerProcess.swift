@@ -194,17 +194,19 @@ private final class LineReader {
     }
 
     private func run() {
-        var rest: [UInt8] = []
+        var line: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
-            rest += buffer[..<count]
-            while let end = rest.firstIndex(of: 0x0a) {
-                log.add(String(decoding: rest[..<end], as: UTF8.self))
-                rest.removeSubrange(...end)
+            var pieces = buffer[..<count].split(separator: 0x0a, omittingEmptySubsequences: false)
+            let rest = pieces.removeLast()
+            for piece in pieces {
+                log.add(String(decoding: line + piece, as: UTF8.self))
+                line.removeAll(keepingCapacity: true)
             }
+            line += rest
         }
         Glibc.close(descriptor)
         log.end()
