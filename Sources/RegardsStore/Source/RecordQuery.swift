@@ -20,20 +20,18 @@ struct RecordQuery: Sendable {
 
     /// - Parameters:
     ///   - columns: as the prepared query names them.
-    ///   - required: slots that are selected whether or not the schema uses them; the id's first.
-    /// - Returns: nil when the query has no column for the id.
-    init?(name: String, query: String, lookup: String?, columns: [String], schema: RecordSchema, required: [Int]) {
+    ///   - selected: slots that are selected whether or not the schema uses them; the id's first.
+    init(name: String, query: String, lookup: String?, columns: [String], schema: RecordSchema, selected always: [Int]) {
         self.name = name
         self.columns = columns
         var slots: [Int] = []
         var selected: [String] = []
-        let wanted = required + schema.names.indices.filter { schema.isUsed[$0] && !required.contains($0) }
+        let wanted = always + schema.names.indices.filter { schema.isUsed[$0] && !always.contains($0) }
         for slot in wanted {
             guard let column = RecordQuery.column(schema.names[slot], in: columns) else { continue }
             slots.append(slot)
             selected.append("q." + RecordQuery.quoted(column))
         }
-        guard slots.first == required[0] else { return nil }
         self.slots = slots
         source = "(\n\(RecordQuery.bare(query))\n) AS q"
         select = "SELECT \(selected.joined(separator: ", ")) FROM "

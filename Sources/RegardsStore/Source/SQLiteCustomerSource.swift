@@ -95,7 +95,7 @@ package final class SQLiteCustomerSource: CustomerSource {
             page.count = 0
             let connections = try current()
             let query = connections.customers
-            try read(query, connections.scan, &cursor, size: size, since: nil, &report) { row in
+            try read(query, connections, &cursor, size: size, since: nil, &report) { row in
                 if page.count == page.slots.count { page.slots.append(Customer(schema: settings.customers)) }
                 query.read(row, into: &page.slots[page.count].record)
                 page.count += 1
@@ -131,7 +131,7 @@ package final class SQLiteCustomerSource: CustomerSource {
             var page: EventPage = []
             let connections = try current()
             guard let query = connections.events[kind] else { throw SourceError.unknownEventKind(kind) }
-            try read(query, connections.scan, &cursor, size: size, since: horizon, &report) { row in
+            try read(query, connections, &cursor, size: size, since: horizon, &report) { row in
                 var record = settings.columns.makeRecord()
                 query.read(row, into: &record)
                 guard let event = event(record, settings) else { return false }
@@ -183,19 +183,21 @@ package final class SQLiteCustomerSource: CustomerSource {
     /// page, and whether the id of its last row comes again.
     /// - Parameter take: false for an event row without an instant.
     private func read(
-        _ query: RecordQuery, _ queue: DatabaseQueue, _ cursor: inout ScanCursor, size: Int, since horizon: Instant?,
+        _ query: RecordQuery, _ connections: SourceConnections, _ cursor: inout ScanCursor, size: Int, since horizon: Instant?,
         _ report: inout ScanReport, _ take: (SQLStatement) -> Bool
     ) throws {
+        let wait = connections.wait
         try translate(query) {
-            try queue.inDatabase { database in
+            try connections.scan.inDatabase { database in
                 let statement = try SQLStatement(database, pageSQL(query, cursor, since: horizon))
                 defer { statement.reset() }
                 statement.bind(1, size + 1)
                 cursor.last?.bind(statement, 2)
                 if let horizon { Self.bind(horizon, statement) }
-                let start = Self.monotonicTime()
-                try step(statement, &cursor, size: size, from: start, &report, take)
-                report.longestRead = max(report.longestRead, Self.monotonicTime() - start)
+                let start = Instant.monotonic
+                func elapsed() -> TimeSpan { Instant.monotonic - max(start, wait.end.withLock { $0 }) }
+                try step(statement, &cursor, size: size, elapsed, &report, take)
+                report.longestRead = max(report.longestRead, elapsed())
                 report.pages += 1
             }
         }
@@ -211,7 +213,7 @@ package final class SQLiteCustomerSource: CustomerSource {
     }
 
     private func step(
-        _ statement: SQLStatement, _ cursor: inout ScanCursor, size: Int, from start: Instant, _ report: inout ScanReport,
+        _ statement: SQLStatement, _ cursor: inout ScanCursor, size: Int, _ elapsed: () -> TimeSpan, _ report: inout ScanReport,
         _ take: (SQLStatement) -> Bool
     ) throws {
         var rows = 0
@@ -224,7 +226,7 @@ package final class SQLiteCustomerSource: CustomerSource {
                 if !take(statement) { note(withoutInstant: statement.string(0), &report) }
             }
             rows += 1
-            let isCutShort = rows & 31 == 0 && Self.monotonicTime() - start > Self.longestRead
+            let isCutShort = rows & 31 == 0 && elapsed() > Self.longestRead
             guard rows <= size, !isCutShort else {
                 // Without an id there is nowhere to go on from.
                 cursor.isAtEnd = last == nil
@@ -292,13 +294,6 @@ package final class SQLiteCustomerSource: CustomerSource {
                 }
             }
         }
-    }
-
-    /// For durations only.
-    private static func monotonicTime() -> Instant {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Instant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 }
 

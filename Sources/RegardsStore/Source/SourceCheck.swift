@@ -21,7 +21,7 @@ extension SQLiteCustomerSource {
         for query in settings.events {
             guard let ready = connections.events[query.kind] else { continue }
             description.eventColumns[query.kind] = columnInfos(ready.columns, query.columns, [])
-            mistakes += eventMistakes(query, ready)
+            mistakes += columnMistakes("events.\(query.kind).query", ready.columns, query.columns, query.place)
         }
         if let rate = try lookUpRate(sample) {
             description.lookUpsPerSecond = rate
@@ -73,17 +73,6 @@ extension SQLiteCustomerSource {
             let nearest = NearestName.of(schema.names[slot], among: columns).map { "; nearest: \($0)" } ?? ""
             mistakes.append(
                 Mistake(at: place, "there is no column called \(schema.names[slot]) in \(path)\(nearest)"))
-        }
-        return mistakes
-    }
-
-    private func eventMistakes(_ query: EventQuery, _ ready: RecordQuery) -> [Mistake] {
-        let path = "events.\(query.kind).query"
-        var mistakes = columnMistakes(path, ready.columns, query.columns, query.place)
-        if !ready.slots.contains(EventColumn.at.rawValue) {
-            let nearest = NearestName.of("at", among: ready.columns).map { "; nearest: \($0)" } ?? ""
-            mistakes.append(
-                Mistake(at: query.place, path: path, "the query returns no column called at: name the event's time with AS at\(nearest)"))
         }
         return mistakes
     }

@@ -2,11 +2,13 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
+import Synchronization
 
 /// The read-only connections to one file, and the queries made ready for it.
 struct SourceConnections: Sendable {
     /// Pages of scans.
     let scan: DatabaseQueue
+    let wait: LockWait
     /// Look-ups at send time, which must not wait for a page.
     let look: DatabaseQueue
     /// `data_version` only: it stands still inside a transaction.
@@ -16,6 +18,20 @@ struct SourceConnections: Sendable {
     let opening: Int
     let customers: RecordQuery
     let events: [String: RecordQuery]
+}
+
+/// When a scan's connection last stopped waiting for a writer: waiting keeps nobody out, so it is no part of a read.
+final class LockWait: Sendable {
+    let end = Mutex(Instant(microseconds: 0))
+}
+
+extension Instant {
+    /// For durations only.
+    static var monotonic: Instant {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Instant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
 }
 
 /// Which file a path means: a database that was replaced has another.
@@ -33,56 +49,74 @@ struct FileIdentity: Hashable, Sendable {
 }
 
 extension SourceConnections {
-    /// A read waits some five seconds for the shop's writer. It looks often and at random times: a writer that commits
-    /// one transaction after the other leaves only short gaps.
-    private static let patience = Database.BusyMode.callback { tries in
-        usleep(.random(in: 500...4500))
-        return tries < 2000
-    }
 
     /// - Throws: `SourceError`.
     static func open(_ settings: SourceSettings, opening: Int) throws -> SourceConnections {
         let path = settings.path
         guard let file = FileIdentity(path: path) else { throw SourceError.missing(path, code: errno) }
-        guard access(path, R_OK) == 0 else { throw SourceError.unreadable(path) }
-        let scan = try connection(path, "scan")
-        let customers = try makeReady(
-            "customers", settings.query, lookup: settings.lookup, settings.customers.columns,
-            required: [CustomerColumn.id.rawValue], scan, path)
+        guard SourceError.may(R_OK, path) else { throw SourceError.unreadable(path) }
+        let wait = LockWait()
+        let scan = try connection(path, "scan", wait)
+        let customers = try makeReady(settings, scan)
         var events: [String: RecordQuery] = [:]
-        for event in settings.events {
-            events[event.kind] = try makeReady(
-                event.kind, event.query, lookup: nil, event.columns, required: EventColumn.allCases.map(\.rawValue), scan, path)
-        }
+        for event in settings.events { events[event.kind] = try makeReady(event, scan, path) }
         return SourceConnections(
-            scan: scan, look: try connection(path, "look"), watch: try connection(path, "watch"), file: file,
+            scan: scan, wait: wait, look: try connection(path, "look"), watch: try connection(path, "watch"), file: file,
             opening: opening, customers: customers, events: events)
     }
 
-    private static func connection(_ path: String, _ label: String) throws -> DatabaseQueue {
+    /// A read waits some five seconds for the shop's writer. It looks often and at random times: a writer that commits
+    /// one transaction after the other leaves only short gaps.
+    private static func connection(_ path: String, _ label: String, _ wait: LockWait? = nil) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = true
-        configuration.busyMode = patience
+        configuration.busyMode = .callback { tries in
+            usleep(.random(in: 300...3000))
+            wait?.end.withLock { $0 = .monotonic }
+            return tries < 3000
+        }
         configuration.label = "regards.source.\(label)"
         return try SourceError.translate(path, query: nil) { try DatabaseQueue(path: path, configuration: configuration) }
     }
 
+    /// Columns without which a query means nothing, and what to call them.
+    private struct Required {
+        var slot: Int
+        var advice: String
+    }
+
+    private static func makeReady(_ settings: SourceSettings, _ queue: DatabaseQueue) throws -> RecordQuery {
+        let id = Required(slot: CustomerColumn.id.rawValue, advice: "name the key with AS id")
+        return try makeReady(
+            "customers", settings.query, lookup: settings.lookup, settings.customers.columns, selected: [id.slot], [id], queue,
+            settings.path)
+    }
+
+    private static func makeReady(_ event: EventQuery, _ queue: DatabaseQueue, _ path: String) throws -> RecordQuery {
+        let required = [
+            Required(slot: EventColumn.id.rawValue, advice: "name the key with AS id"),
+            Required(slot: EventColumn.at.rawValue, advice: "name the event's time with AS at"),
+        ]
+        return try makeReady(
+            event.kind, event.query, lookup: nil, event.columns, selected: EventColumn.allCases.map(\.rawValue), required,
+            queue, path)
+    }
+
     private static func makeReady(
-        _ name: String, _ query: String, lookup: String?, _ schema: RecordSchema, required: [Int], _ queue: DatabaseQueue,
-        _ path: String
+        _ name: String, _ query: String, lookup: String?, _ schema: RecordSchema, selected: [Int], _ required: [Required],
+        _ queue: DatabaseQueue, _ path: String
     ) throws -> RecordQuery {
         try SourceError.translate(path, query: name) {
             try queue.inDatabase { database in
-                let columns = try SourceConnections.columns(of: query, database)
-                guard
-                    let ready = RecordQuery(
-                        name: name, query: query, lookup: lookup, columns: columns, schema: schema, required: required)
-                else {
+                let columns = try Self.columns(of: query, database)
+                for column in required where RecordQuery.column(schema.names[column.slot], in: columns) == nil {
                     throw SourceError.badQuery(
                         name: name,
-                        detail: "the query returns no column called id (it returns \(columns.joined(separator: ", "))); "
-                            + "name the key with AS id")
+                        detail: "the query returns no column called \(schema.names[column.slot]) (it returns "
+                            + "\(columns.joined(separator: ", "))); \(column.advice)")
                 }
+                let ready = RecordQuery(
+                    name: name, query: query, lookup: lookup, columns: columns, schema: schema, selected: selected)
                 if let lookup { try check(lookup: lookup, for: ready, schema, path, database) }
                 // Prepared once, so that a query that can never work is refused here.
                 for statement in [ready.first, ready.next, ready.lookup] { _ = try SQLStatement(database, statement) }
@@ -145,11 +179,10 @@ extension SourceError {
 
     /// SQLite says only that it cannot open the file; most often it is the write-ahead log.
     private static func explain(_ path: String, _ detail: String) -> SourceError {
-        guard let file = FileIdentity(path: path) else { return missing(path, code: errno) }
-        _ = file
-        guard access(path, R_OK) == 0 else { return unreadable(path) }
+        guard FileIdentity(path: path) != nil else { return missing(path, code: errno) }
+        guard may(R_OK, path) else { return unreadable(path) }
         let folder = folder(of: path)
-        guard isWriteAheadLogged(path), access(folder, W_OK) != 0 else {
+        guard isWriteAheadLogged(path), !may(W_OK, folder) else {
             return .unreachable(detail: "\(path): \(detail)", remedy: "it is tried again")
         }
         return .unreachable(
@@ -158,6 +191,9 @@ extension SourceError {
             remedy: "let regards write to \(folder): systemctl edit regards, then [Service] ReadWritePaths=\(folder) "
                 + "SupplementaryGroups=<the folder's group>")
     }
+
+    /// With the rights that opening a file is checked against.
+    static func may(_ access: Int32, _ path: String) -> Bool { faccessat(AT_FDCWD, path, access, AT_EACCESS) == 0 }
 
     static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
