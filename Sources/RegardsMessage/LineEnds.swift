@@ -1,8 +1,15 @@
+import Glibc
+
 /// Line ends of texts that come from outside.
 enum LineEnds {
     /// CR LF and a lone CR become LF; NUL, which no mail may hold, becomes U+FFFD.
     static func unified(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 == 0x0d || $0 == 0 }) else { return text }
+        var text = text
+        let isUnified = text.withUTF8 { bytes in
+            guard let start = bytes.baseAddress else { return true }
+            return memchr(start, 0x0d, bytes.count) == nil && memchr(start, 0, bytes.count) == nil
+        }
+        guard !isUnified else { return text }
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count)
         var wasReturn = false

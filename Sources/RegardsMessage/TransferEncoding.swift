@@ -79,39 +79,67 @@ enum TransferEncoding: String {
             var column = 0
             var index = 0
             while index < text.count {
-                let byte = text[index]
-                if byte == 0x0a {
+                if text[index] == 0x0a {
                     message.append(0x0d)
                     message.append(0x0a)
                     column = 0
                     index += 1
                     continue
                 }
-                let escapes = mustEscape(byte, at: index, column: column, in: text)
-                let width = escapes ? 3 : 1
-                let endsLine = index + 1 == text.count || text[index + 1] == 0x0a
-                // A soft break takes the 76th column unless the line ends here anyway.
-                if column + width > (endsLine ? 76 : 75) {
+                let plain = plainRun(in: text, from: index, column: column)
+                if plain > index {
+                    message.append(contentsOf: UnsafeBufferPointer(rebasing: text[index..<plain]))
+                    column += plain - index
+                    index = plain
+                    continue
+                }
+                let escapes = mustEscape(text[index], at: index, column: column, in: text)
+                if column + (escapes ? 3 : 1) > room(after: index, in: text) {
                     message.append(UInt8(ascii: "="))
                     message.append(0x0d)
                     message.append(0x0a)
                     column = 0
-                    continue
-                }
-                if escapes {
-                    message.append(UInt8(ascii: "="))
-                    message.append(hexDigits[Int(byte >> 4)])
-                    message.append(hexDigits[Int(byte & 15)])
                 } else {
-                    message.append(byte)
+                    appendOne(text[index], escaped: escapes, to: &message)
+                    column += escapes ? 3 : 1
+                    index += 1
                 }
-                column += width
-                index += 1
             }
         }
     }
 
+    /// The end of the bytes that stand as they are and fit before a soft break.
     @inline(__always)
+    private static func plainRun(in text: UnsafeBufferPointer<UInt8>, from start: Int, column: Int) -> Int {
+        // Spaces, dots and F need a look at their surroundings; most of them are inside a line and plain.
+        let end = min(text.count, start + 75 - column)
+        var index = start
+        if column == 0, index < end, text[index] == UInt8(ascii: ".") || text[index] == UInt8(ascii: "F") { return start }
+        while index < end {
+            let byte = text[index]
+            if (0x21...0x7e).contains(byte), byte != UInt8(ascii: "=") {
+                index += 1
+            } else if byte == 0x20, index + 1 < text.count, text[index + 1] != 0x0a {
+                index += 1
+            } else {
+                return index
+            }
+        }
+        return index
+    }
+
+    /// A soft break takes the 76th column unless the line ends here anyway.
+    private static func room(after index: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+        index + 1 == text.count || text[index + 1] == 0x0a ? 76 : 75
+    }
+
+    private static func appendOne(_ byte: UInt8, escaped: Bool, to message: inout [UInt8]) {
+        guard escaped else { return message.append(byte) }
+        message.append(UInt8(ascii: "="))
+        message.append(hexDigits[Int(byte >> 4)])
+        message.append(hexDigits[Int(byte & 15)])
+    }
+
     private static func mustEscape(
         _ byte: UInt8, at index: Int, column: Int, in text: UnsafeBufferPointer<UInt8>
     ) -> Bool {
