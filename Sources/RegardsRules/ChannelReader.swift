@@ -59,7 +59,9 @@ struct ChannelReader {
         guard let entries = item.entries() else { return [] }
         draft.webhooks = entries.map(\.name)
         return entries.compactMap { entry in
-            guard Name.isKind(entry.name) else { return item.refuse(.expected(Name.kindForm, got: entry.name), at: entry.place) }
+            guard Name.isKind(entry.name) else {
+                return item.refuse(.expected(Name.kindForm, got: entry.name), at: entry.place)
+            }
             return webhook(entry.item, name: entry.name)
         }
     }
@@ -67,8 +69,10 @@ struct ChannelReader {
     private func webhook(_ item: Item, name: String) -> WebhookConfiguration? {
         guard let form = item.form(Keys("url", "secret", "allow_private", later: ["headers", "timeout"])) else { return nil }
         let allowsPrivate = form["allow_private"]?.flag() ?? false
-        let url = form.required("url", "where to send, such as https://crm.example.com/regards")?.webAddress(allowsPlain: allowsPrivate)
-        let secrets = form.required("secret", "{credential: NAME} or {file: PATH}, or none for an endpoint that checks no signature").map(secrets)
+        let url = form.required("url", "where to send, such as https://crm.example.com/regards")?
+            .webAddress(allowsPlain: allowsPrivate)
+        let references = "{credential: NAME} or {file: PATH}, or none for an endpoint that checks no signature"
+        let secrets = form.required("secret", references).map(secrets)
         guard let url, let secrets else { return nil }
         return WebhookConfiguration(name: name, url: url, secrets: secrets, allowPrivate: allowsPrivate, place: item.place)
     }
@@ -80,7 +84,9 @@ struct ChannelReader {
     /// What is written in place of a reference may be the secret itself and is never repeated.
     private func secret(_ item: Item) -> SecretReference? {
         guard item.isMapping else { return item.refuse(.openSecret) }
-        guard let form = item.form(Keys("credential", "file")), let key = form.exactlyOne(of: ["credential", "file"]) else { return nil }
+        guard let form = item.form(Keys("credential", "file")), let key = form.exactlyOne(of: ["credential", "file"]) else {
+            return nil
+        }
         if key == "file" { return form[key]?.filePath(in: folder).map { .file($0) } }
         return form[key]?.parsed("a credential's name, without a folder") { name in
             name.contains("/") || name == "." || name == ".." ? nil : .credential(name)
@@ -135,7 +141,9 @@ extension Item {
     func webAddress(allowsPlain: Bool) -> String? {
         guard let text = text("an address that begins with https://") else { return nil }
         let isPlain = text.hasPrefix("http://")
-        guard isPlain || text.hasPrefix("https://"), text.utf8.count <= 2_000, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        guard isPlain || text.hasPrefix("https://"), text.utf8.count <= 2_000,
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        else {
             return refuse(.badURL(text))
         }
         let authority = text.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
@@ -147,9 +155,10 @@ extension Item {
 
     /// The host of `host`, `host:port` or `[address]:port`; nil for anything else.
     private static func host(of authority: Substring) -> String? {
-        let end = authority.first == "[" ? authority.firstIndex(of: "]").map(authority.index(after:)) : authority.firstIndex(of: ":")
-        let host = Host.withoutBrackets(String(authority[..<(end ?? authority.endIndex)]))
-        let port = authority[(end ?? authority.endIndex)...]
+        let bracket = authority.first == "[" ? authority.firstIndex(of: "]") : nil
+        let end = bracket.map(authority.index(after:)) ?? authority.firstIndex(of: ":") ?? authority.endIndex
+        let host = Host.withoutBrackets(String(authority[..<end]))
+        let port = authority[end...]
         let isPort = port.isEmpty || (port.first == ":" && UInt16(port.dropFirst()).map { $0 > 0 } == true)
         return isPort && Host.isValid(host) ? host : nil
     }

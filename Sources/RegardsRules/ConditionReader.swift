@@ -32,7 +32,8 @@ struct ConditionReader {
     }
 
     private func junction(_ item: Item) -> Condition? {
-        guard let form = item.form(Keys("any", "not")), let key = form.exactlyOne(of: ["any", "not"]), let operand = form[key]
+        guard let form = item.form(Keys("any", "not")), let key = form.exactlyOne(of: ["any", "not"]),
+            let operand = form[key]
         else { return nil }
         return key == "any" ? all(operand).map { .any($0) } : condition(operand).map { .not($0) }
     }
@@ -66,11 +67,12 @@ struct ConditionReader {
     /// The slot of `KIND.COLUMN`, if that is the event this is about.
     func eventColumn(kind name: String, column: String, _ item: Item) -> Int? {
         guard Name.isColumn(column) else { return item.refuse(.expected("a column's name", got: column)) }
-        let kind: Int? = switch scope {
-        case .rule(let kind): kind
-        case .event(let kind): kind
-        case .anything: nil
-        }
+        let kind: Int? =
+            switch scope {
+            case .rule(let kind): kind
+            case .event(let kind): kind
+            case .anything: nil
+            }
         if case .anything = scope { return nil }
         guard let kind, draft.kinds[kind].name == name else {
             return item.refuse(.otherEvent("\(name).\(column)", about: kind.map { draft.kinds[$0].name }))
@@ -119,7 +121,9 @@ private struct Predicate {
 
     private func compare(_ comparison: Condition.Comparison, _ value: Substring) -> Condition.Predicate? {
         guard let literal = literal(value) else { return item.refuse(.sentence(sentence, near: nil)) }
-        if case .text(let text) = literal, comparison != .equal, comparison != .notEqual { return item.refuse(.orderOfText(text)) }
+        if case .text(let text) = literal, comparison != .equal, comparison != .notEqual {
+            return item.refuse(.orderOfText(text))
+        }
         return .compare(comparison, literal)
     }
 
@@ -127,7 +131,8 @@ private struct Predicate {
         switch object {
         case "present", "not absent": return .isPresent
         case "absent", "not present": return .isAbsent
-        case "null", "empty", "missing", "nothing", "none": return item.refuse(.useIs(sentence, instead: "\(column) is absent"))
+        case "null", "empty", "missing", "nothing", "none":
+            return item.refuse(.useIs(sentence, instead: "\(column) is absent"))
         case "not null", "not empty", "not missing": return item.refuse(.useIs(sentence, instead: "\(column) is present"))
         default: break
         }
@@ -143,8 +148,9 @@ private struct Predicate {
     }
 
     private func misread() -> Condition.Predicate? {
-        let near = NearestName.of(String(firstWord(rest).word.prefix(20)), among: ["is", "contains", "within", "older"])
-            ?? ["equals": "is", "includes": "contains", "has": "contains", "exists": "is present"][String(firstWord(rest).word)]
+        let verb = String(firstWord(rest).word.prefix(20))
+        let meant = ["equals": "is", "includes": "contains", "has": "contains", "exists": "is present"]
+        let near = NearestName.of(verb, among: ["is", "contains", "within", "older"]) ?? meant[verb]
         return item.refuse(.sentence(sentence, near: near))
     }
 
@@ -156,9 +162,11 @@ private struct Predicate {
         if let date = CivilDate(text) { return .date(date) }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
         let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
-        let isDecimal = parts.count <= 2 && parts.allSatisfy { part in
-            !part.isEmpty && part.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        }
+        let isDecimal =
+            parts.count <= 2
+            && parts.allSatisfy { part in
+                !part.isEmpty && part.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            }
         let hasLeadingZero = parts[0].count > 1 && parts[0].hasPrefix("0")
         if isDecimal, !hasLeadingZero, digits.count <= 18, let number = Double(text) { return .number(number) }
         return .text(text)

@@ -77,7 +77,8 @@ private struct Loading {
         let strays = pairs.filter { !Loading.keys.known.contains($0.key) && $0.value.looksLikeRule }
         for stray in strays { draft.report.add(Flaw(.ruleOutsideRules(stray.key), at: stray.keyPlace)) }
         let rest = pairs.filter { pair in !strays.contains { $0.keyPlace == pair.keyPlace } }
-        return Item(value: YAMLValue(content: .mapping(rest), place: value.place), path: "", report: draft.report).form(Loading.keys)
+        let house = YAMLValue(content: .mapping(rest), place: value.place)
+        return Item(value: house, path: "", report: draft.report).form(Loading.keys)
     }
 
     /// An empty file lacks keys, and says which; an unreadable one has said what is wrong.
@@ -96,7 +97,8 @@ private struct Loading {
         settings.ifInDoubt = form["if_in_doubt"]?.word() ?? .resend
         settings.source = form.required("customers", "{database: sqlite:PATH, query: SELECT …}").flatMap(sources.customers)
         settings.events = form["events"].map(sources.events) ?? []
-        settings.state = form["state"].flatMap(channels.state) ?? ChannelReader.defaultState(environment: environment, folder: folder)
+        settings.state =
+            form["state"].flatMap(channels.state) ?? ChannelReader.defaultState(environment: environment, folder: folder)
         settings.smtp = form["smtp"].flatMap(channels.smtp)
         settings.maildir = form["maildir"]?.filePath(in: folder)
         if let maildir = form["maildir"], form["smtp"] != nil { maildir.fail(.mailTwice, at: form.place(of: "maildir")) }

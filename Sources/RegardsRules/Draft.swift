@@ -35,13 +35,17 @@ final class Draft {
 
     func role(_ item: Item) -> Role? {
         guard let name = item.text("a role") else { return nil }
-        guard roles.contains(name) || !knowsHouse else { return item.refuse(.unknown("role", name, known: roles, section: "people")) }
+        guard roles.contains(name) || !knowsHouse else {
+            return item.refuse(.unknown("role", name, known: roles, section: "people"))
+        }
         return Role(name)
     }
 
     func webhook(_ item: Item) -> String? {
         guard let name = item.text("a webhook's name") else { return nil }
-        guard webhooks.contains(name) || !knowsHouse else { return item.refuse(.unknown("webhook", name, known: webhooks, section: "webhooks")) }
+        guard webhooks.contains(name) || !knowsHouse else {
+            return item.refuse(.unknown("webhook", name, known: webhooks, section: "webhooks"))
+        }
         return name
     }
 }

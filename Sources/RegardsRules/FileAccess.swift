@@ -19,7 +19,8 @@ struct FileAccess: Sendable {
         FileAccess(
             read: { path in files[path].map { .success($0) } ?? .failure(.missing) },
             names: { folder in
-                let names = files.keys.filter { FilePath.folder(of: $0) == folder }.map { String($0.dropFirst(folder.isEmpty ? 0 : folder.utf8.count + 1)) }
+                let inside = files.keys.filter { FilePath.folder(of: $0) == folder }
+                let names = inside.map { String($0.split(separator: "/").last ?? "") }
                 return names.isEmpty ? .failure(.missing) : .success(names)
             })
     }
@@ -49,7 +50,8 @@ struct FileAccess: Sendable {
         defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {
-            names.append(withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
         }
         return .success(names)
     }

@@ -56,7 +56,8 @@ struct HouseReader {
     }
 
     private func person(_ item: Item, role: String) -> Person? {
-        guard case .mapping(let pairs) = item.value.content, pairs.contains(where: { $0.key == "column" || $0.key == "name_column" || $0.key == "else" })
+        guard case .mapping(let pairs) = item.value.content,
+            pairs.contains(where: { $0.key == "column" || $0.key == "name_column" || $0.key == "else" })
         else {
             let contacts = item.oneOrMore().map(contact)
             return contacts.contains { $0 == nil } ? nil : Person(.fixed(contacts.compactMap { $0 }))
@@ -99,4 +100,3 @@ struct HouseReader {
         }
     }
 }
-

@@ -51,7 +51,9 @@ struct Item {
     /// A line of text that is not empty.
     func text(_ expected: String = "a text") -> String? {
         guard let text = paragraph(expected) else { return nil }
-        guard text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else { return refuse(.lineBreak) }
+        guard text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+            return refuse(.lineBreak)
+        }
         return text
     }
 
@@ -59,7 +61,8 @@ struct Item {
     func paragraph(_ expected: String = "a text") -> String? {
         guard let text = scalar else { return refuse(.expectedShape("one value", got: shape)) }
         guard !text.isEmpty else { return refuse(.empty(expected)) }
-        guard text.unicodeScalars.allSatisfy({ $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }) else {
+        guard text.unicodeScalars.allSatisfy({ $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control })
+        else {
             return refuse(.lineBreak)
         }
         return text
@@ -96,7 +99,8 @@ struct Item {
     func form(_ keys: Keys) -> Form? {
         guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
         for pair in pairs where !keys.known.contains(pair.key) {
-            let problem: Problem = keys.later.contains(pair.key) ? .later(pair.key) : .unknownKey(pair.key, known: keys.known)
+            let problem: Problem =
+                keys.later.contains(pair.key) ? .later(pair.key) : .unknownKey(pair.key, known: keys.known)
             fail(problem, at: pair.keyPlace)
         }
         return Form(item: self, pairs: pairs)

@@ -89,13 +89,10 @@ extension Problem {
         }
     }
 
-    /// What was expected, what was found, what to do.
+    /// What was expected, what was found, what to do. One switch, so that the compiler asks for the words of every case.
     var message: String {
-        fileMessage ?? shapeMessage ?? houseMessage ?? ruleMessage
-    }
-
-    private var fileMessage: String? {
         switch self {
+        // The file and its YAML
         case .unreadable(let reason): "cannot be read: \(reason)"
         case .fileTooLarge: "is larger than 1 MiB: split it"
         case .notUTF8: "is not UTF-8 from here on: save the file as UTF-8"
@@ -107,20 +104,17 @@ extension Problem {
         case .keyNotText: "a key must be plain text"
         case .directive: "a line that begins with % is a directive to YAML, and none is needed here: delete the line"
         case .mergeKey: "<< merges nothing here: write the keys out, or give the whole value an anchor"
-        case .tag(let name): "the tag \(clip(name)) has no meaning here: every key knows the type of its value, so leave the tag out"
+        case .tag(let name):
+            "the tag \(clip(name)) has no meaning here: every key knows the type of its value, so leave the tag out"
         case .startsWithStar(let text): "a value that begins with * is an alias to YAML: write it in quotes, '\(clip(text))'"
         case .unknownAnchor(let name):
             "*\(clip(name)) is an alias, and no &\(clip(name)) is complete above it; if no alias is meant, write it in quotes"
-        case .tooManyNodes: "more than 10,000 keys and values, aliases counted out: split the file"
+        case .tooManyNodes: "more than 10,000 keys and values, aliases written out: split the file"
         case .tooDeep: "more than 64 levels deep"
-        default: nil
-        }
-    }
-
-    private var shapeMessage: String? {
-        switch self {
+        // Keys and the shape of values
         case .unknownKey(let key, let known): "unknown key \(quote(key))" + suggestion(key, known)
-        case .ruleOutsideRules(let key): "unknown key \(quote(key)); it looks like a rule: put it under rules:, or in a file in rules.d"
+        case .ruleOutsideRules(let key):
+            "unknown key \(quote(key)); it looks like a rule: put it under rules:, or in a file in rules.d"
         case .later(let what): "\(what) is not in this release"
         case .missing(let key, let expected): "\(key) is missing: expected \(expected)"
         case .expectedShape(let expected, let got): "expected \(expected), got \(got)"
@@ -128,7 +122,8 @@ extension Problem {
         case .lineBreak: "expected one line of text without control characters"
         case .expected(let expected, let got): "expected \(expected), got \(quote(got))"
         case .expectedWord(let got, let words):
-            "expected \(joined(words, "or")), got \(quote(got))" + (near(got, words).map { "; did you mean \(quote($0))?" } ?? "")
+            "expected \(joined(words, "or")), got \(quote(got))"
+                + (near(got, words).map { "; did you mean \(quote($0))?" } ?? "")
         case .unknown(let kind, let name, [], let section):
             "unknown \(kind) \(quote(name)); there is none yet: add it under \(section): in regards.yaml"
         case .unknown(let kind, let name, let known, _): "unknown \(kind) \(quote(name))" + suggestion(name, known)
@@ -138,31 +133,24 @@ extension Problem {
         case .noneOf(let keys): "one of \(joined(keys, "or")) is missing"
         case .needs(let key, let also): "\(key) needs \(also) as well"
         case .onlyWith(let key, let condition): "\(key) is only for \(condition)"
-        case .repeated(let kind, let name, let first): "the \(kind) \(quote(name)) is given at \(first) already: choose another name"
-        default: nil
-        }
-    }
-
-    private var houseMessage: String? {
-        switch self {
+        case .repeated(let kind, let name, let first):
+            "the \(kind) \(quote(name)) is given at \(first) already: choose another name"
+        // Secrets, the network, the house
         case .openSecret:
             "a secret does not belong in this file: write {credential: NAME} for systemd's LoadCredential=, or {file: PATH}"
         case .plaintext(let host):
             "\(quote(host)) is not this machine, and without TLS everybody on the way can read: use starttls or tls, or say allow_plaintext: yes"
         case .notSecureURL: "expected https://; http:// is for this machine, or with allow_private: yes"
-        case .badURL(let got): "expected an address such as https://crm.example.com/regards without a user or password, got \(quote(got))"
+        case .badURL(let got):
+            "expected an address such as https://crm.example.com/regards without a user or password, got \(quote(got))"
         case .reservedRole(let name): "\(quote(name)) has a meaning of its own: choose another name for the role"
         case .roleCycle(let names): "else: leads round in a circle: \(joined(names, separator: " to "))"
-        case .lookupWithoutIDs: "expected a query with :ids in it, such as SELECT ... WHERE id IN (:ids)"
+        case .lookupWithoutIDs:
+            "expected a query with :ids in it, such as SELECT … WHERE id IN (SELECT value FROM json_each(:ids))"
         case .pausesWithoutDone: "pauses needs done as well: without it an event is over as soon as it happened"
         case .pausesCare: "expected greeting, marketing or survey: care is never paused, or no complaint would be answered"
         case .mailTwice: "smtp and maildir exclude each other: mail goes one way, so keep one"
-        default: nil
-        }
-    }
-
-    private var ruleMessage: String {
-        switch self {
+        // Rules
         case .schedule(let reason, let got):
             "\(quote(got)) is no calendar expression: \(clip(reason, to: got.count > 60 ? 60 : 200))"
         case .atTwice(let got): "\(quote(got)) has a time of day of its own: give the time there or by at:, not both"
@@ -177,17 +165,18 @@ extension Problem {
         case .stepTime(let got):
             "expected start, limit, \"2d after start\", \"6h before limit\" or \"3d after EVENT.COLUMN\", got \(quote(got))"
         case .noPromise: "limit needs a promise: add promise: {answer_within: 24h} to the rule"
-        case .sameStep(let name, let line): "the step in line \(line) is named \(quote(name)) as well: give this one a name: of its own"
+        case .sameStep(let name, let line):
+            "the step in line \(line) is named \(quote(name)) as well: give this one a name: of its own"
         case .formerlyTaken(let name): "\(quote(name)) is the name of a rule today, so its history is not free to take over"
         case .formerlyTwice(let name, let first): "the history of \(quote(name)) is taken over at \(first) already: keep one"
         case .promiseOfGreeting(let purpose):
             "a \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
         case .endlessLadder(let kind):
             "nothing ends these steps: add ends_when here, or done to the event \(clip(kind))"
-        case .nobodyToTell(let role): "a customer whose row names no \(clip(role)) would have nobody told: add else: to people.\(clip(role))"
+        case .nobodyToTell(let role):
+            "a customer whose row names no \(clip(role)) would have nobody told: add else: to people.\(clip(role))"
         case .midnight(let expression): "\(quote(expression)) names no time of day, so this goes at midnight: add at: HH:MM"
         case .noRules(let folder): "no rules here and none in \(clip(folder)): nothing will be sent"
-        default: ""
         }
     }
 
@@ -218,7 +207,9 @@ extension Problem {
     }
 
     private func joined(_ words: [String], _ conjunction: String) -> String { Problem.list(words, conjunction) }
-    private func joined(_ words: [String], separator: String) -> String { words.map { clip($0) }.joined(separator: separator) }
+    private func joined(_ words: [String], separator: String) -> String {
+        words.map { clip($0) }.joined(separator: separator)
+    }
 
     /// `a, b or c`; a long list is cut off.
     static func list(_ words: [String], _ conjunction: String = "or") -> String {

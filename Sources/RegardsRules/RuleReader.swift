@@ -9,7 +9,8 @@ struct RuleReader {
         "about", "purpose", "when", "where", "send", "tell", "webhook", "card", "steps", "from", "if_late", "backfill",
         "if_in_doubt", "formerly", "promise", "ends_when",
         later: [
-            "instead_of", "budget", "sample", "quiet", "quiet_hours", "unreachable", "priority", "list", "days", "limits", "series",
+            "instead_of", "budget", "sample", "quiet", "quiet_hours", "unreachable", "priority", "list", "days", "limits",
+            "series",
             "spread", "enabled", "guard",
         ])
     /// Keys that are no part of a rule's meaning: changing them changes no message.
@@ -32,7 +33,8 @@ struct RuleReader {
         let formerly = form["formerly"].map(formerNames) ?? []
         guard let purpose, let trigger, let condition, !steps.isEmpty, let sender, let backfill else { return nil }
         return Rule(
-            name: name, about: about ?? "", purpose: purpose, trigger: trigger, condition: condition, steps: steps, sender: sender,
+            name: name, about: about ?? "", purpose: purpose, trigger: trigger, condition: condition, steps: steps,
+            sender: sender,
             lateness: lateness, backfill: backfill, ifInDoubt: ifInDoubt, formerly: formerly, place: place,
             hash: RuleReader.hash(form))
     }
@@ -50,7 +52,9 @@ struct RuleReader {
         let hasPromise = form["promise"] != nil
         let reader = StepReader(draft: draft, trigger: trigger, hasPromise: hasPromise)
         if way == "steps" {
-            if form["card"] != nil { form.item.fail(.onlyWith("card", "tell and webhook: each step has its own"), at: form.place(of: "card")) }
+            if form["card"] != nil {
+                form.item.fail(.onlyWith("card", "tell and webhook: each step has its own"), at: form.place(of: "card"))
+            }
             return form["steps"].map(reader.steps) ?? []
         }
         guard let action = reader.action(form) else { return [] }
@@ -97,7 +101,9 @@ struct RuleReader {
 
     private func lateness(_ item: Item) -> Lateness? {
         guard let form = item.form(Keys("grace", later: ["then"])) else { return nil }
-        return form.required("grace", Item.spanForm)?.span(.minutes(1)...(.days(366)), named: "1min to 366d").map { .grace($0) }
+        return form.required("grace", Item.spanForm)?.span(.minutes(1)...(.days(366)), named: "1min to 366d").map {
+            .grace($0)
+        }
     }
 
     /// `none`, `all`, or how far back.

@@ -47,7 +47,9 @@ struct RuleShelf {
         case .failure(.missing):
             item?.fail(.unreadable("there is no such folder"))
         case .failure(.reason(let reason)):
-            draft.report.add(Flaw(.unreadable(reason), at: item?.place ?? Place(file: folder, line: 0, column: 0)), path: item?.path ?? "")
+            draft.report.add(
+                Flaw(.unreadable(reason), at: item?.place ?? Place(file: folder, line: 0, column: 0)), path: item?.path ?? ""
+            )
         }
         return []
     }
@@ -87,10 +89,11 @@ extension FileAccess {
         switch read(path) {
         case .success(let bytes): return bytes
         case .failure(let fault):
-            let reason = switch fault {
-            case .missing: "there is no such file"
-            case .reason(let reason): reason
-            }
+            let reason =
+                switch fault {
+                case .missing: "there is no such file"
+                case .reason(let reason): reason
+                }
             report.add(Flaw(.unreadable(reason), at: Place(file: path, line: 0, column: 0)))
             return nil
         }

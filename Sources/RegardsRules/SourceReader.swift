@@ -26,7 +26,9 @@ struct SourceReader {
         // All names first: a kind with a mistake is known to the rules all the same.
         draft.kinds = entries.map { EventKind(name: $0.name) }
         return entries.enumerated().compactMap { index, entry in
-            guard Name.isKind(entry.name) else { return item.refuse(.expected(Name.kindForm, got: entry.name), at: entry.place) }
+            guard Name.isKind(entry.name) else {
+                return item.refuse(.expected(Name.kindForm, got: entry.name), at: entry.place)
+            }
             return event(entry.item, kind: index)
         }
     }

@@ -95,7 +95,8 @@ private struct Scan {
             case UInt8(ascii: "\n"), UInt8(ascii: "\r"): endLine()
             case UInt8(ascii: "*"): append(Stand.star, length: 1)
             case UInt8(ascii: "?"): append(Stand.question, length: 1)
-            case UInt8(ascii: ":") where before == UInt8(ascii: "]") || before == UInt8(ascii: "}"): append(Stand.colon, length: 1)
+            case UInt8(ascii: ":") where before == UInt8(ascii: "]") || before == UInt8(ascii: "}"):
+                append(Stand.colon, length: 1)
             case UInt8(ascii: "%") where place.column == 1: throw Flaw(.directive, at: place)
             case 0x20..<0x7F, UInt8(ascii: "\t"):
                 output.append(byte)

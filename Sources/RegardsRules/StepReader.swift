@@ -26,7 +26,9 @@ struct StepReader {
     }
 
     private func step(_ item: Item) -> Step? {
-        let keys = Keys("at", "send", "tell", "webhook", "card", "name", "every", "at_most", later: StepReader.laterWays.union(["where", "quiet"]))
+        let keys = Keys(
+            "at", "send", "tell", "webhook", "card", "name", "every", "at_most",
+            later: StepReader.laterWays.union(["where", "quiet"]))
         guard let form = item.form(keys) else { return nil }
         let action = action(form)
         let time = form["at"].map(time) ?? .occasion
@@ -42,7 +44,9 @@ struct StepReader {
     func action(_ form: Form) -> Step.Action? {
         guard let way = form.exactlyOne(of: StepReader.ways), let target = form[way] else { return nil }
         if way == "send" {
-            if form["card"] != nil { form.item.fail(.onlyWith("card", "tell and webhook: send names the card itself"), at: form.place(of: "card")) }
+            if form["card"] != nil {
+                form.item.fail(.onlyWith("card", "tell and webhook: send names the card itself"), at: form.place(of: "card"))
+            }
             return sentCard(target).map { .send($0) }
         }
         let card = form.required("card", "the card to \(way == "tell" ? "tell it with" : "send")")?.card()
@@ -77,9 +81,13 @@ struct StepReader {
         guard form["every"] != nil || form["at_most"] != nil else { return (nil, 1) }
         for (key, other) in [("every", "at_most"), ("at_most", "every")] where form[key] != nil {
             if form[other] == nil { form.item.fail(.needs(key, also: other), at: form.place(of: key)) }
-            if trigger != nil, eventKind == nil { form.item.fail(.onlyWith(key, "rules about an event"), at: form.place(of: key)) }
+            if trigger != nil, eventKind == nil {
+                form.item.fail(.onlyWith(key, "rules about an event"), at: form.place(of: key))
+            }
         }
-        return (form["every"]?.span(.minutes(1)...(.days(366)), named: "1min to 366d"), form["at_most"]?.integer(1...1_000) ?? 1)
+        return (
+            form["every"]?.span(.minutes(1)...(.days(366)), named: "1min to 366d"), form["at_most"]?.integer(1...1_000) ?? 1
+        )
     }
 
     // MARK: When
@@ -99,7 +107,9 @@ struct StepReader {
 
     private func time(_ anchor: Substring, _ span: TimeSpan, _ text: String, _ item: Item) -> StepTime? {
         if anchor == "start", span == .zero { return .occasion }
-        guard trigger == nil || eventKind != nil else { return item.refuse(.onlyWith("a time other than start", "rules about an event")) }
+        guard trigger == nil || eventKind != nil else {
+            return item.refuse(.onlyWith("a time other than start", "rules about an event"))
+        }
         switch anchor {
         case "start": return .start(span)
         case "limit": return hasPromise ? .limit(span) : item.refuse(.noPromise)

@@ -39,7 +39,8 @@ struct TriggerReader {
 
     private func anniversary(_ item: Item) -> Trigger? {
         let keys = Keys(
-            "anniversary", "at", "days_before", "days_after", "feb_29", later: ["leap_month", "day_30", "years", "calendar", "monthly", "spread"])
+            "anniversary", "at", "days_before", "days_after", "feb_29",
+            later: ["leap_month", "day_30", "years", "calendar", "monthly", "spread"])
         guard let form = item.form(keys) else { return nil }
         let columnItem = form["anniversary"]
         let column = columnItem?.columnName()
@@ -59,7 +60,9 @@ struct TriggerReader {
         for (key, sign) in [("days_before", -1), ("days_after", 1)] {
             for item in form[key]?.oneOrMore() ?? [] {
                 guard let days = item.integer(0...366) else { return nil }
-                guard !offsets.contains(days * sign) else { return item.refuse(.outside("each day once", got: String(days))) }
+                guard !offsets.contains(days * sign) else {
+                    return item.refuse(.outside("each day once", got: String(days)))
+                }
                 offsets.append(days * sign)
             }
         }
@@ -69,7 +72,9 @@ struct TriggerReader {
     // MARK: Schedule
 
     private func schedule(_ item: Item) -> Trigger? {
-        guard let form = item.form(Keys("schedule", "at", later: ["spread"])), let source = form["schedule"] else { return nil }
+        guard let form = item.form(Keys("schedule", "at", later: ["spread"])), let source = form["schedule"] else {
+            return nil
+        }
         let at = form["at"]?.wallTime()
         guard let text = source.text("a calendar expression") else { return nil }
         let expression: OnCalendar

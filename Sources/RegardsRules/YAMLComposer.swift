@@ -116,7 +116,9 @@ struct YAMLComposer {
         for (keyNode, valueNode) in mapping {
             let keyPlace = place(keyNode.mark)
             try spend(nodes: 1, depth: depth, at: keyPlace)
-            guard case .scalar(let scalar) = keyNode, scalar.style != .plain || scalar.string.unicodeScalars.first?.value != Stand.star else {
+            guard case .scalar(let scalar) = keyNode,
+                scalar.style != .plain || scalar.string.unicodeScalars.first?.value != Stand.star
+            else {
                 throw Flaw(.keyNotText, at: keyPlace)
             }
             try refuseTag(scalar.tag, allowed: ["tag:yaml.org,2002:str"], at: keyPlace)
@@ -194,7 +196,8 @@ extension UInt8 {
     /// A letter, digit, `-` or `_`: what libyaml takes in the name of an anchor.
     fileprivate var isNameByte: Bool {
         switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"),
             UInt8(ascii: "-"), UInt8(ascii: "_"):
             true
         default: false
@@ -211,7 +214,9 @@ extension Place {
             guard let end = scalars[index...].firstIndex(of: "\n") else { return nil }
             index = scalars.index(after: end)
         }
-        return scalars.index(index, offsetBy: column - 1, limitedBy: scalars.endIndex).flatMap { $0 < scalars.endIndex ? $0 : nil }
+        return scalars.index(index, offsetBy: column - 1, limitedBy: scalars.endIndex).flatMap {
+            $0 < scalars.endIndex ? $0 : nil
+        }
     }
 }
 
@@ -222,7 +227,8 @@ private struct YAMLSyntax {
 
     func flaw(_ error: any Error) -> Flaw {
         switch error {
-        case YamlError.scanner(let context, let problem, let mark, _), YamlError.parser(let context, let problem, let mark, _),
+        case YamlError.scanner(let context, let problem, let mark, _),
+            YamlError.parser(let context, let problem, let mark, _),
             YamlError.composer(let context, let problem, let mark, _):
             // A quote that is never closed is found at the end of the file and mended where it opens.
             let isOpen = problem == "found unexpected end of stream"
@@ -242,7 +248,9 @@ private struct YAMLSyntax {
             guard let start = Place(file: file, line: line, column: 1).index(in: text) else { continue }
             let rest = text.unicodeScalars[start...]
             let indent = rest.prefix { $0 == " " }.count
-            if rest.dropFirst(indent).first?.value == Stand.question { return Place(file: file, line: line, column: indent + 1) }
+            if rest.dropFirst(indent).first?.value == Stand.question {
+                return Place(file: file, line: line, column: indent + 1)
+            }
         }
         return nil
     }
@@ -255,7 +263,8 @@ private struct YAMLSyntax {
         case "mapping values are not allowed in this context":
             "a colon and a space inside a value: put a text in quotes, a mapping in braces, or check the indentation"
         case "found character that cannot start any token": unstartable(at: place)
-        case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
+        case "found a tab character that violates indentation",
+            "found a tab character where an indentation space is expected":
             "a tab in the indentation: use spaces"
         case "did not find expected key": "expected a key: check the indentation of this line and the one before"
         case "could not find expected ':'": "expected a colon after a key: check this line and the one before"
@@ -268,7 +277,8 @@ private struct YAMLSyntax {
         case "found unexpected end of stream": "this quote is never closed"
         case "did not find expected node content": "expected a value here"
         case "found unknown escape character": "an unknown escape after \\: in single quotes a backslash stands for itself"
-        case "block sequence entries are not allowed in this context": "a list entry cannot begin here: put it on a line of its own"
+        case "block sequence entries are not allowed in this context":
+            "a list entry cannot begin here: put it on a line of its own"
         default: problem
         }
     }
@@ -276,6 +286,7 @@ private struct YAMLSyntax {
     private func unstartable(at place: Place) -> String {
         guard let index = place.index(in: text) else { return "a value cannot begin here" }
         let scalar = text.unicodeScalars[index]
-        return scalar == "\t" ? "a tab in the indentation: use spaces" : "a value cannot begin with \(scalar) unless it is in quotes"
+        return scalar == "\t"
+            ? "a tab in the indentation: use spaces" : "a value cannot begin with \(scalar) unless it is in quotes"
     }
 }

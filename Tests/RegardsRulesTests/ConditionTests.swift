@@ -13,11 +13,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("email is present", Condition.Predicate.isPresent), ("email is not absent", .isPresent), ("email is absent", .isAbsent),
-        ("email is not present", .isAbsent), ("email = x", .compare(.equal, .text("x"))), ("email == x", .compare(.equal, .text("x"))),
+        ("email is present", Condition.Predicate.isPresent), ("email is not absent", .isPresent),
+        ("email is absent", .isAbsent),
+        ("email is not present", .isAbsent), ("email = x", .compare(.equal, .text("x"))),
+        ("email == x", .compare(.equal, .text("x"))),
         ("email != x y", .compare(.notEqual, .text("x y"))), ("email is CN", .compare(.equal, .text("CN"))),
         ("email is not CN", .compare(.notEqual, .text("CN"))), ("email is not", .compare(.equal, .text("not"))),
-        ("email >= 1000", .compare(.greaterOrEqual, .number(1000))), ("email>=1000", .compare(.greaterOrEqual, .number(1000))),
+        ("email >= 1000", .compare(.greaterOrEqual, .number(1000))),
+        ("email>=1000", .compare(.greaterOrEqual, .number(1000))),
         ("email ≥ 3", .compare(.greaterOrEqual, .number(3))), ("email <= -2.5", .compare(.lessOrEqual, .number(-2.5))),
         ("email < 2027-05-01", .compare(.less, .date(CivilDate(year: 2027, month: 5, day: 1)!))),
         ("email > 0", .compare(.greater, .number(0))), ("email <> 0.50", .compare(.notEqual, .number(0.5))),
@@ -25,7 +28,8 @@ import Testing
         ("email is 1e3", .compare(.equal, .text("1e3"))), ("email is .5", .compare(.equal, .text(".5"))),
         ("email is '1000'", .compare(.equal, .text("1000"))), ("email is 'present'", .compare(.equal, .text("present"))),
         ("email contains vip", .contains("vip")), ("email contains 'two words'", .contains("two words")),
-        ("email within 30d", .within(CalendarSpan(days: 30))), ("email older than 6 months", .olderThan(CalendarSpan(months: 6))),
+        ("email within 30d", .within(CalendarSpan(days: 30))),
+        ("email older than 6 months", .olderThan(CalendarSpan(months: 6))),
         ("email   older   than   1y 2d", .olderThan(CalendarSpan(months: 12, days: 2))),
     ])
     func sentences(text: String, expected: Condition.Predicate) throws {
@@ -37,7 +41,8 @@ import Testing
     }
 
     @Test func junctionsNest() throws {
-        let (condition, columns) = try ConditionTests.condition("""
+        let (condition, columns) = try ConditionTests.condition(
+            """
             [a is present, {any: [b > 1, {not: [c is x, d is y]}, [e is present, f is present]]}, {not: größe is absent}]
             """)
         guard case .all(let parts) = condition, parts.count == 3, case .any(let choices) = parts[1], choices.count == 3,
@@ -45,9 +50,10 @@ import Testing
             case .all(let last) = choices[2], last.count == 2, case .not(.test(let size)) = parts[2]
         else { return #expect(Bool(false), "\(condition)") }
         #expect(size.operand == .customer(slot: try #require(columns.slot("größe"))))
-        #expect(condition.tests.map(\.text) == [
-            "a is present", "b > 1", "c is x", "d is y", "e is present", "f is present", "größe is absent",
-        ])
+        #expect(
+            condition.tests.map(\.text) == [
+                "a is present", "b > 1", "c is x", "d is y", "e is present", "f is present", "größe is absent",
+            ])
     }
 
     @Test func oneSentenceNeedsNoList() throws {
@@ -66,11 +72,14 @@ import Testing
     }
 
     @Test func doneIsAboutTheEventAlone() throws {
-        let house = Shop.house.replacing("done: solved_at is present", with: "done: {any: [solved_at is present, complaint.status is gone]}")
+        let house = Shop.house.replacing(
+            "done: solved_at is present", with: "done: {any: [solved_at is present, complaint.status is gone]}")
         let kind = try #require(Shop.load(["regards.yaml": house]).configuration?.ruleBook.eventKinds.first)
-        #expect(kind.done?.tests.map(\.operand) == [
-            .event(slot: try #require(kind.columns.slot("solved_at"))), .event(slot: try #require(kind.columns.slot("status"))),
-        ])
+        #expect(
+            kind.done?.tests.map(\.operand) == [
+                .event(slot: try #require(kind.columns.slot("solved_at"))),
+                .event(slot: try #require(kind.columns.slot("status"))),
+            ])
     }
 }
 

@@ -24,12 +24,15 @@ import Testing
     private static let limit = 30
 
     private static func expectSound(_ result: LoadResult, sourceLocation: SourceLocation = #_sourceLocation) {
-        #expect((result.configuration == nil) == result.mistakes.contains { $0.severity == .error }, sourceLocation: sourceLocation)
+        #expect(
+            (result.configuration == nil) == result.mistakes.contains { $0.severity == .error },
+            sourceLocation: sourceLocation)
         for mistake in result.mistakes {
             #expect(!mistake.message.isEmpty, sourceLocation: sourceLocation)
-            #expect(mistake.description.unicodeScalars.allSatisfy { scalar in
-                scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
-            }, "\(mistake)", sourceLocation: sourceLocation)
+            #expect(
+                mistake.description.unicodeScalars.allSatisfy { scalar in
+                    scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
+                }, "\(mistake)", sourceLocation: sourceLocation)
             #expect(mistake.description.utf8.count < 1_500, "\(mistake)", sourceLocation: sourceLocation)
         }
     }
@@ -42,18 +45,30 @@ import Testing
 
     @Test func aliasesOfAliasesAreCountedBeforeTheyAreFollowed() {
         var text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
-        for level in 1...30 { text += "a\(level): &a\(level) [\(Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", "))]\n" }
-        #expect(HostileTests.lines(text) == ["rules.d/rule.yaml:5:10: more than 10,000 keys and values, aliases counted out: split the file"])
+        for level in 1...30 {
+            text += "a\(level): &a\(level) [\(Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", "))]\n"
+        }
+        #expect(
+            HostileTests.lines(text) == [
+                "rules.d/rule.yaml:5:10: more than 10,000 keys and values, aliases written out: split the file"
+            ])
     }
 
     @Test func wideAliasesAreCountedToo() {
-        let text = "a: &a [\(Array(repeating: "x", count: 200).joined(separator: ", "))]\nb: [\(Array(repeating: "*a", count: 200).joined(separator: ", "))]\n"
-        #expect(HostileTests.lines(text).map { $0.dropFirst(18).drop { $0 != " " } } == [" more than 10,000 keys and values, aliases counted out: split the file"])
+        let text =
+            "a: &a [\(Array(repeating: "x", count: 200).joined(separator: ", "))]\nb: [\(Array(repeating: "*a", count: 200).joined(separator: ", "))]\n"
+        #expect(
+            HostileTests.lines(text).map { $0.dropFirst(18).drop { $0 != " " } } == [
+                " more than 10,000 keys and values, aliases written out: split the file"
+            ])
     }
 
     @Test func keysOfAliasesAreNotFollowed() {
         var text = "a0: &a0 [x, x, x, x]\n"
-        for level in 1...30 { text += "a\(level): &a\(level)\n  ? [\(Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", "))]\n  : x\n" }
+        for level in 1...30 {
+            text +=
+                "a\(level): &a\(level)\n  ? [\(Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", "))]\n  : x\n"
+        }
         #expect(HostileTests.lines(text).count == 1)
     }
 
@@ -62,7 +77,9 @@ import Testing
     ])
     func depthIsLimited(opening: String) {
         for depth in [60, 70, 900, 5_000] {
-            let text = "x: " + (opening.hasPrefix("-") || opening.hasPrefix("?") ? "\n  " : "") + String(repeating: opening, count: depth)
+            let text =
+                "x: " + (opening.hasPrefix("-") || opening.hasPrefix("?") ? "\n  " : "")
+                + String(repeating: opening, count: depth)
             #expect(!HostileTests.lines(text).isEmpty)
         }
     }
@@ -88,7 +105,8 @@ import Testing
     /// Each opens a key that is a list or a mapping, which Yams would compare by all it holds.
     @Test(arguments: [("{", "a", ": 1}, "), ("{? ", "a", "}, "), ("- ? ", "? a", "\n"), ("[", "a", "]: 1, ")])
     func nestedKeysAreRefusedAtOnce(opening: String, middle: String, end: String) {
-        let key = String(repeating: opening, count: opening.contains("-") ? 1 : 200) + String(repeating: "? ", count: 100) + middle
+        let key =
+            String(repeating: opening, count: opening.contains("-") ? 1 : 200) + String(repeating: "? ", count: 100) + middle
             + String(repeating: end, count: opening.contains("-") ? 1 : 200)
         let text = (opening.contains("-") ? "x:\n" : "x: [") + String(repeating: key, count: 300_000 / key.utf8.count)
         #expect(!HostileTests.lines(text).isEmpty)
@@ -96,9 +114,10 @@ import Testing
 
     @Test func directivesAreRefusedAtOnce() {
         let text = (0..<50_000).map { "%TAG !a\($0)! x\n" }.joined()
-        #expect(HostileTests.lines(text) == [
-            "rules.d/rule.yaml:1:1: a line that begins with % is a directive to YAML, and none is needed here: delete the line"
-        ])
+        #expect(
+            HostileTests.lines(text) == [
+                "rules.d/rule.yaml:1:1: a line that begins with % is a directive to YAML, and none is needed here: delete the line"
+            ])
     }
 
     @Test(arguments: ["a%: b\n", "- %\n", "? %\n", "'%': x\n", "%: [x, y, z]\n", "%: &%a x\n"])
@@ -151,28 +170,33 @@ import Testing
                   \(string): x
                 """
             #expect(!HostileTests.lines(text).isEmpty)
-            HostileTests.expectSound(Shop.load(["regards.yaml": """
-                business: {name: \(string), email: \(string), time_zone: \(string), postal_address: \(string), phone: \(string)}
-                customers: {database: \(string), query: \(string), lookup: \(string), refresh: \(string)}
-                people: {boss: {name: \(string), email: \(string)}, \(string): {column: \(string)}}
-                events: {visit: {query: \(string), done: \(string), pauses: \(string)}, \(string): {}}
-                smtp: {host: \(string), port: \(string), password: \(string), user: \(string)}
-                webhooks: {a: {url: \(string), secret: \(string)}}
-                mode: \(string)
-                state: \(string)
-                """]))
+            HostileTests.expectSound(
+                Shop.load([
+                    "regards.yaml": """
+                    business: {name: \(string), email: \(string), time_zone: \(string), postal_address: \(string), phone: \(string)}
+                    customers: {database: \(string), query: \(string), lookup: \(string), refresh: \(string)}
+                    people: {boss: {name: \(string), email: \(string)}, \(string): {column: \(string)}}
+                    events: {visit: {query: \(string), done: \(string), pauses: \(string)}, \(string): {}}
+                    smtp: {host: \(string), port: \(string), password: \(string), user: \(string)}
+                    webhooks: {a: {url: \(string), secret: \(string)}}
+                    mode: \(string)
+                    state: \(string)
+                    """
+                ]))
         }
     }
 
     @Test func aSecretIsNeverRepeated() {
-        let result = Shop.load(["regards.yaml": """
+        let result = Shop.load([
+            "regards.yaml": """
             smtp: {host: x, user: me, password: geheim-1}
             webhooks:
               a: {url: "https://me:geheim-2@x.example/", secret: geheim-3}
               b: {url: "https://x.example/", secret: [geheim-4, {credential: ../geheim}]}
             customers: {database: "postgresql://me:geheim-5@x.example/", query: SELECT 1}
             business: {name: x, email: "geheim-6 @x.example", time_zone: UTC}
-            """])
+            """
+        ])
         #expect(result.mistakes.count == 7)
         #expect(Shop.lines(result).allSatisfy { !$0.contains("geheim-") })
     }
@@ -195,14 +219,16 @@ import Testing
     }
 
     /// REGARDS_SEED repeats a run.
-    private static let seed: UInt64 = getenv("REGARDS_SEED").flatMap { UInt64(String(cString: $0)) }
+    private static let seed: UInt64 =
+        getenv("REGARDS_SEED").flatMap { UInt64(String(cString: $0)) }
         ?? UInt64.random(in: 0..<1_000_000_000)
 
     /// Last a noncharacter, half a letter, and a surrogate, in UTF-8.
-    private static let pieces = [
-        "*a", "&a ", "<<: ", "- ", ": ", "\t", "\"", "'", "{", "]", "!!int ", "---\n", "%YAML 9\n", "\u{0}", "\u{FEFF}",
-        "\u{85}", "|\n", "\r", "? ", "é",
-    ].map { Array($0.utf8) } + [[0xEF, 0xB7, 0x95], [0xC3], [0xED, 0xA0, 0x80]]
+    private static let pieces =
+        [
+            "*a", "&a ", "<<: ", "- ", ": ", "\t", "\"", "'", "{", "]", "!!int ", "---\n", "%YAML 9\n", "\u{0}", "\u{FEFF}",
+            "\u{85}", "|\n", "\r", "? ", "é",
+        ].map { Array($0.utf8) } + [[0xEF, 0xB7, 0x95], [0xC3], [0xED, 0xA0, 0x80]]
 
     private static func damage(_ bytes: inout [UInt8], _ random: inout SplitMix) {
         guard !bytes.isEmpty else { return }
@@ -219,7 +245,8 @@ import Testing
         }
     }
 
-    private static let badInput = getenv("REGARDS_BADINPUT").map { String(cString: $0) } ?? Fixture.repository + "/../shared/badinput"
+    private static let badInput =
+        getenv("REGARDS_BADINPUT").map { String(cString: $0) } ?? Fixture.repository + "/../shared/badinput"
 
     /// The values of `yaml: |` in a case of the YAML test suite, with its visible white space made real.
     private static func inputs(_ text: String) -> [String] {
@@ -274,7 +301,9 @@ import Testing
             let high = UInt32(escape.dropFirst(2).prefix(4), radix: 16) ?? 0
             let low = UInt32(escape.dropFirst(8), radix: 16) ?? 0
             if escape.hasPrefix("\\u"), (0xD800..<0xDC00).contains(high), (0xDC00..<0xE000).contains(low) {
-                joined += "\\U" + String(repeating: "0", count: 3) + String(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00), radix: 16)
+                joined +=
+                    "\\U" + String(repeating: "0", count: 3)
+                    + String(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00), radix: 16)
                 rest = rest[start...].dropFirst(12)
             } else {
                 joined += rest[start...].prefix(2)

@@ -50,7 +50,8 @@ import Testing
     }
 
     @Test func theBusinessMayHaveMore() throws {
-        let text = HouseTests.first.replacing("time_zone: Europe/Berlin", with: "time_zone: Asia/Tokyo, phone: +49 30 1, postal_address: \"Markt 1\\nBerlin\"")
+        let text = HouseTests.first.replacing(
+            "time_zone: Europe/Berlin", with: "time_zone: Asia/Tokyo, phone: +49 30 1, postal_address: \"Markt 1\\nBerlin\"")
         let business = try #require(Shop.load(["regards.yaml": text]).configuration?.ruleBook.house.business)
         #expect(business.phone == "+49 30 1")
         #expect(business.postalAddress == "Markt 1\nBerlin")
@@ -67,9 +68,13 @@ import Testing
     // MARK: Where things lie
 
     @Test func pathsStartAtTheFolderOfTheFile() throws {
-        let files = ["/etc/regards/regards.yaml": HouseTests.first.replacing("/srv/shop.sqlite", with: "shop.sqlite") + "state: sqlite:../s.sqlite\ncards: /usr/cards\n"]
+        let files = [
+            "/etc/regards/regards.yaml": HouseTests.first.replacing("/srv/shop.sqlite", with: "shop.sqlite")
+                + "state: sqlite:../s.sqlite\ncards: /usr/cards\n"
+        ]
         let loader = ConfigurationLoader(environment: ["STATE_DIRECTORY": "/var/lib/regards"], zones: Shop.zones)
-        let configuration = try #require(loader.load(file: "/etc/regards/regards.yaml", from: files.mapValues { Array($0.utf8) }).configuration)
+        let configuration = try #require(
+            loader.load(file: "/etc/regards/regards.yaml", from: files.mapValues { Array($0.utf8) }).configuration)
         #expect(configuration.source.database == .sqlite(path: "/etc/regards/shop.sqlite"))
         #expect(configuration.state == .sqlite(path: "/etc/regards/../s.sqlite"))
         #expect(configuration.maildir == "/etc/regards/../maildir")
@@ -78,7 +83,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/var/lib/regards", "/var/lib/regards/regards.sqlite"), ("/a:/b", "/a/regards.sqlite"), ("", "state/regards.sqlite"),
+        ("/var/lib/regards", "/var/lib/regards/regards.sqlite"), ("/a:/b", "/a/regards.sqlite"),
+        ("", "state/regards.sqlite"),
     ])
     func systemdSaysWhereStateGoes(directory: String, expected: String) throws {
         let configuration = try HouseTests.load(environment: ["STATE_DIRECTORY": directory])
@@ -86,7 +92,9 @@ import Testing
     }
 
     @Test func queriesLoseTheirFinalSemicolon() throws {
-        let text = HouseTests.first.replacing("query: SELECT * FROM customers", with: "query: |\n    SELECT *\n    FROM c; ;\n  lookup: SELECT * FROM c WHERE id IN (:ids);\n  refresh: 1h")
+        let text = HouseTests.first.replacing(
+            "query: SELECT * FROM customers",
+            with: "query: |\n    SELECT *\n    FROM c; ;\n  lookup: SELECT * FROM c WHERE id IN (:ids);\n  refresh: 1h")
         let source = try #require(Shop.load(["regards.yaml": text]).configuration?.source)
         #expect(source.query.text == "SELECT *\nFROM c")
         #expect(source.lookup?.text == "SELECT * FROM c WHERE id IN (:ids)")
@@ -96,7 +104,8 @@ import Testing
     // MARK: Events and people
 
     @Test func eventsArriveInTheirOrder() throws {
-        let configuration = try HouseTests.load("""
+        let configuration = try HouseTests.load(
+            """
             events:
               visit: {query: SELECT 1, horizon: 7d}
               complaint: {query: SELECT 2, done: solved_at is present, vanished: done, pauses: marketing}
@@ -115,14 +124,16 @@ import Testing
     }
 
     @Test func rolesAreFilledByColumnOrByName() throws {
-        let book = try HouseTests.load("""
+        let book = try HouseTests.load(
+            """
             people:
               advisor: {column: advisor_email, name_column: advisor_name, else: manager}
               driver: {column: driver_mail}
               manager: {name: Maria, email: maria@shop.example, phone: "1"}
               night: [{name: A, email: a@shop.example}, {name: B, email: b@shop.example}]
 
-            """).ruleBook
+            """
+        ).ruleBook
         #expect(book.house.people.count == 4)
         guard case .column(let email, let name)? = book.house.people[Role("advisor")]?.source,
             case .column(let driver, nil)? = book.house.people[Role("driver")]?.source,
@@ -144,7 +155,8 @@ import Testing
     @Test(arguments: [
         ("{host: mail.example.com}", 587, SMTPSecurity.starttls), ("{host: mail.example.com, security: tls}", 465, .tls),
         ("{host: localhost}", 25, .none), ("{host: 127.0.0.1}", 25, .none), ("{host: \"[::1]\"}", 25, .none),
-        ("{host: localhost, security: starttls}", 587, .starttls), ("{host: 10.0.0.1, security: none, allow_plaintext: yes}", 25, .none),
+        ("{host: localhost, security: starttls}", 587, .starttls),
+        ("{host: 10.0.0.1, security: none, allow_plaintext: yes}", 25, .none),
         ("{host: mail.example.com, port: 2525}", 2525, .starttls),
     ])
     func relays(text: String, port: Int, security: SMTPSecurity) throws {
@@ -156,10 +168,13 @@ import Testing
     }
 
     @Test func aRelayWithALogin() throws {
-        let smtp = try #require(try HouseTests.load("""
-            smtp: {host: mail.example.com, user: me, password: {credential: smtp}, ca_file: ca.pem, helo: "[192.0.2.1]"}
+        let smtp = try #require(
+            try HouseTests.load(
+                """
+                smtp: {host: mail.example.com, user: me, password: {credential: smtp}, ca_file: ca.pem, helo: "[192.0.2.1]"}
 
-            """).smtp)
+                """
+            ).smtp)
         #expect(smtp.user == "me")
         #expect(smtp.password == .credential("smtp"))
         #expect(smtp.caFile == "ca.pem")
@@ -169,13 +184,15 @@ import Testing
     }
 
     @Test func webhooks() throws {
-        let webhooks = try HouseTests.load("""
+        let webhooks = try HouseTests.load(
+            """
             webhooks:
               crm: {url: "https://crm.example:8443/regards?x=1", secret: [{credential: crm}, {file: keys/old}]}
               local: {url: "http://127.0.0.1:8080/x", secret: none}
               inside: {url: "http://[fd00::1]/x", secret: {file: /k}, allow_private: yes}
 
-            """).webhooks
+            """
+        ).webhooks
         #expect(webhooks.map(\.name) == ["crm", "local", "inside"])
         #expect(webhooks.map(\.secrets) == [[.credential("crm"), .file("keys/old")], [], [.file("/k")]])
         #expect(webhooks.map(\.allowPrivate) == [false, false, true])
@@ -194,8 +211,10 @@ import Testing
 
     @Test func ruleFilesAreReadInTheOrderOfTheirNames() throws {
         let result = Shop.load([
-            "regards.yaml": Shop.house, "rules.d/20-b.yml": "b: \(HouseTests.rule)", "rules.d/10-a.yaml": "a: \(HouseTests.rule)",
-            "rules.d/.hidden.yaml": "[", "rules.d/c.yaml~": "[", "rules.d/notes.txt": "[", "rules.d/sub/d.yaml": "[", "rules.d/empty.yaml": "# none\n",
+            "regards.yaml": Shop.house, "rules.d/20-b.yml": "b: \(HouseTests.rule)",
+            "rules.d/10-a.yaml": "a: \(HouseTests.rule)",
+            "rules.d/.hidden.yaml": "[", "rules.d/c.yaml~": "[", "rules.d/notes.txt": "[", "rules.d/sub/d.yaml": "[",
+            "rules.d/empty.yaml": "# none\n",
         ])
         #expect(Shop.lines(result) == [])
         #expect(result.configuration?.ruleFiles == ["rules.d/10-a.yaml", "rules.d/20-b.yml", "rules.d/empty.yaml"])
@@ -204,35 +223,41 @@ import Testing
 
     @Test func aNameBelongsToOneRuleInAllFiles() {
         let result = Shop.load([
-            "regards.yaml": Shop.house, "rules.d/a.yaml": "x: \(HouseTests.rule)", "rules.d/b.yaml": "y: \(HouseTests.rule)\nx: \(HouseTests.rule)",
+            "regards.yaml": Shop.house, "rules.d/a.yaml": "x: \(HouseTests.rule)",
+            "rules.d/b.yaml": "y: \(HouseTests.rule)\nx: \(HouseTests.rule)",
             "rules.d/c.yaml": "house-rule: \(HouseTests.rule)",
         ])
-        #expect(Shop.lines(result) == [
-            "rules.d/b.yaml:2:1: the rule \"x\" is given at rules.d/a.yaml:1:1 already: choose another name",
-            "rules.d/c.yaml:1:1: the rule \"house-rule\" is given at regards.yaml:20:3 already: choose another name",
-        ])
+        #expect(
+            Shop.lines(result) == [
+                "rules.d/b.yaml:2:1: the rule \"x\" is given at rules.d/a.yaml:1:1 already: choose another name",
+                "rules.d/c.yaml:1:1: the rule \"house-rule\" is given at regards.yaml:20:3 already: choose another name",
+            ])
         #expect(result.configuration == nil)
     }
 
     @Test func rulesAreCheckedThoughTheHouseIsUnreadable() {
         let result = Shop.load([
             "regards.yaml": "business: [",
-            "rules.d/a.yaml": "a: {purpose: greting, when: {event: visit}, tell: boss, card: x, from: boss, where: visit.x is present}\nb: {purpose: care, when: {event: visit}, webhook: crm, card: x}",
+            "rules.d/a.yaml":
+                "a: {purpose: greting, when: {event: visit}, tell: boss, card: x, from: boss, where: visit.x is present}\nb: {purpose: care, when: {event: visit}, webhook: crm, card: x}",
         ])
-        #expect(Shop.lines(result) == [
-            "regards.yaml:2:1: YAML: expected a value here",
-            "rules.d/a.yaml:1:14: purpose: expected greeting, marketing, survey or care, got \"greting\"; did you mean \"greeting\"?",
-        ])
+        #expect(
+            Shop.lines(result) == [
+                "regards.yaml:2:1: YAML: expected a value here",
+                "rules.d/a.yaml:1:14: purpose: expected greeting, marketing, survey or care, got \"greting\"; did you mean \"greeting\"?",
+            ])
     }
 
     @Test func everyFileIsReadBeforeTheAnswer() {
         let result = Shop.load([
             "regards.yaml": "zzz: 1\n", "rules.d/a.yaml": "\t", "rules.d/b.yaml": "b: {}", "rules.d/c.yaml": "&",
         ])
-        #expect(result.mistakes.map(\.place.file) == [
-            "regards.yaml", "regards.yaml", "regards.yaml", "rules.d/a.yaml", "rules.d/b.yaml", "rules.d/b.yaml", "rules.d/b.yaml",
-            "rules.d/c.yaml",
-        ])
+        #expect(
+            result.mistakes.map(\.place.file) == [
+                "regards.yaml", "regards.yaml", "regards.yaml", "rules.d/a.yaml", "rules.d/b.yaml", "rules.d/b.yaml",
+                "rules.d/b.yaml",
+                "rules.d/c.yaml",
+            ])
     }
 
     @Test func warningsDoNotStopAnything() {
@@ -246,7 +271,10 @@ import Testing
     @Test func filesOnDisk() throws {
         let folder = try temporaryFolder()
         let loader = ConfigurationLoader(environment: [:], zones: Shop.zones)
-        #expect(Shop.lines(loader.load(file: folder + "/regards.yaml")) == ["\(folder)/regards.yaml: cannot be read: there is no such file"])
+        #expect(
+            Shop.lines(loader.load(file: folder + "/regards.yaml")) == [
+                "\(folder)/regards.yaml: cannot be read: there is no such file"
+            ])
         Fixture.write(Shop.house, to: folder + "/regards.yaml")
         #expect(loader.load(file: folder + "/regards.yaml").configuration?.ruleFiles == [])
         mkdir(folder + "/rules.d", 0o700)
@@ -254,11 +282,12 @@ import Testing
         mkfifo(folder + "/rules.d/c.yaml", 0o600)
         symlink("nowhere", folder + "/rules.d/d.yaml")
         Fixture.write("a: \(HouseTests.rule)", to: folder + "/rules.d/a.yaml")
-        #expect(Shop.lines(loader.load(file: folder + "/regards.yaml")) == [
-            "\(folder)/rules.d/b.yaml: cannot be read: it is not a regular file",
-            "\(folder)/rules.d/c.yaml: cannot be read: it is not a regular file",
-            "\(folder)/rules.d/d.yaml: cannot be read: there is no such file",
-        ])
+        #expect(
+            Shop.lines(loader.load(file: folder + "/regards.yaml")) == [
+                "\(folder)/rules.d/b.yaml: cannot be read: it is not a regular file",
+                "\(folder)/rules.d/c.yaml: cannot be read: it is not a regular file",
+                "\(folder)/rules.d/d.yaml: cannot be read: there is no such file",
+            ])
     }
 
     @Test func aRulesFolderThatIsAFile() throws {

@@ -22,7 +22,8 @@ import Testing
     }
 
     @Test func everySmallKeyArrives() throws {
-        let rule = try Shop.rule("""
+        let rule = try Shop.rule(
+            """
             card:
               about: >
                 Two lines
@@ -55,19 +56,22 @@ import Testing
     }
 
     @Test func yamlGuessesAreNotAsked() throws {
-        let rule = try Shop.rule("""
+        let rule = try Shop.rule(
+            """
             no: {purpose: care, when: {anniversary: null, at: 09:00}, send: "true", where: [country is NO, vip is yes, zip is 01234]}
             """)
         #expect(rule.name == "no")
         #expect(rule.steps[0].action.card == CardPattern("true"))
         let literals = rule.condition.tests.map(\.predicate)
-        #expect(literals == [.compare(.equal, .text("NO")), .compare(.equal, .text("yes")), .compare(.equal, .text("01234"))])
+        #expect(
+            literals == [.compare(.equal, .text("NO")), .compare(.equal, .text("yes")), .compare(.equal, .text("01234"))])
     }
 
     // MARK: Triggers
 
     @Test(arguments: [
-        ("", [0]), (", days_before: 7", [-7]), (", days_after: [0, 3]", [0, 3]), (", days_before: [1, 7], days_after: 1", [-7, -1, 1]),
+        ("", [0]), (", days_before: 7", [-7]), (", days_after: [0, 3]", [0, 3]),
+        (", days_before: [1, 7], days_after: 1", [-7, -1, 1]),
     ])
     func anniversaries(keys: String, offsets: [Int]) throws {
         let result = Shop.load(rules: "a: {purpose: care, when: {anniversary: birthday, at: 00:00\(keys)}, send: x}")
@@ -92,7 +96,8 @@ import Testing
         ("monthly", "06:00"), ("weekly", "06:00"), ("daily", "06:00"), ("*-*-01", "06:00"), ("Mon..Fri *-*-* 09:00", nil),
     ])
     func schedules(expression: String, at: String?) throws {
-        let rule = try Shop.rule("a: {purpose: care, when: {schedule: \"\(expression)\"\(at.map { ", at: \($0)" } ?? "")}, send: x}")
+        let rule = try Shop.rule(
+            "a: {purpose: care, when: {schedule: \"\(expression)\"\(at.map { ", at: \($0)" } ?? "")}, send: x}")
         guard case .schedule(let trigger) = rule.trigger else { return #expect(Bool(false)) }
         #expect(trigger.at == at.flatMap { WallTime($0) })
         #expect(try trigger.expression == OnCalendar(expression, zones: Shop.zones))
@@ -111,38 +116,46 @@ import Testing
         #expect(trigger.endsWhen?.tests.map(\.operand) == [.event(slot: try #require(kind.columns.slot("answered_at")))])
         #expect(rule.lateness == .forever)
         #expect(rule.steps.map(\.name) == ["send", "tell-advisor", "tell-manager", "tell-director", "survey"])
-        #expect(rule.steps.map(\.time) == [
-            .occasion, .occasion, .limit(-.hours(6)), .limit(.zero), .column(slot: try #require(kind.columns.slot("solved_at")), .days(3)),
-        ])
+        #expect(
+            rule.steps.map(\.time) == [
+                .occasion, .occasion, .limit(-.hours(6)), .limit(.zero),
+                .column(slot: try #require(kind.columns.slot("solved_at")), .days(3)),
+            ])
         #expect(rule.steps[3].every == .hours(24))
         #expect(rule.steps.map(\.atMost) == [1, 1, 1, 3, 1])
-        #expect(rule.steps[1].place == Place(file: "rules.d/first-day.yaml", line: 24, column: 5) || rule.steps[1].place.line == 23)
+        #expect(
+            rule.steps[1].place == Place(file: "rules.d/first-day.yaml", line: 24, column: 5)
+                || rule.steps[1].place.line == 23)
     }
 
     @Test func timesOfSteps() throws {
-        let result = Shop.load(rules: """
-            a:
-              purpose: care
-              when: {event: complaint}
-              promise: {answer_within: 90min}
-              steps:
-              - {at: 2d after start, send: x, name: a}
-              - {at: 1h 30min before limit, send: x, name: b}
-              - {at: 2h after limit, send: x, name: c}
-              - {at: complaint.solved_at, send: x, name: d}
-              - {at: 6 hours before complaint.visit_at, webhook: crm, card: x}
-            """)
+        let result = Shop.load(
+            rules: """
+                a:
+                  purpose: care
+                  when: {event: complaint}
+                  promise: {answer_within: 90min}
+                  steps:
+                  - {at: 2d after start, send: x, name: a}
+                  - {at: 1h 30min before limit, send: x, name: b}
+                  - {at: 2h after limit, send: x, name: c}
+                  - {at: complaint.solved_at, send: x, name: d}
+                  - {at: 6 hours before complaint.visit_at, webhook: crm, card: x}
+                """)
         let book = try #require(result.configuration?.ruleBook)
         let columns = book.eventKinds[0].columns
-        #expect(book.rules.last?.steps.map(\.time) == [
-            .start(.days(2)), .limit(-.minutes(90)), .limit(.hours(2)), .column(slot: try #require(columns.slot("solved_at")), .zero),
-            .column(slot: try #require(columns.slot("visit_at")), -.hours(6)),
-        ])
+        #expect(
+            book.rules.last?.steps.map(\.time) == [
+                .start(.days(2)), .limit(-.minutes(90)), .limit(.hours(2)),
+                .column(slot: try #require(columns.slot("solved_at")), .zero),
+                .column(slot: try #require(columns.slot("visit_at")), -.hours(6)),
+            ])
         #expect(book.rules.last?.steps.last?.name == "webhook-crm")
     }
 
     @Test func severalMessagesAtOnce() throws {
-        let rule = try Shop.rule("""
+        let rule = try Shop.rule(
+            """
             a: {purpose: care, when: {schedule: daily, at: 09:00}, steps: [{send: x}, {at: start, tell: manager, card: "m/{month}"}]}
             """)
         #expect(rule.steps.map(\.name) == ["send", "tell-manager"])
@@ -151,12 +164,14 @@ import Testing
     }
 
     @Test func aRuleOfAnotherEventUsesItsOwnColumns() throws {
-        let result = Shop.load(rules: "a: {purpose: care, when: {event: order}, send: x, where: [order.total >= 20, total >= 20]}")
+        let result = Shop.load(
+            rules: "a: {purpose: care, when: {event: order}, send: x, where: [order.total >= 20, total >= 20]}")
         let book = try #require(result.configuration?.ruleBook)
-        #expect(book.rules.last?.condition.tests.map(\.operand) == [
-            .event(slot: try #require(book.eventKinds[1].columns.slot("total"))),
-            .customer(slot: try #require(book.customers.columns.slot("total"))),
-        ])
+        #expect(
+            book.rules.last?.condition.tests.map(\.operand) == [
+                .event(slot: try #require(book.eventKinds[1].columns.slot("total"))),
+                .customer(slot: try #require(book.customers.columns.slot("total"))),
+            ])
     }
 
     // MARK: Hashes

@@ -1,0 +1,73 @@
+import RegardsCore
+import RegardsRules
+import Testing
+
+/// Every fenced YAML snippet of the documentation is loaded, so that it can be copied.
+@Suite struct DocumentationTests {
+    struct Snippet: CustomTestStringConvertible {
+        var page: String
+        var line: Int
+        var text: String
+        var testDescription: String { "\(page):\(line)" }
+    }
+
+    private static func snippets(_ page: String) -> [Snippet] {
+        let text = String(decoding: Fixture.bytes("\(Fixture.repository)/docs/\(page)") ?? [], as: UTF8.self)
+        var snippets: [Snippet] = []
+        var open: Snippet?
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if line == "```yaml" {
+                open = Snippet(page: page, line: number + 1, text: "")
+            } else if line == "```", let snippet = open {
+                snippets.append(snippet)
+                open = nil
+            } else {
+                open?.text += line + "\n"
+            }
+        }
+        return snippets
+    }
+
+    @Test(arguments: snippets("rules.md"))
+    func rulesLoad(snippet: Snippet) {
+        let result = Shop.load(rules: snippet.text)
+        #expect(Shop.lines(result) == [])
+        #expect((result.configuration?.ruleBook.rules.count ?? 0) > 1)
+    }
+
+    /// A snippet about one key is completed with the keys that every file needs.
+    @Test(arguments: snippets("configuration.md"))
+    func configurationsLoad(snippet: Snippet) {
+        let needed = [
+            ("business:", "business: {name: x, email: x@shop.example, time_zone: UTC}\n"),
+            ("customers:", "customers: {database: \"sqlite:x\", query: SELECT 1}\n"),
+            ("rules:", "rules: {x: {purpose: care, when: {schedule: daily, at: 09:00}, send: x}}\n"),
+        ]
+        let missing = needed.filter { key, _ in !snippet.text.split(separator: "\n").contains { $0.hasPrefix(key) } }
+        let result = Shop.load([
+            "regards.yaml": snippet.text + missing.map(\.1).joined(),
+            "/etc/regards/rules.d/x.yaml": "y: {purpose: care, when: {schedule: daily, at: 09:00}, send: x}",
+        ])
+        #expect(Shop.lines(result) == [])
+        #expect(result.configuration != nil)
+    }
+
+    @Test func pagesHaveSnippets() {
+        #expect(DocumentationTests.snippets("rules.md").count >= 8)
+        #expect(DocumentationTests.snippets("configuration.md").count >= 11)
+    }
+
+    /// Every key that a mistake offers is explained on the page of its file.
+    @Test func everyKeyIsExplained() throws {
+        let cases = [
+            ("rules.md", Shop.load(rules: "a: {zzzzzz: 1}")), ("configuration.md", Shop.load(["regards.yaml": "zzzzzz: 1"])),
+        ]
+        for (page, result) in cases {
+            let text = String(decoding: Fixture.bytes("\(Fixture.repository)/docs/\(page)") ?? [], as: UTF8.self)
+            let offer = try #require(Shop.lines(result).first { $0.contains("unknown key") })
+            let keys = offer.split(separator: " ").drop { $0 != "expected" }.dropFirst().filter { $0 != "or" }
+            #expect(keys.count > 10)
+            for key in keys { #expect(text.contains("`\(key.filter { $0 != "," })`"), "\(page): \(key)") }
+        }
+    }
+}
