@@ -57,7 +57,7 @@ package struct Record: Sendable {
         switch slots[slot] {
         case .null: nil
         case .integer(let number): String(number)
-        case .real(let number): number == number.rounded() && abs(number) < 1e15 ? String(Int64(number)) : String(number)
+        case .real(let number): number == number.rounded() && abs(number) < 1e16 ? String(Int64(number)) : String(number)
         case .text(let start, let count): String(decoding: bytes[Int(start)..<Int(start + count)], as: UTF8.self)
         }
     }
