@@ -55,9 +55,15 @@ package protocol Channel: AnyObject, Sendable {
     /// wait for their answer until `grace` has passed and then end as `inDoubt(.shutdown)`. Threads are joined;
     /// `done` is called when nothing is left.
     func close(grace: TimeSpan, done: @escaping @Sendable () -> Void)
+    /// Answers from the channel's own thread, which shows the watchdog that the thread still moves. A channel without
+    /// a running thread answers at once.
+    func ping(_ answer: @escaping @Sendable () -> Void)
 }
 
 extension Channel {
     /// Rows that may be marked `sending` at once: one on the wire and one ahead for each session.
     package var capacity: Int { sessions * 2 }
+
+    /// For channels that have no thread of their own.
+    package func ping(_ answer: @escaping @Sendable () -> Void) { answer() }
 }

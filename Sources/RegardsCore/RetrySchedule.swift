@@ -16,7 +16,7 @@ package struct RetrySchedule: Hashable, Sendable {
     /// Webhooks: the table of the Standard Webhooks specification, 10 attempts within 75 hours and 36 minutes, made
     /// wide enough for every wait to be a tenth longer.
     package static let webhook = RetrySchedule(
-        waits: [.seconds(5), .minutes(5), .minutes(30), .hours(2), .hours(5), .hours(10), .hours(14), .hours(20), .hours(24)],
+        waits: [.seconds(5), .minutes(5), .minutes(30)] + [2, 5, 10, 14, 20, 24].map { .hours($0) },
         repeatsLast: false, horizon: .hours(84))
 
     package enum Next: Hashable, Sendable {

@@ -36,6 +36,13 @@ struct Maildir: Sendable {
         try syncFolder(path)
     }
 
+    /// Writes a file of 16 KiB and removes it: a disk that is still full is found before a message is.
+    func tryWriting() throws(MaildirError) {
+        let draft = "\(path)/tmp/.probe"
+        defer { unlink(draft) }
+        try writeFile(draft, [[UInt8](repeating: 0, count: 16 * 1024)])
+    }
+
     /// Writes one message and returns when it is durable.
     /// - Throws: when any step fails; then nothing new stands in `new`, at most a file in `tmp` for the next try.
     func write(_ top: [UInt8], _ bytes: [UInt8], id: String, suffix: String) throws(MaildirError) {
@@ -43,7 +50,9 @@ struct Maildir: Sendable {
         let (draft, place) = ("\(path)/tmp/\(name)", "\(path)/new/\(name)")
         do throws(MaildirError) {
             try writeFile(draft, [top, bytes])
-            guard rename(draft, place) == 0 else { throw MaildirError(step: "move it into place", path: place, code: errno) }
+            guard rename(draft, place) == 0 else {
+                throw MaildirError(step: "move it into place", path: place, code: errno)
+            }
             try syncFolder("\(path)/new")
         } catch {
             unlink(draft)
@@ -80,7 +89,9 @@ struct Maildir: Sendable {
         guard descriptor >= 0 else { throw MaildirError(step: "create the file", path: path, code: errno) }
         do throws(MaildirError) {
             for part in parts { try Self.writeAll(descriptor, part, path) }
-            guard !isDurable || fsync(descriptor) == 0 else { throw MaildirError(step: "make the file durable", path: path, code: errno) }
+            guard !isDurable || fsync(descriptor) == 0 else {
+                throw MaildirError(step: "make the file durable", path: path, code: errno)
+            }
         } catch {
             close(descriptor)
             throw error
@@ -120,7 +131,9 @@ struct Maildir: Sendable {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw MaildirError(step: "open the folder", path: path, code: errno) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw MaildirError(step: "make the folder durable", path: path, code: errno) }
+        guard fsync(descriptor) == 0 else {
+            throw MaildirError(step: "make the folder durable", path: path, code: errno)
+        }
     }
 }
 

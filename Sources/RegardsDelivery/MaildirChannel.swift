@@ -41,6 +41,7 @@ package final class MaildirChannel: Channel {
         queue.async { [self] in
             do throws(MaildirError) {
                 try maildir.make()
+                try maildir.tryWriting()
                 change(to: .ready)
             } catch {
                 change(to: .down(.storage, detail: error.description))
@@ -64,6 +65,10 @@ package final class MaildirChannel: Channel {
             change(to: .closed)
             done()
         }
+    }
+
+    package func ping(_ answer: @escaping @Sendable () -> Void) {
+        queue.async(execute: answer)
     }
 
     private func write(_ outgoing: Outgoing) -> AttemptReport {

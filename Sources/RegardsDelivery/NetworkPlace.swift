@@ -61,7 +61,7 @@ struct NetworkPlace: Hashable, Sendable, CustomStringConvertible {
     var isSpecial: Bool {
         if let four { return Self.isSpecial(Array(four)) }
         guard bytes.count == 16 else { return true }
-        // Only 2000::/3 is handed out as public; inside it, documentation (2001:db8::/32) and Teredo (2001::/32) are not.
+        // Only 2000::/3 is handed out as public; inside it documentation (2001:db8::/32) and Teredo (2001::/32) are not.
         guard bytes[0] & 0xe0 == 0x20 else { return true }
         return bytes[..<4] == [0x20, 0x01, 0x0d, 0xb8] || bytes[..<4] == [0x20, 0x01, 0, 0]
     }

@@ -114,7 +114,8 @@ final class SMTPConnection: @unchecked Sendable {
             regards_curl_get_socket(handle, &socket)
             if socket >= 0 { return nil }
         }
-        return SMTPConnectFailure(code: code, lastLine: lastLine, curlText: String(cString: errorText), settings: settings)
+        let curlText = String(cString: errorText)
+        return SMTPConnectFailure(code: code, lastLine: lastLine, curlText: curlText, settings: settings)
     }
 
     /// Gives bytes to libcurl. After `again` repeat with the same bytes at the same address.

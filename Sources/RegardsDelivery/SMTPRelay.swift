@@ -30,6 +30,7 @@ package final class SMTPRelay: Channel {
         var handler: (@Sendable (ChannelState) -> Void)?
         var jobs: [Job] = []
         var opening = false
+        var pings: [@Sendable () -> Void] = []
         var connected: [Connected] = []
         var thread: JoinableThread?
         /// Set by `close`: until then messages that were handed over may wait for their answer.
@@ -88,6 +89,15 @@ package final class SMTPRelay: Channel {
             change(to: .closed)
             done()
         }
+    }
+
+    package func ping(_ answer: @escaping @Sendable () -> Void) {
+        let isRunning = shared.withLock { shared in
+            guard shared.thread != nil else { return false }
+            shared.pings.append(answer)
+            return true
+        }
+        if isRunning { wake() } else { answer() }
     }
 
     // MARK: - For the loop

@@ -50,15 +50,19 @@ final class SMTPRelayLoop {
     // MARK: - Inbox
 
     private func takeInbox() {
-        let connected = relay.shared.withLock { shared in
+        let (connected, pings) = relay.shared.withLock { shared in
             jobs += shared.jobs
             shared.jobs.removeAll(keepingCapacity: true)
             if shared.opening { wantsSession = true }
             shared.opening = false
             closeBy = shared.closeBy
-            defer { shared.connected.removeAll() }
-            return shared.connected
+            defer {
+                shared.connected.removeAll()
+                shared.pings.removeAll()
+            }
+            return (shared.connected, shared.pings)
         }
+        for answer in pings { answer() }
         for result in connected {
             connectors.removeValue(forKey: result.number)?.join()
             if let connection = result.connection, result.failure == nil {

@@ -30,6 +30,7 @@ package final class WebhookEndpoint: Channel {
         var handler: (@Sendable (ChannelState) -> Void)?
         var jobs: [Job] = []
         var opening = false
+        var pings: [@Sendable () -> Void] = []
         /// Set by an answer of 410: nothing is sent any more.
         var isGone = false
         var multi: Multi?
@@ -54,7 +55,8 @@ package final class WebhookEndpoint: Channel {
         shared.withLock { $0.handler = handler }
     }
 
-    /// There is nothing to connect beforehand: the endpoint is ready unless it answered 410.
+    /// There is nothing to connect beforehand: an endpoint is ready at once, unless it was down. Then a connection is
+    /// made and closed again to see whether it can be reached; one that answered 410 stays down.
     package func open() {
         startThread { $0.opening = true }
     }
@@ -85,6 +87,16 @@ package final class WebhookEndpoint: Channel {
             change(to: .closed)
             done()
         }
+    }
+
+    package func ping(_ answer: @escaping @Sendable () -> Void) {
+        let isRunning = shared.withLock { shared in
+            guard shared.thread != nil, let multi = shared.multi else { return false }
+            shared.pings.append(answer)
+            curl_multi_wakeup(multi.handle)
+            return true
+        }
+        if !isRunning { answer() }
     }
 
     // MARK: - For the loop

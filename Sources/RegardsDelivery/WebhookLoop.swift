@@ -35,27 +35,44 @@ final class WebhookLoop {
     }
 
     private func takeInbox() {
-        let (opening, isGone) = endpoint.shared.withLock { shared in
+        let (opening, isGone, state, pings) = endpoint.shared.withLock { shared in
             jobs += shared.jobs
             shared.jobs.removeAll(keepingCapacity: true)
             closeBy = shared.closeBy
-            defer { shared.opening = false }
-            return (shared.opening, shared.isGone)
+            defer {
+                shared.opening = false
+                shared.pings.removeAll()
+            }
+            return (shared.opening, shared.isGone, shared.state, shared.pings)
         }
-        if isGone, opening {
-            goDown(.endpointError, Self.goneWords)
-        } else if isGone {
-            // Down already: `send` refuses, and nothing is under way that could be started.
-        } else if opening || !jobs.isEmpty {
+        for answer in pings { answer() }
+        guard closeBy == nil else { return }
+        if isGone {
+            if opening { goDown(.endpointError, Self.goneWords) }
+        } else if case .down = state {
+            if opening { probe() }
+        } else if state == .idle, opening || !jobs.isEmpty {
             endpoint.change(to: .ready)
         }
     }
 
+    /// Sees whether an endpoint that was down can be reached again.
+    private func probe() {
+        endpoint.change(to: .opening)
+        guard let request = WebhookRequest(nil, settings), curl_multi_add_handle(multi, request.handle) == CURLM_OK else {
+            return goDown(.relayDown, Self.noMemoryWords)
+        }
+        requests[request.handle] = request
+    }
+
+    private static let noMemoryWords = "libcurl has no memory left"
     private static let goneWords =
-        "the endpoint answered 410 Gone: it is not used until the configuration is read again; correct its url or remove it"
+        "the endpoint answered 410 Gone: it is not used until the configuration is read again; "
+        + "correct its url or remove it"
 
     private func start() {
-        while requests.count < settings.sessions, !jobs.isEmpty {
+        // While it is probed the channel takes no message, or it would know no better than before.
+        while requests.count < settings.sessions, !jobs.isEmpty, !requests.values.contains(where: { $0.job == nil }) {
             let job = jobs.removeFirst()
             guard WebhookRequest.isUsable(identifier: job.outgoing.message.id) else {
                 job.ended(WebhookEndpoint.report(.badIdentifier))
@@ -63,7 +80,7 @@ final class WebhookLoop {
             }
             guard let request = WebhookRequest(job, settings), curl_multi_add_handle(multi, request.handle) == CURLM_OK
             else {
-                job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: "libcurl has no memory left"))
+                job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: Self.noMemoryWords))
                 continue
             }
             requests[request.handle] = request
@@ -82,18 +99,22 @@ final class WebhookLoop {
             found = true
             let report = request.report(regards_curl_message_result(message))
             curl_multi_remove_handle(multi, handle)
-            request.job.ended(report)
-            switch report.outcome {
-            case .deferred(.relayDown, _):
-                goDown(.relayDown, report.detail)
-            case .refused(.endpointGone):
-                endpoint.shared.withLock { $0.isGone = true }
-                goDown(.endpointError, Self.goneWords)
-            default:
-                break
-            }
+            request.job?.ended(report)
+            follow(report, wasProbe: request.job == nil)
         }
         return found
+    }
+
+    private func follow(_ report: AttemptReport, wasProbe: Bool) {
+        switch report.outcome {
+        case .deferred(.relayDown, _):
+            goDown(.relayDown, report.detail)
+        case .refused(.endpointGone):
+            endpoint.shared.withLock { $0.isGone = true }
+            goDown(.endpointError, Self.goneWords)
+        default:
+            if wasProbe { endpoint.change(to: .ready) }
+        }
     }
 
     /// What waits ends; requests under way go on to their own end.
@@ -122,7 +143,7 @@ final class WebhookLoop {
             requests[handle] = nil
             let isHandedOver = request.isHandedOver
             curl_multi_remove_handle(multi, handle)
-            request.job.ended(WebhookEndpoint.report(isHandedOver ? .stoppedAfter : .stoppedBefore))
+            request.job?.ended(WebhookEndpoint.report(isHandedOver ? .stoppedAfter : .stoppedBefore))
         }
         return requests.isEmpty
     }

@@ -3,13 +3,14 @@ import Glibc
 import RegardsCalendar
 import RegardsCore
 
-/// One POST under way: its libcurl handle, what was sent of it and what came back. Owned by the endpoint's thread.
+/// One POST under way: its libcurl handle, what was sent of it and what came back. Or, without a job, a probe: a
+/// connection with its TLS, and nothing said on it. Owned by the endpoint's thread.
 final class WebhookRequest {
     /// Most bytes of headers, and of the body, that are read of an answer.
     private static let longestAnswer = 64 * 1024
 
     let handle: UnsafeMutableRawPointer
-    let job: WebhookEndpoint.Job
+    let job: WebhookEndpoint.Job?
     private let settings: WebhookSettings
     private let body: [UInt8]
     private var headers: UnsafeMutablePointer<curl_slist>?
@@ -22,17 +23,17 @@ final class WebhookRequest {
     private var refusedAddress: String?
 
     /// - Returns: nil when libcurl has no handle to give.
-    init?(_ job: WebhookEndpoint.Job, _ settings: WebhookSettings) {
+    init?(_ job: WebhookEndpoint.Job?, _ settings: WebhookSettings) {
         guard let handle = CurlLibrary.makeHandle() else { return nil }
         self.handle = handle
         self.job = job
         self.settings = settings
-        body = job.outgoing.message.bytes
+        body = job?.outgoing.message.bytes ?? []
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setTarget()
-        setHeaders()
         setCallbacks()
+        if let job { setContent(job.outgoing) } else { regards_curl_set_long(handle, CURLOPT_CONNECT_ONLY, 1) }
     }
 
     deinit {
@@ -61,13 +62,13 @@ final class WebhookRequest {
         regards_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
         regards_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
         if let caFile = settings.caFile { regards_curl_set_string(handle, CURLOPT_CAINFO, caFile) }
-        regards_curl_set_long(handle, CURLOPT_POST, 1)
-        regards_curl_set_off(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
     }
 
-    private func setHeaders() {
-        let message = job.outgoing.message
-        let timestamp = job.outgoing.attemptedAt.seconds
+    private func setContent(_ outgoing: Outgoing) {
+        regards_curl_set_long(handle, CURLOPT_POST, 1)
+        regards_curl_set_off(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+        let message = outgoing.message
+        let timestamp = outgoing.attemptedAt.seconds
         let signatures = settings.keys.map { $0.signature(id: message.id, timestamp: timestamp, body: body) }
         var lines = [
             "Content-Type: application/json", "User-Agent: Regards", "webhook-id: \(message.id)",
@@ -156,6 +157,7 @@ final class WebhookRequest {
 
     /// True when the whole request may be with the endpoint.
     var isHandedOver: Bool {
+        guard job != nil else { return false }
         var sent: curl_off_t = 0
         regards_curl_get_off(handle, CURLINFO_SIZE_UPLOAD_T, &sent)
         return isConnected && sent >= body.count
@@ -167,11 +169,14 @@ final class WebhookRequest {
         return time > 0
     }
 
-    /// The report of a finished transfer. A status that came decides, whatever became of the answer's body.
+    /// The report of a finished transfer; of a probe, `delivered` says that the endpoint can be reached. A status that came decides, whatever became of the answer's body.
     func report(_ code: CURLcode) -> AttemptReport {
+        guard let job else {
+            return code == CURLE_OK ? AttemptReport(.delivered) : report(.notConnected, code)
+        }
         var status = 0
         regards_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
-        if status >= 200 { return answered(status) }
+        if status >= 200 { return answered(status, job) }
         // CURLE_SEND_FAIL_REWIND: a kept connection died under the request, which libcurl may have written to its end.
         let isHandedOver = isHandedOver || code == CURLE_SEND_FAIL_REWIND && fetched == body.count
         if isHandedOver { return report(code == CURLE_OPERATION_TIMEDOUT ? .timeoutAfter : .lostAfter, code) }
@@ -182,7 +187,7 @@ final class WebhookRequest {
         return report
     }
 
-    private func answered(_ status: Int) -> AttemptReport {
+    private func answered(_ status: Int, _ job: WebhookEndpoint.Job) -> AttemptReport {
         var elapsed: curl_off_t = 0
         regards_curl_get_off(handle, CURLINFO_TOTAL_TIME_T, &elapsed)
         let answeredAt = job.outgoing.attemptedAt + .seconds(Int64(elapsed) / 1_000_000)

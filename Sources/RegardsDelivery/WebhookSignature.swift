@@ -38,7 +38,8 @@ enum Base64 {
         let input = Array(text.utf8)
         guard !input.isEmpty, input.count % 4 == 0 else { return nil }
         let padding = input.suffix(2).count { $0 == UInt8(ascii: "=") }
-        guard !input.dropLast(padding).contains(UInt8(ascii: "=")), !input.contains(where: { $0 <= 0x20 }) else { return nil }
+        let isPaddedInside = input.dropLast(padding).contains(UInt8(ascii: "="))
+        guard !isPaddedInside, !input.contains(where: { $0 <= 0x20 }) else { return nil }
         var bytes = [UInt8](repeating: 0, count: input.count / 4 * 3)
         let count = EVP_DecodeBlock(&bytes, input, Int32(input.count))
         guard count >= 0 else { return nil }

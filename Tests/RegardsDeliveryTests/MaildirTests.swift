@@ -174,10 +174,29 @@ struct MaildirTests {
         #expect(report.detail == "\(disk.path)/mail/tmp/big@x.eml: cannot write the file: No space left on device; make space there")
         #expect(names("\(disk.path)/mail/tmp").isEmpty)
         #expect(names("\(disk.path)/mail/new").isEmpty)
-        // With space again, here because the next message is small, everything goes on.
+        // Without space for more than a few bytes it stays down.
+        try write(String(repeating: "x", count: 124_000), to: "\(disk.path)/filler")
+        #expect(try probe.open() == .down(
+            .storage, detail: "\(disk.path)/mail/tmp/.probe: cannot write the file: No space left on device; make space there"))
+        unlink("\(disk.path)/filler")
         #expect(try probe.open() == .ready)
         #expect(try probe.send(try Fixture.mail()).outcome == .delivered)
         try probe.close()
+    }
+
+    @Test func theThreadAnswersTheWatchdog() throws {
+        let probe = ChannelProbe(MaildirChannel(name: "test", directory: try TestTools.makeFolder("maildir")))
+        let answers = EventLog<Int>()
+        probe.channel.ping { answers.add(1) }
+        try answers.await("an answer without a thread") { $0.count == 1 ? () : nil }
+        try probe.open()
+        for number in 2...5 {
+            probe.channel.ping { answers.add(number) }
+            try answers.await("answer \(number)") { $0.last == number ? () : nil }
+        }
+        try probe.close()
+        probe.channel.ping { answers.add(6) }
+        try answers.await("an answer after the end") { $0.last == 6 ? () : nil }
     }
 
     @Test func stopping() throws {

@@ -221,7 +221,12 @@ struct WebhookTests {
         #expect(report.detail.hasPrefix("the endpoint could not be reached: "))
         try probe.awaitState(.down(.relayDown, detail: report.detail))
         #expect(try probe.send(event()).outcome == .deferred(.relayDown, notBefore: nil))
+        // A probe tells that it is still down, and later that it is back, without a message.
+        #expect(try probe.open() != .ready)
+        let again = try RecordingHTTPServer(port: server.port)
         #expect(try probe.open() == .ready)
+        #expect(again.requests.isEmpty)
+        #expect(try probe.send(event()).outcome == .delivered)
         try probe.close()
     }
 
@@ -259,6 +264,22 @@ struct WebhookTests {
     }
 
     // MARK: - Stopping
+
+    @Test func theThreadAnswersTheWatchdog() throws {
+        let server = try RecordingHTTPServer()
+        let probe = try probe(server.port)
+        let answers = EventLog<Int>()
+        probe.channel.ping { answers.add(1) }
+        try answers.await("an answer without a thread") { $0.count == 1 ? () : nil }
+        try probe.open()
+        for number in 2...5 {
+            probe.channel.ping { answers.add(number) }
+            try answers.await("answer \(number)") { $0.last == number ? () : nil }
+        }
+        try probe.close()
+        probe.channel.ping { answers.add(6) }
+        try answers.await("an answer after the end") { $0.last == 6 ? () : nil }
+    }
 
     @Test func stopping() throws {
         let server = try RecordingHTTPServer(["hold:200"])

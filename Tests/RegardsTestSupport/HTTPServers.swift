@@ -13,15 +13,16 @@ package final class RecordingHTTPServer: Sendable {
     private let process: ServerProcess
 
     /// - Parameter answers: one for each request, the last one for all that follow.
-    package init(_ answers: [String] = ["200"], certificate: TestCertificate? = nil) throws {
+    package init(_ answers: [String] = ["200"], certificate: TestCertificate? = nil, port: Int = 0) throws {
         guard let python = TestTools.python(with: "http.server") else {
             throw ServerProcess.Failure.cannotStart("no Python")
         }
         var arguments = [python, "\(TestTools.root)/Tests/Fixtures/http/recording_server.py"]
+        arguments += ["--port", "\(port)"]
         for answer in answers { arguments += ["--answer", answer] }
         if let certificate { arguments += ["--cert", certificate.certificate, "--key", certificate.key] }
         process = try ServerProcess(arguments)
-        port = try process.awaitPort()
+        self.port = try process.awaitPort()
     }
 
     package var requests: [Request] { Self.requests(in: process.said) }

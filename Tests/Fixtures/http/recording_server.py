@@ -103,6 +103,7 @@ class Server(http.server.ThreadingHTTPServer):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--answer", action="append")
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--cert")
     parser.add_argument("--key")
     found = parser.parse_args()
@@ -113,7 +114,7 @@ def arguments():
 def main():
     global options
     options = arguments()
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", options.port), Handler)
     if options.answer == ["quiet"]:
         server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     if options.cert:
