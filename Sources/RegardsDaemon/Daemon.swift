@@ -383,7 +383,8 @@ package final class Daemon: @unchecked Sendable {
     private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
         let report = try outbox.adoptRules(book.rules.map { RuleAdoption($0) }, now: now)
         for rule in report.rules where rule.isNew {
-            announcer.announce(Notice(.ruleBaseline, rule: rule.ledger.name, detail: "what was due before now is not sent"))
+            let backfill = book.rules.first { $0.name == rule.ledger.name }?.backfill ?? .none
+            announcer.announce(Notice(.ruleBaseline, rule: rule.ledger.name, detail: backfill.words))
         }
         for rule in report.vanished {
             announcer.announce(Notice(.ruleVanished, rule: rule.name, count: rule.cancelled))
@@ -396,6 +397,17 @@ package final class Daemon: @unchecked Sendable {
         }
         for outreach in recovery.inDoubt {
             announcer.announce(Notice(AttemptReport(.inDoubt(.crash)), about: outreach))
+        }
+    }
+}
+
+extension Backfill {
+    /// What a rule does about the time before it was first seen.
+    fileprivate var words: String {
+        switch self {
+        case .none: "what was due before now is not sent"
+        case .since(let span): "what was due in the last \(span) is sent, as backfill: says"
+        case .all: "all that was due before now is sent, as backfill: says"
         }
     }
 }
