@@ -81,16 +81,16 @@ package final class ChannelSet: Sendable {
     package func probeIfDue(_ now: Instant, every span: TimeSpan) {
         for name in names {
             let status = status(name)
-            guard case .down = status.state, (status.lastOpened ?? now - span) + span <= now else { continue }
+            guard status.isDown, status.state != .opening, (status.lastOpened ?? now - span) + span <= now else { continue }
             open(name)
         }
     }
 
-    /// When the next probe is due, by the span of a minute; nil when nothing is down.
-    package var nextProbe: Instant? {
+    /// When the next probe is due; nil when nothing is down, or what is down is being probed.
+    package func nextProbe(every span: TimeSpan) -> Instant? {
         names.compactMap { name in
             let status = status(name)
-            return status.isDown ? status.lastOpened.map { $0 + .seconds(60) } : nil
+            return status.isDown && status.state != .opening ? status.lastOpened.map { $0 + span } : nil
         }.min()
     }
 
@@ -107,23 +107,17 @@ package final class ChannelSet: Sendable {
         channel.send(outgoing, ended: ended)
     }
 
-    /// Closes every channel that the other set does not share; `done` when all are.
-    package func close(
-        except kept: ChannelSet? = nil, grace: TimeSpan, done: @escaping @Sendable () -> Void
-    ) {
-        let closing = channels.filter { name, channel in kept?.channels[name] !== channel }.map(\.value)
-        let left = Mutex(closing.count)
-        guard !closing.isEmpty else { return done() }
-        for channel in closing {
+    /// Closes every channel; `done` when all are.
+    package func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
+        let left = Mutex(channels.count)
+        guard !channels.isEmpty else { return done() }
+        for channel in channels.values {
             channel.close(grace: grace) {
                 if left.withLock({ $0 -= 1; return $0 == 0 }) { done() }
             }
         }
     }
 
-    /// One word for status lines: `ok`, `down`, or `idle` where nothing was sent yet.
-    package func summary(_ name: ChannelName) -> String {
-        let status = status(name)
-        return status.isDown ? "down" : "ok"
-    }
+    /// One word for status lines.
+    package func summary(_ name: ChannelName) -> String { isDown(name) ? "down" : "ok" }
 }

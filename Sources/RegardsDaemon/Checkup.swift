@@ -31,12 +31,6 @@ package struct Checkup: Sendable {
             let description = try source.describe()
             mistakes += description.mistakes
             guard !description.mistakes.contains(where: { $0.severity == .error }) else { return }
-            if let speed = description.lookUpsPerSecond, speed < 5000 {
-                mistakes.append(
-                    Mistake(
-                        .warning, at: assembly.configuration.source.query.place, path: "customers.query",
-                        "finds only \(Int(speed)) customers a second by id; write a faster `lookup:` query with :ids"))
-            }
             try lookAtCustomers(assembly, source)
         } catch let error as SourceError {
             isSourceUnreachable = error.isPassing

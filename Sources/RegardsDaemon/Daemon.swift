@@ -43,8 +43,10 @@ package final class Daemon: @unchecked Sendable {
     private let planQueue = DispatchQueue(label: "regards.plan")
     private let eventQueue = DispatchQueue(label: "regards.events")
     private let statusQueue = DispatchQueue(label: "regards.status")
+    private let reloadQueue = DispatchQueue(label: "regards.reload")
     private let sendLoop: SendLoop
-    private let startedAt: Instant
+    private let health: Health
+    private let isStopping = Atomic<Bool>(false)
 
     // Each of these is touched on its own queue only.
     private var planDesk: PlanDesk
@@ -54,7 +56,6 @@ package final class Daemon: @unchecked Sendable {
     private var eventAlarm: Alarm!
     private var watch: any CustomerSource
     private var seenToken: ChangeToken?
-    private var isSourceDown = false
     private var statusTimer: (any DispatchSourceTimer)?
 
     /// What is in force, for whoever asks.
@@ -71,12 +72,13 @@ package final class Daemon: @unchecked Sendable {
     package init(assembly: Assembly, outbox: any Outbox, options: Options, channels: ChannelSet? = nil) throws {
         self.options = options
         self.outbox = outbox
-        startedAt = options.clock.now()
+        let now = options.clock.now()
+        health = Health(announcer: options.announcer)
         premises = Workshop.Premises(
             outbox: outbox, clock: options.clock, environment: options.environment, salt: options.salt)
         let workshop = try Workshop(assembly, premises, channels: channels)
-        try Daemon.adopt(assembly.book, outbox, startedAt, options.announcer)
-        try Daemon.recover(assembly.book, outbox, startedAt, options.announcer)
+        try Daemon.adopt(assembly.book, outbox, now, options.announcer)
+        try Daemon.recover(assembly.book, outbox, now, options.announcer)
         planDesk = workshop.plan
         eventDesk = workshop.events
         watch = workshop.watch
@@ -85,7 +87,7 @@ package final class Daemon: @unchecked Sendable {
             InForce(mode: workshop.mode, state: assembly.configuration.state, channels: workshop.channels))
         sendLoop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: options.clock,
-            announcer: options.announcer, hash: options.hash)
+            announcer: options.announcer, health: health, hash: options.hash)
         planAlarm = Alarm(queue: planQueue, clock: options.clock) { [weak self] in self?.planTimeCame() }
         eventAlarm = Alarm(queue: eventQueue, clock: options.clock) { [weak self] in self?.eventTimeCame() }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
@@ -93,31 +95,48 @@ package final class Daemon: @unchecked Sendable {
 
     // MARK: Start and stop
 
-    /// Plans, looks at events, and begins to send; `ready` is called after the first pass of each.
+    /// Looks at events, plans, and begins to send; `ready` is called after the first pass of each.
+    ///
+    /// Events come first: a complaint that came in while nothing ran must hold a greeting back that is due now.
     package func start(ready: @escaping @Sendable () -> Void) {
-        let first = DispatchGroup()
-        eventQueue.async(group: first) { self.syncEvents(all: true) }
-        planQueue.async(group: first) { self.plan() }
-        first.notify(queue: statusQueue) {
-            self.sendLoop.wake()
-            self.startStatus()
-            ready()
-        }
-    }
-
-    /// Plans once, sends all that is due, and calls `done` when nothing more can be done now.
-    package func runOnce(done: @escaping @Sendable () -> Void) {
         eventQueue.async {
-            self.syncEvents(all: true)
+            _ = self.syncEvents(all: true)
             self.planQueue.async {
-                self.plan()
-                self.sendLoop.whenIdle(done)
+                _ = self.plan()
+                self.sendLoop.wake()
+                self.statusQueue.async {
+                    guard !self.isStopping.load(ordering: .relaxed) else { return }
+                    self.startStatus()
+                    ready()
+                }
             }
         }
     }
 
-    /// Takes nothing new, lets what was handed over end, and calls `done` once all of it is recorded.
+    /// Plans once, sends all that is due, and calls `done` when nothing more can be done now, with what kept it from
+    /// doing all of it.
+    package func runOnce(done: @escaping @Sendable ((any Error)?) -> Void) {
+        eventQueue.async {
+            let trouble = self.syncEvents(all: true)
+            self.planQueue.async {
+                let failure = self.plan() ?? trouble
+                self.sendLoop.whenIdle { done(failure) }
+            }
+        }
+    }
+
+    /// Looks at the clock and the customer database at once, as after a jump of the clock.
+    package func lookAgain() {
+        eventQueue.async { self.eventTimeCame() }
+        planQueue.async { self.planTimeCame() }
+        sendLoop.wake()
+    }
+
+    /// Takes nothing new, lets what was handed over end, and calls `done` once all of it is recorded; all calls but the
+    /// first do nothing.
     package func stop(done: @escaping @Sendable () -> Void) {
+        guard !isStopping.exchange(true, ordering: .relaxed) else { return }
+        health.silence()
         options.announcer.announce(Notice(.stopping))
         statusQueue.async { self.statusTimer?.cancel() }
         planQueue.async { self.planAlarm.cancel() }
@@ -129,7 +148,10 @@ package final class Daemon: @unchecked Sendable {
 
     /// Reads all files again. Mistakes leave everything as it is.
     /// - Returns: the mistakes, warnings included; the new rules are in force unless one is an error.
-    package func reload() -> [Mistake] {
+    package func reload() -> [Mistake] { reloadQueue.sync { reloadOnQueue() } }
+
+    private func reloadOnQueue() -> [Mistake] {
+        guard !isStopping.load(ordering: .relaxed) else { return [] }
         options.notify.reloading()
         defer { options.notify.ready(status: status()) }
         var (assembly, mistakes) = Assembly.load(file: options.file, environment: options.environment, zones: options.zones)
@@ -155,58 +177,69 @@ package final class Daemon: @unchecked Sendable {
         let state = inForce.withLock { $0.state }
         guard assembly.configuration.state == state else {
             throw WorkshopError(mistakes: [
-                Mistake(at: Place(file: options.file, line: 0, column: 0), path: "state", "another state file needs a restart: systemctl restart regards")
+                Mistake(
+                    at: Place(file: options.file, line: 0, column: 0), path: "state",
+                    "another state file needs a restart: systemctl restart regards")
             ])
         }
         let workshop = try Workshop(assembly, premises)
-        let now = options.clock.now()
-        try Daemon.adopt(assembly.book, outbox, now, options.announcer)
+        // The ledger learns the new rules while no loop works by the old ones: else a pass under way could plan for a
+        // rule that is gone, or find nothing under the name of one that was renamed.
+        try planQueue.sync {
+            try eventQueue.sync {
+                try Daemon.adopt(assembly.book, outbox, options.clock.now(), options.announcer)
+                planDesk = workshop.plan
+                refresh = assembly.configuration.source.refresh
+                eventDesk = workshop.events
+                watch = workshop.watch
+                seenToken = nil
+                sendLoop.replace(desk: workshop.send, channels: workshop.channels)
+            }
+        }
         inForce.withLock { $0 = InForce(mode: workshop.mode, state: state, channels: workshop.channels) }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
-        // Desks belong to the queue that gets them from here on.
-        sendLoop.replace(desk: workshop.send, channels: workshop.channels)
-        eventQueue.async {
-            self.eventDesk = workshop.events
-            self.watch = workshop.watch
-            self.seenToken = nil
-            self.syncEvents(all: true)
-        }
-        planQueue.async {
-            self.planDesk = workshop.plan
-            self.refresh = workshop.assembly.configuration.source.refresh
-            self.plan()
-        }
+        eventQueue.async { _ = self.syncEvents(all: true) }
+        planQueue.async { _ = self.plan() }
     }
 
     // MARK: The plan loop
 
     private func planTimeCame() {
-        guard options.clock.now() >= nextPlan else { return planAlarm.arm(for: nextPlan) }
+        let now = options.clock.now()
+        // A wait longer than the longest there is: the clock was set back.
+        guard now >= nextPlan || nextPlan - now > refresh else { return planAlarm.arm(for: nextPlan) }
         if options.zones.reloadIfChanged() {
             // New zone data: rules hold zones, so everything is read anew and planned again.
-            statusQueue.async { _ = self.reload() }
+            reloadQueue.async { _ = self.reloadOnQueue() }
         }
-        plan()
-        eventQueue.async { self.syncEvents(all: true) }
+        _ = plan()
+        eventQueue.async { _ = self.syncEvents(all: true) }
     }
 
     private var nextPlan = Instant(seconds: 0)
 
-    private func plan() {
+    /// - Returns: what kept it from a whole pass.
+    private func plan() -> (any Error)? {
         dispatchPrecondition(condition: .onQueue(planQueue))
         premises.planProgress.begin()
-        defer { premises.planProgress.end() }
+        defer {
+            premises.planProgress.end()
+            planAlarm.arm(for: nextPlan)
+        }
         let now = options.clock.now()
         nextPlan = now + refresh
         do {
             let report = try planDesk.plan(now: now)
+            health.sourceWorked(.plan)
+            health.stateWorked(.plan)
             announce(report)
             if report.counts.changes > 0 { sendLoop.wake() }
+            return nil
         } catch {
             nextPlan = now + min(refresh, .seconds(30))
-            announceFailure(error)
+            health.failed(.plan, error)
+            return error
         }
-        planAlarm.arm(for: nextPlan)
     }
 
     private func announce(_ report: PlanDesk.Report) {
@@ -234,14 +267,15 @@ package final class Daemon: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(eventQueue))
         do {
             let token = try watch.changeToken()
-            if token != seenToken { syncEvents(all: false, token: token) }
+            if token != seenToken { return _ = syncEvents(all: false, token: token) }
         } catch {
             sourceFailed(error)
         }
         eventAlarm.arm(for: options.clock.now() + options.pollEvery)
     }
 
-    private func syncEvents(all: Bool, token: ChangeToken? = nil) {
+    /// - Returns: what kept it from seeing every event.
+    private func syncEvents(all: Bool, token: ChangeToken? = nil) -> (any Error)? {
         dispatchPrecondition(condition: .onQueue(eventQueue))
         premises.eventProgress.begin()
         defer {
@@ -253,30 +287,21 @@ package final class Daemon: @unchecked Sendable {
             let token = try token ?? watch.changeToken()
             let report = try eventDesk.sync(now: options.clock.now(), all: all)
             seenToken = token
-            if isSourceDown { options.announcer.announce(Notice(.sourceBack)) }
-            isSourceDown = false
+            health.sourceWorked(.events)
+            health.stateWorked(.events)
             announce(report)
             if report.counts.changes > 0 || report.released > 0 { sendLoop.wake() }
+            return nil
         } catch {
             sourceFailed(error)
+            return error
         }
     }
 
+    /// The next look reads everything again, whether or not the database has changed until then.
     private func sourceFailed(_ error: any Error) {
-        guard error is SourceError else { return announceFailure(error) }
-        if !isSourceDown { announceFailure(error) }
-        isSourceDown = true
-    }
-
-    private func announceFailure(_ error: any Error) {
-        let kind: NoticeKind =
-            switch error {
-            case SourceError.schemaChanged: .schemaDrift
-            case is SourceError: .sourceUnreachable
-            case is OutboxError: .stateUnwritable
-            default: .fault
-            }
-        options.announcer.announce(Notice(kind, detail: "\(error)"))
+        seenToken = nil
+        health.failed(.events, error)
     }
 
     private func announce(_ report: EventDesk.Report) {
@@ -300,7 +325,9 @@ package final class Daemon: @unchecked Sendable {
         let baseline = report.changes.count { $0.change.kind == .new && $0.change.event.isBaseline }
         if baseline > 0 {
             options.announcer.announce(
-                Notice(.ruleBaseline, count: baseline, detail: "events that were there before are recorded as seen; nothing is sent about them"))
+                Notice(
+                    .ruleBaseline, count: baseline,
+                    detail: "events that were there before are recorded as seen; only a rule with backfill: sends about them"))
         }
     }
 
@@ -356,7 +383,8 @@ package final class Daemon: @unchecked Sendable {
     private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
         let report = try outbox.adoptRules(book.rules.map { RuleAdoption($0) }, now: now)
         for rule in report.rules where rule.isNew {
-            announcer.announce(Notice(.ruleBaseline, rule: rule.ledger.name, detail: "what was due before now is not sent"))
+            let backfill = book.rules.first { $0.name == rule.ledger.name }?.backfill ?? .none
+            announcer.announce(Notice(.ruleBaseline, rule: rule.ledger.name, detail: backfill.words))
         }
         for rule in report.vanished {
             announcer.announce(Notice(.ruleVanished, rule: rule.name, count: rule.cancelled))
@@ -369,6 +397,17 @@ package final class Daemon: @unchecked Sendable {
         }
         for outreach in recovery.inDoubt {
             announcer.announce(Notice(AttemptReport(.inDoubt(.crash)), about: outreach))
+        }
+    }
+}
+
+extension Backfill {
+    /// What a rule does about the time before it was first seen.
+    fileprivate var words: String {
+        switch self {
+        case .none: "what was due before now is not sent"
+        case .since(let span): "what was due in the last \(span) is sent, as backfill: says"
+        case .all: "all that was due before now is sent, as backfill: says"
         }
     }
 }

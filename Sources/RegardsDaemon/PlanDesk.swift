@@ -111,7 +111,8 @@ package final class PlanDesk: @unchecked Sendable {
                 } else if decision.writesRow(outreach, in: window) {
                     page.rows.append(outreach)
                 }
-                if decision.verdict == .cancel(.noAddress) {
+                // A customer without any address is no mistake of the data.
+                if decision.verdict == .cancel(.noAddress), customer.text(.email) != nil, decision.because == "email" {
                     report.unusable[.badAddress, default: UnusableCustomers()].add(id)
                 }
             }

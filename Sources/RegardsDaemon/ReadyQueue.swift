@@ -3,8 +3,17 @@ import RegardsCore
 /// A row that was claimed, decided and rendered, and waits for a free session.
 struct ReadyOutreach: Sendable {
     var outreach: Outreach
-    var candidate: Candidate
     var composed: ComposedMessage
+    /// It goes to the operator instead of the customer.
+    var isRedirected: Bool
+    /// By the rules it was decided by: a reload may have removed its rule before its attempt ends.
+    var ifInDoubt: InDoubtPolicy
+}
+
+/// A customer's message that waits for the end of an event of this kind.
+struct HeldMessage: Hashable {
+    var customer: String
+    var kind: String
 }
 
 /// Rows ready to go, by channel; care before the rest, else in the order of claiming. Bounded by whoever fills it.

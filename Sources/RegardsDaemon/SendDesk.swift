@@ -26,6 +26,8 @@ package final class SendDesk: @unchecked Sendable {
         var endings: [Ending] = []
         /// One for each ending, to be told when it is durable.
         var notices: [Notice] = []
+        /// What the held endings wait for.
+        var holds: [HeldMessage] = []
         var givenBack: [Int64] = []
         var sourceFailure: SourceError?
         var askedSource = false
@@ -33,28 +35,8 @@ package final class SendDesk: @unchecked Sendable {
         var failure: (any Error)?
     }
 
-    var isRedirecting: Bool {
+    private var isRedirecting: Bool {
         if case .redirect = mode { true } else { false }
-    }
-
-    func ifInDoubt(_ candidate: Candidate) -> InDoubtPolicy {
-        assembly.book.rules[candidate.rule].ifInDoubt ?? assembly.book.house.ifInDoubt
-    }
-
-    /// What becomes of a row after a failure that counts.
-    func retry(_ outreach: Outreach, reason: String, notBefore: Instant?, now: Instant) -> Ending.Next {
-        let schedule: RetrySchedule =
-            if case .webhook = outreach.plan.channel { .webhook } else { .smtp }
-        let key = outreach.key
-        let next = schedule.next(
-            attempts: outreach.attempts, endedAt: now, firstAttemptAt: outreach.plan.dueAt, notBefore: notBefore,
-            expiresAt: outreach.plan.expiresAt,
-            hash: StableHash.of(key.customer, key.rule, key.occasion, key.step, key.recipient))
-        switch next {
-        case .at(let instant): return .retry(notBefore: instant, reason: reason, givesAttemptBack: false)
-        case .expired: return .skipped(.late)
-        case .usedUp: return .failed(.attemptsUsedUp)
-        }
     }
 
     /// - Parameter alarmsOnly: the customer database was unreachable a moment ago: do not ask it, and let only those
@@ -102,7 +84,9 @@ package final class SendDesk: @unchecked Sendable {
         case .move:
             guard let candidate else { return outcome.givenBack.append(row.id) }
             outcome.endings.append(Ending(id: row.id, .moved(MovedDue(candidate.outreach))))
-        case .hold(let reason): end(.held(reason), .held, reason.description)
+        case .hold(let reason):
+            end(.held(reason), .held, reason.description)
+            if case .eventOpen(let kind) = reason { outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind)) }
         case .skip(let reason): end(.skipped(reason), .skipped, reason.rawValue)
         case .cancel(let reason): end(.cancelled(reason), .cancelled, reason.rawValue)
         }
@@ -163,7 +147,11 @@ package final class SendDesk: @unchecked Sendable {
             outcome.notices.append(Notice(.skipped, about: row, reason: SkipReason.rehearsed.rawValue))
             return
         }
-        outcome.ready.append(ReadyOutreach(outreach: row, candidate: candidate, composed: composed))
+        let book = assembly.book
+        outcome.ready.append(
+            ReadyOutreach(
+                outreach: row, composed: composed, isRedirected: isRedirecting,
+                ifInDoubt: book.rules[candidate.rule].ifInDoubt ?? book.house.ifInDoubt))
     }
 
     private func fail(_ row: Outreach, _ error: ComposingError, _ outcome: inout Outcome) {

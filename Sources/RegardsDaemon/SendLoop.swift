@@ -27,6 +27,7 @@ package final class SendLoop: @unchecked Sendable {
     private let outbox: any Outbox
     private let clock: any WallClock
     private let announcer: any Announcer
+    private let health: Health
     private let hash: AddressHash
     private let limits: Limits
     private var alarm: Alarm!
@@ -38,26 +39,33 @@ package final class SendLoop: @unchecked Sendable {
     private var sending: [Int64: ReadyOutreach] = [:]
     private var endings: [Ending] = []
     private var endingNotices: [Notice] = []
+    private var holds: [HeldMessage] = []
+    /// Claimed rows to be given back; kept until the ledger takes them.
+    private var releases: [Int64] = []
     /// The last claim found less than it asked for: there is nothing to claim before the next wake.
     private var isDrained = false
     private var isTurnScheduled = false
     private var isStopping = false
-    private var isStateWritable = true
+    /// What the ledger answered in this turn.
+    private var hasLedgerFailed = false
+    private var hasLedgerWorked = false
     private var sourceDownUntil: Instant?
     private var givenBack: [Int64: Int] = [:]
     private var idleHandlers: [@Sendable () -> Void] = []
-    private var stopHandler: (@Sendable () -> Void)?
+    /// Entered once for each set of channels that closes, and left when nothing of it is under way any more.
+    private let closing = DispatchGroup()
     package let progress = Progress()
 
     package init(
         outbox: any Outbox, desk: SendDesk, channels: ChannelSet, clock: any WallClock, announcer: any Announcer,
-        hash: AddressHash, limits: Limits = Limits()
+        health: Health, hash: AddressHash, limits: Limits = Limits()
     ) {
         self.outbox = outbox
         self.desk = desk
         self.channels = channels
         self.clock = clock
         self.announcer = announcer
+        self.health = health
         self.hash = hash
         self.limits = limits
         alarm = Alarm(queue: queue, clock: clock) { [weak self] in self?.wakeOnQueue() }
@@ -79,35 +87,41 @@ package final class SendLoop: @unchecked Sendable {
     }
 
     /// Puts new rules, cards and channels in the place of the old ones. Rows that were decided by the old ones and have
-    /// not been marked are given back first.
+    /// not been marked are given back first. Returns when the old ones decide nothing any more.
     package func replace(desk: SendDesk, channels: ChannelSet) {
-        queue.async {
-            self.giveBack(self.ready.removeAll())
+        queue.sync {
+            guard !isStopping else { return close(channels, grace: .zero) }
+            giveBack(ready.removeAll())
             self.desk = desk
             let old = self.channels
             self.channels = channels
-            self.watch(channels)
-            old.close(except: channels, grace: .seconds(8)) {}
-            self.wakeOnQueue()
+            watch(channels)
+            close(old, grace: .seconds(8))
+            wakeOnQueue()
         }
     }
 
-    /// Stops claiming, lets what was handed over end within `grace`, records it and calls `done`.
+    /// Stops claiming, lets what was handed over end within `grace`, records it and calls `done`; all calls but the
+    /// first do nothing.
     package func stop(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
         queue.async {
+            guard !self.isStopping else { return }
             self.isStopping = true
-            self.stopHandler = done
             self.alarm.cancel()
             self.giveBack(self.ready.removeAll())
-            self.channels.close(grace: grace) { self.queue.async { self.finishStopping() } }
+            self.close(self.channels, grace: grace)
+            self.closing.notify(queue: self.queue) {
+                // Every report came before its channel said it was done, so this is the last commit.
+                self.releaseClaims()
+                _ = self.commit([])
+                done()
+            }
         }
     }
 
-    private func finishStopping() {
-        // Every report came before the channels said they were done, so this is the last commit.
-        _ = commit([])
-        stopHandler?()
-        stopHandler = nil
+    private func close(_ set: ChannelSet, grace: TimeSpan) {
+        closing.enter()
+        set.close(grace: grace) { self.closing.leave() }
     }
 
     // MARK: The turn
@@ -132,49 +146,52 @@ package final class SendLoop: @unchecked Sendable {
         progress.begin()
         defer { progress.end() }
         guard !isStopping else { return _ = commit([]) }
+        hasLedgerFailed = false
+        hasLedgerWorked = false
+        releaseClaims()
         claim()
         let marked = chooseForSessions()
-        guard commit(marked) else {
-            ready.putBack(marked)
-            alarm.arm(for: clock.now() + limits.storageRetry)
-            return tellIfIdle()
-        }
-        openChannels()
+        if commit(marked) { openChannels() } else { ready.putBack(marked) }
         rest()
     }
 
+    private var hasRoom: Bool { ready.count + sending.count < limits.ready && ready.bytes < limits.readyBytes }
+
     private func claim() {
-        guard !isDrained, ready.count + sending.count < limits.ready, ready.bytes < limits.readyBytes else { return }
+        guard !isDrained, hasRoom else { return }
         let names = channels.names.filter { !channels.isDown($0) }
         let now = clock.now()
         do {
             _ = try outbox.expireHeld(now: now)
             let rows = try outbox.claim(limit: limits.claim, now: now, channels: names)
-            stateWorked()
+            hasLedgerWorked = true
             isDrained = rows.count < limits.claim
             prepare(rows, now: now)
         } catch {
-            isDrained = true
-            stateFailed(error)
+            ledgerFailed(error)
         }
     }
 
     private func prepare(_ rows: [Outreach], now: Instant) {
         guard !rows.isEmpty else { return }
-        let outcome = desk.prepare(rows, now: now, alarmsOnly: sourceDownUntil.map { $0 > now } ?? false)
-        if let failure = outcome.failure { stateFailed(failure) }
+        let alarmsOnly = sourceDownUntil.map { $0 > now } ?? false
+        let outcome = desk.prepare(rows, now: now, alarmsOnly: alarmsOnly)
+        if let failure = outcome.failure { ledgerFailed(failure) }
         if let failure = outcome.sourceFailure {
-            if sourceDownUntil == nil { announcer.announce(Notice(.sourceUnreachable, detail: failure.description)) }
+            health.failed(.send, failure)
             sourceDownUntil = now + limits.sourceRetry
-            isDrained = true
-        } else if outcome.askedSource, sourceDownUntil != nil {
+        } else if outcome.askedSource, outcome.failure == nil {
             sourceDownUntil = nil
-            announcer.announce(Notice(.sourceBack))
+            health.sourceWorked(.send)
         }
+        // What waits for the customer database was given back, and would only be claimed again.
+        if sourceDownUntil != nil { isDrained = true }
         for item in outcome.ready { ready.append(item) }
         endings += outcome.endings
         endingNotices += outcome.notices
-        giveBackRows(outcome.givenBack)
+        holds += outcome.holds
+        releases += outcome.givenBack
+        releaseClaims()
     }
 
     /// Rows for sessions that are free, and one ahead for each that is busy.
@@ -194,13 +211,14 @@ package final class SendLoop: @unchecked Sendable {
         do {
             lost = Set(try outbox.commit(GroupCommit(now: clock.now(), marks: marks, endings: endings)))
         } catch {
-            stateFailed(error)
+            ledgerFailed(error)
             return false
         }
-        stateWorked()
+        hasLedgerWorked = true
         endings.removeAll(keepingCapacity: true)
         endingNotices.forEach(announcer.announce)
         endingNotices.removeAll(keepingCapacity: true)
+        releaseEndedHolds()
         for item in marked where !lost.contains(item.outreach.id) { send(item) }
         return true
     }
@@ -229,25 +247,57 @@ package final class SendLoop: @unchecked Sendable {
     /// The one switch from an outcome to what becomes of the row.
     private func next(after report: AttemptReport, _ item: ReadyOutreach) -> Ending.Next {
         let now = clock.now()
-        switch report.outcome {
-        case .delivered:
-            givenBack[item.outreach.id] = nil
-            return desk.isRedirecting ? .skipped(.redirected) : .sent
-        case .refused(let reason):
-            givenBack[item.outreach.id] = nil
-            return .failed(reason)
+        let id = item.outreach.id
+        guard case .deferred(let reason, let notBefore) = report.outcome, !reason.costsAttempt else {
+            givenBack[id] = nil
+            return counted(report.outcome, item, now)
+        }
+        let times = (givenBack[id] ?? 0) + 1
+        givenBack[id] = times
+        // The first time at once; a connection that is lost again and again must not spin.
+        let pause = TimeSpan.seconds(times == 1 ? 0 : min(60, Int64(1) << min(times, 6)))
+        return .retry(notBefore: max(notBefore ?? now, now + pause), reason: reason.rawValue, givesAttemptBack: true)
+    }
+
+    private func counted(_ outcome: Outcome, _ item: ReadyOutreach, _ now: Instant) -> Ending.Next {
+        switch outcome {
+        case .delivered: item.isRedirected ? .skipped(.redirected) : .sent
+        case .refused(let reason): .failed(reason)
         case .inDoubt:
-            guard desk.ifInDoubt(item.candidate) == .resend else { return .held(.inDoubt) }
-            return desk.retry(item.outreach, reason: HoldReason.inDoubt.description, notBefore: nil, now: now)
+            item.ifInDoubt == .ask
+                ? .held(.inDoubt) : retry(item.outreach, reason: HoldReason.inDoubt.description, notBefore: nil, now)
         case .deferred(let reason, let notBefore):
-            if reason.costsAttempt {
-                return desk.retry(item.outreach, reason: reason.rawValue, notBefore: notBefore, now: now)
+            retry(item.outreach, reason: reason.rawValue, notBefore: notBefore, now)
+        }
+    }
+
+    private func retry(_ outreach: Outreach, reason: String, notBefore: Instant?, _ now: Instant) -> Ending.Next {
+        let schedule: RetrySchedule =
+            if case .webhook = outreach.plan.channel { .webhook } else { .smtp }
+        let key = outreach.key
+        let next = schedule.next(
+            attempts: outreach.attempts, endedAt: now, firstAttemptAt: firstAttempt(of: outreach, now),
+            notBefore: notBefore, expiresAt: outreach.plan.expiresAt,
+            hash: StableHash.of(key.customer, key.rule, key.occasion, key.step, key.recipient))
+        switch next {
+        case .at(let instant): return .retry(notBefore: instant, reason: reason, givesAttemptBack: false)
+        case .expired: return .skipped(.late)
+        case .usedUp: return .failed(.attemptsUsedUp)
+        }
+    }
+
+    /// When the first attempt that counts began. Not the due time: a complaint of last week that was entered today was
+    /// due last week, and still deserves its days of retries.
+    private func firstAttempt(of outreach: Outreach, _ now: Instant) -> Instant {
+        guard outreach.attempts > 1 else { return now }
+        do {
+            let counted = try outbox.show(outreach.id)?.attempts.first { attempt in
+                attempt.outcome != "deferred" || DeferralReason(rawValue: attempt.reason)?.costsAttempt ?? true
             }
-            let times = (givenBack[item.outreach.id] ?? 0) + 1
-            givenBack[item.outreach.id] = times
-            // The first time at once; a connection that is lost again and again must not spin.
-            let pause = TimeSpan.seconds(times == 1 ? 0 : min(60, Int64(1) << min(times, 6)))
-            return .retry(notBefore: max(notBefore ?? now, now + pause), reason: reason.rawValue, givesAttemptBack: true)
+            return counted?.startedAt ?? now
+        } catch {
+            ledgerFailed(error)
+            return now
         }
     }
 
@@ -265,7 +315,8 @@ package final class SendLoop: @unchecked Sendable {
         case .wentDown(let reason, let detail):
             giveBack(ready.removeAll(for: name))
             announcer.announce(
-                Notice(.relayDown, channel: name.description, reason: reason.rawValue, until: clock.now() + limits.probe, detail: detail))
+                Notice(.relayDown, channel: name.description, reason: reason.rawValue, until: clock.now() + limits.probe,
+                    detail: detail))
         case .cameBack:
             announcer.announce(Notice(.relayUp, channel: name.description))
             isDrained = false
@@ -282,48 +333,77 @@ package final class SendLoop: @unchecked Sendable {
 
     // MARK: Giving back
 
-    private func giveBack(_ items: [ReadyOutreach]) { giveBackRows(items.map(\.outreach.id)) }
+    private func giveBack(_ items: [ReadyOutreach]) {
+        releases += items.map(\.outreach.id)
+        releaseClaims()
+    }
 
-    private func giveBackRows(_ ids: [Int64]) {
-        guard !ids.isEmpty else { return }
+    /// What the ledger does not take now is given back in a later turn; after a crash the next start does it.
+    private func releaseClaims() {
+        guard !releases.isEmpty else { return }
         do {
-            try outbox.release(ids, now: clock.now())
+            try outbox.release(releases, now: clock.now())
+            releases.removeAll()
         } catch {
-            // They stay claimed under our epoch; the next start gives them back.
-            stateFailed(error)
+            ledgerFailed(error)
+        }
+    }
+
+    /// An event may have ended between the look at the facts and the commit that held its customer's message: whoever
+    /// recorded the end found nothing to release.
+    private func releaseEndedHolds() {
+        guard !holds.isEmpty else { return }
+        do {
+            let open = Set(
+                try outbox.openEvents(customers: Array(Set(holds.map(\.customer)))).map {
+                    HeldMessage(customer: $0.customerKey, kind: $0.kind)
+                })
+            for held in Set(holds).subtracting(open) {
+                let reason = HoldReason.eventOpen(kind: held.kind)
+                if try outbox.releaseHeld(customer: held.customer, reason: reason, now: clock.now()) > 0 { isDrained = false }
+            }
+            holds.removeAll()
+        } catch {
+            // Looked at again after the next commit; the passes over all events find them too.
+            ledgerFailed(error)
         }
     }
 
     // MARK: Rest
 
     private func rest() {
-        if !isDrained, ready.count + sending.count < limits.ready { return scheduleTurn() }
+        if hasLedgerFailed {
+            alarm.arm(for: clock.now() + limits.storageRetry)
+            return tellIfIdle()
+        }
+        if hasLedgerWorked { health.stateWorked(.send) }
+        if !isDrained, hasRoom { return scheduleTurn() }
         do {
-            let names = channels.names.filter { !channels.isDown($0) }
-            let wake = sourceDownUntil == nil ? try outbox.earliestWake(channels: names) : sourceDownUntil
-            alarm.arm(for: [wake, channels.nextProbe].compactMap { $0 }.min())
+            alarm.arm(for: [try nextWake(), channels.nextProbe(every: limits.probe)].compactMap { $0 }.min())
         } catch {
-            stateFailed(error)
+            ledgerFailed(error)
             alarm.arm(for: clock.now() + limits.storageRetry)
         }
         tellIfIdle()
     }
 
+    /// When rows are to be claimed again; nil when something else will wake the loop: the end of an attempt, a channel.
+    private func nextWake() throws -> Instant? {
+        guard hasRoom else { return nil }
+        if let until = sourceDownUntil, until > clock.now() { return until }
+        return try outbox.earliestWake(channels: channels.names.filter { !channels.isDown($0) })
+    }
+
     private func tellIfIdle() {
-        guard sending.isEmpty, endings.isEmpty || !isStateWritable, ready.isEmpty || !isStateWritable else { return }
+        guard sending.isEmpty, hasLedgerFailed || (endings.isEmpty && ready.isEmpty) else { return }
         let handlers = idleHandlers
         idleHandlers = []
         handlers.forEach { $0() }
     }
 
-    private func stateFailed(_ error: any Error) {
-        if isStateWritable { announcer.announce(Notice(.stateUnwritable, detail: "\(error)")) }
-        isStateWritable = false
-        alarm.arm(for: clock.now() + limits.storageRetry)
-    }
-
-    private func stateWorked() {
-        if !isStateWritable { announcer.announce(Notice(.stateWritable)) }
-        isStateWritable = true
+    private func ledgerFailed(_ error: any Error) {
+        hasLedgerFailed = true
+        isDrained = true
+        health.failed(.send, error)
     }
 }

@@ -44,7 +44,7 @@ package struct Simulation {
         _ = try outbox.adoptRules(assembly.book.rules.map { RuleAdoption($0) }, now: from)
         let loop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: clock,
-            announcer: SilentAnnouncer(), hash: AddressHash(key: .random()))
+            announcer: SilentAnnouncer(), health: Health(announcer: SilentAnnouncer()), hash: AddressHash(key: .random()))
         var report = Report()
         _ = try workshop.events.sync(now: from, all: true)
         var nextPlan = from

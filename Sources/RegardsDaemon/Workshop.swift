@@ -48,7 +48,8 @@ extension Workshop {
     }
 
     /// - Parameter channels: nil: those that the configuration names.
-    /// - Throws: `WorkshopError` for secrets and settings that cannot work, `OutboxError`.
+    /// - Throws: `WorkshopError` for secrets and settings that cannot work and for queries that do not fit the rules,
+    ///   `OutboxError`. A customer database that is away is waited for.
     package init(_ assembly: Assembly, _ premises: Premises, channels given: ChannelSet? = nil) throws {
         let channels: ChannelSet
         if let given {
@@ -61,18 +62,39 @@ extension Workshop {
         }
         let mode = try Workshop.mode(assembly.book.house.mode, premises)
         // Each loop has its own connection: a long pass over all customers delays neither complaints nor sending.
-        func source() throws -> any CustomerSource { try Workshop.source(assembly) }
+        let source = try Workshop.opener(assembly)
         self.init(
             assembly: assembly, mode: mode,
             plan: PlanDesk(
-                assembly: assembly, outbox: premises.outbox, source: try source(), progress: premises.planProgress),
+                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.planProgress),
             events: EventDesk(
-                assembly: assembly, outbox: premises.outbox, source: try source(), progress: premises.eventProgress),
-            watch: try source(),
+                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.eventProgress),
+            watch: source(),
             send: SendDesk(
-                assembly: assembly, mode: mode, facts: FactsLoader(outbox: premises.outbox, source: try source()),
+                assembly: assembly, mode: mode, facts: FactsLoader(outbox: premises.outbox, source: source()),
                 salt: premises.salt),
             channels: channels)
+    }
+
+    /// Makes sources of queries that were looked at: now, or at their first use where the database is away.
+    private static func opener(_ assembly: Assembly) throws -> () -> any CustomerSource {
+        do {
+            let mistakes = try source(assembly).describe().mistakes.filter { $0.severity == .error }
+            guard mistakes.isEmpty else { throw WorkshopError(mistakes: mistakes) }
+            return { AwaitedSource { try source(assembly) } }
+        } catch let error as SourceError where error.isPassing {
+            return { AwaitedSource { try described(assembly) } }
+        } catch let error as SourceError {
+            let place = assembly.configuration.source.query.place
+            throw WorkshopError(mistakes: [Mistake(at: place, path: "customers.query", error.description)])
+        }
+    }
+
+    private static func described(_ assembly: Assembly) throws -> any CustomerSource {
+        let source = try source(assembly)
+        let mistake = try source.describe().mistakes.first { $0.severity == .error }
+        if let mistake { throw SourceError.schemaChanged(detail: mistake.description) }
+        return source
     }
 
     package static func source(_ assembly: Assembly) throws -> any CustomerSource {

@@ -65,7 +65,7 @@ final class Service: @unchecked Sendable {
         handle(SIGTERM) { self.stop() }
         handle(SIGINT) { self.stop() }
         if once {
-            daemon.runOnce { self.stop() }
+            daemon.runOnce { trouble in self.stop(after: trouble) }
         } else {
             handle(SIGHUP) { _ = self.daemon.reload() }
             daemon.start {
@@ -84,7 +84,8 @@ final class Service: @unchecked Sendable {
         signals.append(source)
     }
 
-    func stop() {
+    /// - Parameter trouble: what `--once` could not do; it decides the exit status.
+    func stop(after trouble: (any Error)? = nil) {
         notify.stopping(status: "finishing what was handed over")
         daemon.stop { [announcer, outbox] in
             announcer.announce(Notice(.stopped))
@@ -94,7 +95,7 @@ final class Service: @unchecked Sendable {
                 // Every ending was committed before; what is left is the close itself.
                 announcer.announce(Notice(.fault, detail: "\(error)"))
             }
-            exit(0)
+            exit(trouble.map { Failure($0).status.rawValue } ?? 0)
         }
     }
 }
