@@ -121,10 +121,10 @@ import Testing
     }
 
     @Test(arguments: ["a%: b\n", "- %\n", "? %\n", "'%': x\n", "%: [x, y, z]\n", "%: &%a x\n"])
-    func aMebibyteOfValuesIsRefused(line: String) {
+    func manyValuesAreRefused(line: String) {
         var text = ""
         var number = 0
-        while text.utf8.count < 1_000_000 {
+        while text.utf8.count < 300_000 {
             for part in line { if part == "%" { text += "\(number)" } else { text.append(part) } }
             number += 1
         }
