@@ -89,3 +89,19 @@ extension CalendarSpan: CustomStringConvertible {
         return parts.isEmpty ? "0s" : parts.joined(separator: " ")
     }
 }
+
+extension TimeSpan: CustomStringConvertible {
+    /// `1d 2h`, `90s` as `1min 30s`, with a fraction where there is one: `0.25s`.
+    package var description: String {
+        let whole = microseconds.magnitude / 1_000_000
+        let rest = microseconds.magnitude % 1_000_000
+        let sign = microseconds < 0 ? "-" : ""
+        if rest == 0 {
+            return sign + CalendarSpan(days: Int(whole / 86_400), seconds: Int64(whole % 86_400)).description
+        }
+        let digits = String(rest)
+        var fraction = String(repeating: "0", count: 6 - digits.count) + digits
+        while fraction.last == "0" { fraction.removeLast() }
+        return "\(sign)\(whole).\(fraction)s"
+    }
+}

@@ -49,7 +49,8 @@ package enum ChannelBuilder {
             }
         return try SMTPSettings(
             host: smtp.host, port: smtp.port, security: security, user: smtp.user,
-            password: try smtp.password.map { try secret($0, directory) }, caFile: smtp.caFile, heloName: smtp.helo)
+            password: try smtp.password.map { try secret($0, directory) }, caFile: smtp.caFile, heloName: smtp.helo,
+            allowPlaintext: smtp.allowPlaintext)
     }
 
     private static func settings(_ webhook: WebhookConfiguration, _ directory: String?) throws -> WebhookSettings {

@@ -158,7 +158,7 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
     @Test func aLineIsWrittenAtOnce() throws {
         let pipe = try Pipe()
         terminal(pipe).announce(Notice(AttemptReport(.delivered, code: 250), about: outreach()))
-        #expect(pipe.available() == "09:00:03  sent          birthday-card   customer 17   2027        by mail, 250\n")
+        #expect(pipe.available() == "09:00:03  sent          birthday-card   customer 17   2027        250\n")
     }
 
     @Test func aHouseWideNoticeSaysItsWords() throws {

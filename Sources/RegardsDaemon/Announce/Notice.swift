@@ -27,6 +27,8 @@ package struct Notice: Sendable {
     package var addressHash: String?
     /// Until when something waits, or when something is due.
     package var until: Instant?
+    /// When the message is due in the customer's own local time: `2027-05-04 09:00 Asia/Shanghai`.
+    package var local: String?
     package var count: Int?
     /// Further numbers; the name is lower case letters and `_`, and becomes the field `REGARDS_NAME`.
     package var numbers: [(name: StaticString, value: Int)]
@@ -62,6 +64,7 @@ package struct Notice: Sendable {
             kind, rule: outreach.key.rule, customer: outreach.key.customer, occasion: outreach.key.occasion,
             step: outreach.key.step, channel: outreach.plan.channel.description,
             attempt: outreach.attempts == 0 ? nil : outreach.attempts, reason: reason, detail: detail)
+        local = "\(outreach.plan.localDate) \(outreach.plan.localTime) \(outreach.plan.zone)"
     }
 
     /// The line of one attempt: its kind follows from the outcome.
@@ -86,6 +89,7 @@ package struct Notice: Sendable {
             ("rule", rule), ("customer", customer.map(hash.customer)), ("occasion", occasion), ("step", step),
             ("channel", channel), ("attempt", attempt.map(String.init)), ("outcome", outcome), ("reason", reason),
             ("code", code.map(String.init)), ("address_hash", addressHash), ("until", until?.description),
+            ("local", local),
             ("count", count.map(String.init)),
         ]
         let present = texts.compactMap { name, value in value.map { (name: name, value: $0) } }

@@ -76,6 +76,18 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
     }
 
     /// What the journal's line begins with: the same text each time.
+    /// What `count` counts; empty where the message says it.
+    var counted: String {
+        switch self {
+        case .started, .reloaded: "rules"
+        case .planned, .unusableCustomers: "customers"
+        case .ruleBaseline: "events"
+        case .ruleVanished: "rows cancelled"
+        case .configurationRefused, .reloadRefused: "mistakes"
+        default: ""
+        }
+    }
+
     package var message: String { facts.message }
     /// One word, for the column of a terminal.
     package var word: String { facts.word }

@@ -64,13 +64,16 @@ package final class TerminalAnnouncer: Announcer {
 
     private func what(_ notice: Notice) -> String {
         var words: [String] = notice.rule == nil && notice.customer == nil ? [notice.kind.message] : []
-        if let channel = notice.channel { words.append("by " + NoticeText.printable(channel)) }
+        if let local = notice.local { words.append(NoticeText.printable(local)) }
+        if let channel = notice.channel, channel != "mail" { words.append("by " + NoticeText.printable(channel)) }
         if let attempt = notice.attempt, attempt > 1 { words.append("attempt \(attempt)") }
         if let reason = notice.reason { words.append(NoticeText.printable(reason)) }
         if let code = notice.code { words.append(String(code)) }
         if let until = notice.until { words.append("until " + moment(until)) }
-        if let count = notice.count { words.append(String(count)) }
-        words += notice.numbers.map { "\($0.value) \($0.name)" }
+        if let count = notice.count {
+            words.append([String(count), notice.kind.counted].filter { !$0.isEmpty }.joined(separator: " "))
+        }
+        words += notice.numbers.filter { $0.value != 0 }.map { "\($0.value) \($0.name)" }
         if !notice.detail.isEmpty { words.append(NoticeText.printable(notice.detail)) }
         return words.joined(separator: ", ")
     }
