@@ -84,7 +84,7 @@ extension CardLoader {
         guard let source = read(name, needsFrontMatter: true) else { return nil }
         let text = textName.flatMap { read($0, needsFrontMatter: false) }
         if let option = text?.options.first {
-            mistakes.append(Mistake(at: option.value.place, "\(option.key.rawValue): stands in the .html file only"))
+            mistakes.append(Mistake(at: option.value.place, "a text has no \(option.key.rawValue); the .html file gives it"))
         }
         let html = chosenPartials(ending: "html", locale: name.locale)
         let plain = chosenPartials(ending: "txt", locale: name.locale)

@@ -138,6 +138,20 @@ import Testing
                 == ["cards/partials/p.html:2:10: a partial has no subject; the card gives it"])
     }
 
+    @Test func textsHaveNoSubject() throws {
+        #expect(
+            try mistakes(body("x").merging(["a.txt": "---\nsubject: s\n---\n"]) { $1 })
+                == ["cards/a.txt:2:10: a text has no subject; the .html file gives it"])
+    }
+
+    @Test func blocksDoNotMultiply() throws {
+        func many(_ name: String) -> String { String(repeating: "{{$\(name)}}{{/\(name)}}", count: 60) }
+        let card = "{{<f}}{{$a}}\(many("b")){{/a}}{{$b}}\(many("c")){{/b}}{{$c}}\(many("d")){{/c}}{{/f}}"
+        #expect(
+            try mistakes(body(card).merging(["partials/f.html": "{{$a}}{{/a}}"]) { $1 })
+                == ["cards/a.html: its partials and blocks repeat each other too often"])
+    }
+
     // MARK: Files
 
     @Test func filesAreNamedAfterCards() throws {
