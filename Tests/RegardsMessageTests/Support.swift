@@ -41,8 +41,16 @@ enum Fixture {
         .deletingLastPathComponent().path
     static let cards = root + "/Tests/Fixtures/cards"
 
-    static let shop = try! Address("hello@shop.example")
-    static let ana = try! Address("ana@example.org")
+    static let shop = address("hello@shop.example")
+    static let ana = address("ana@example.org")
+
+    private static func address(_ text: String) -> Address {
+        do {
+            return try Address(text)
+        } catch {
+            preconditionFailure("\(text) \(error)")
+        }
+    }
 
     static func business(zone: Zone = .utc) -> Business {
         Business(
