@@ -52,7 +52,7 @@ package struct SMTPSettings: Sendable {
     package init(
         host: String, port: Int, security: Security, user: String? = nil, password: Secret? = nil,
         caFile: String? = nil, heloName: String? = nil, allowPlaintext: Bool = false,
-        connectTimeout: TimeSpan = .seconds(30), replyTimeout: TimeSpan = .minutes(5),
+        connectTimeout: TimeSpan = .seconds(60), replyTimeout: TimeSpan = .minutes(5),
         finalReplyTimeout: TimeSpan = .minutes(10), idleTimeout: TimeSpan = .seconds(30), sessions: Int = 1
     ) throws(SettingsError) {
         self.host = host

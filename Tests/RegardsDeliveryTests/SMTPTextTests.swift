@@ -102,6 +102,7 @@ struct WireBodyTests {
     @Test func anyBytes() {
         var random = SystemRandomNumberGenerator()
         let seed = UInt64.random(in: 0...UInt64.max, using: &random)
+        print("WireBodyTests.anyBytes: seed \(seed)")
         var generator = SeededGenerator(state: seed)
         let alphabet: [UInt8] = [0x0d, 0x0a, 0x2e, 0x61, 0x00, 0xff]
         for _ in 0..<20_000 {
