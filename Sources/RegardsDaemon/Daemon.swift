@@ -406,8 +406,8 @@ extension Backfill {
     fileprivate var words: String {
         switch self {
         case .none: "what was due before now is not sent"
-        case .since(let span): "what was due in the last \(span) is sent, as backfill: says"
-        case .all: "all that was due before now is sent, as backfill: says"
+        case .since(let span): "what was due in the last \(span.seconds / 3600) hours is sent, as its backfill says"
+        case .all: "what was due before now is sent too, as its backfill says"
         }
     }
 }

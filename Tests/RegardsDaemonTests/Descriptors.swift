@@ -127,7 +127,7 @@ final class TemporaryFolder: Sendable {
     /// The names in it, sorted.
     func names() throws -> [String] { try TemporaryFolder.names(in: path) }
 
-    private static func names(in path: String) throws -> [String] {
+    static func names(in path: String) throws -> [String] {
         guard let folder = opendir(path) else { throw SystemCallFailed(call: "opendir") }
         defer { closedir(folder) }
         var names: [String] = []
