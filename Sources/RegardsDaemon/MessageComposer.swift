@@ -13,13 +13,13 @@ package struct ComposedMessage: Sendable {
 
 /// Why no message could be made of an outreach.
 package enum ComposingError: Error, CustomStringConvertible {
-    case card(String, CardError)
+    case card(CardError)
     /// The people or the customer changed between deciding and composing.
     case nobody(role: Role)
 
     package var description: String {
         switch self {
-        case .card(let name, let error): "card \(name): \(error)"
+        case .card(let error): error.description
         case .nobody(let role): "nobody usable holds the role \(role)"
         }
     }
@@ -90,7 +90,7 @@ package struct MessageComposer: Sendable {
             let envelope = Envelope(sender: house.business.email, recipient: header.to.address)
             return ComposedMessage(card: card, destination: .mailbox(envelope), message: message, recipient: header.to.address)
         } catch {
-            throw .card(card, error)
+            throw .card(error)
         }
     }
 
@@ -104,7 +104,7 @@ package struct MessageComposer: Sendable {
                 timestamp: candidate.outreach.dueAt, fields: fields)
             return ComposedMessage(card: card, destination: .endpoint, message: message, recipient: nil)
         } catch {
-            throw .card(card, error)
+            throw .card(error)
         }
     }
 }

@@ -67,10 +67,10 @@ package struct Simulation {
     }
 
     private func channels(_ clock: any WallClock) -> ChannelSet {
-        var channels: [ChannelName: any Channel] = [.mail: MaildirChannel(name: "maildir", directory: folder)]
+        var channels: [ChannelName: any Channel] = [.mail: MaildirChannel(name: "maildir", directory: folder, isDurable: false)]
         for webhook in assembly.configuration.webhooks {
             channels[.webhook(webhook.name)] = MaildirChannel(
-                name: webhook.name, directory: "\(folder)/webhook-\(webhook.name)")
+                name: webhook.name, directory: "\(folder)/webhook-\(webhook.name)", isDurable: false)
         }
         return ChannelSet(channels, clock: clock)
     }
