@@ -21,6 +21,8 @@ package final class ChannelSet: Sendable {
     private struct Guarded {
         var status: [ChannelName: Status] = [:]
         var watcher: (@Sendable (ChannelName, Change) -> Void)?
+        /// Channels that have not yet answered the last ping.
+        var silent: Set<ChannelName> = []
     }
 
     /// In a fixed order.
@@ -116,6 +118,17 @@ package final class ChannelSet: Sendable {
                 if left.withLock({ $0 -= 1; return $0 == 0 }) { done() }
             }
         }
+    }
+
+    /// Asks each channel's thread for a sign of life.
+    /// - Returns: whether all have answered the call before this one.
+    package func haveAnswered() -> Bool {
+        let silent = guarded.withLock { $0.silent }
+        for name in names where !silent.contains(name) {
+            guarded.withLock { _ = $0.silent.insert(name) }
+            channels[name]?.ping { [weak self] in self?.guarded.withLock { _ = $0.silent.remove(name) } }
+        }
+        return silent.isEmpty
     }
 
     /// One word for status lines.

@@ -344,7 +344,10 @@ package final class Daemon: @unchecked Sendable {
 
     private func beat() {
         let loops = [sendLoop.progress, premises.planProgress, premises.eventProgress].map { $0.hasMoved() }
-        if loops.allSatisfy({ $0 }) { options.notify.feedWatchdog() }
+        let channels = inForce.withLock { $0.channels }
+        // Both are asked each time: each answer is about the time since the last question.
+        let haveAnswered = channels.haveAnswered()
+        if loops.allSatisfy({ $0 }), haveAnswered { options.notify.feedWatchdog() }
         options.notify.status(status())
     }
 
