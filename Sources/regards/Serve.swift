@@ -52,8 +52,9 @@ final class Service: @unchecked Sendable {
             : TerminalAnnouncer(
                 colours: TerminalAnnouncer.wantsColours(descriptor: STDERR_FILENO, environment: environment), hash: hash,
                 zone: zones.systemZone() ?? .utc, now: { SystemClock().now() })
-        let daemonOptions = Daemon.Options(
+        var daemonOptions = Daemon.Options(
             file: file, environment: environment, zones: zones, announcer: announcer, hash: hash, salt: key.salt)
+        daemonOptions.notify = notify
         announcer.announce(Notice(.started, count: assembly.book.rules.count, detail: "regards \(Version.text)"))
         daemon = try Daemon(assembly: assembly, outbox: outbox, options: daemonOptions)
     }

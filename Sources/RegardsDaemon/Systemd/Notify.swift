@@ -5,7 +5,10 @@ package import RegardsCalendar
 /// Tells the service manager where the daemon stands (sd_notify(3)). Without `$NOTIFY_SOCKET` every call does
 /// nothing, so that a run on a terminal needs no second path.
 package struct Notify: Sendable {
-    package init() {}
+    private let isEnabled: Bool
+
+    /// - Parameter isEnabled: false for a daemon inside another program, which has no say about that program's unit.
+    package init(isEnabled: Bool = true) { self.isEnabled = isEnabled }
 
     /// Migrated, rules loaded, loop armed.
     package func ready(status: String) { send("READY=1\n" + line("STATUS", status)) }
@@ -29,7 +32,7 @@ package struct Notify: Sendable {
     /// process (sd_watchdog_enabled(3)).
     package var watchdogInterval: TimeSpan? {
         var microseconds: UInt64 = 0
-        guard sd_watchdog_enabled(0, &microseconds) > 0 else { return nil }
+        guard isEnabled, sd_watchdog_enabled(0, &microseconds) > 0 else { return nil }
         return TimeSpan(microseconds: Int64(clamping: microseconds / 2))
     }
 
@@ -39,7 +42,10 @@ package struct Notify: Sendable {
     }
 
     /// A failed notice has nobody to be told: systemd acts on the silence (start or watchdog timeout).
-    private func send(_ state: String) { _ = sd_notify(0, state) }
+    private func send(_ state: String) {
+        guard isEnabled else { return }
+        _ = sd_notify(0, state)
+    }
 
     private static func monotonicMicroseconds() -> Int64 {
         var now = timespec()
