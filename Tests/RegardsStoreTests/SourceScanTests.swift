@@ -238,7 +238,7 @@ import Testing
             } catch { failure.withLock { $0 = "\(error)" } }
         }
         #expect(ready.wait(timeout: .now() + 10) == .success)
-        let report = try source.forEachPage(size: 1000) { _ in }
+        let report = try source.forEachPage(size: 5000) { _ in }
         isDone.withLock { $0 = true }
         writer.sync {}
         #expect(failure.withLock { $0 } == nil)
