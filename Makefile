@@ -42,6 +42,7 @@ release: ## build what ships: optimised, with the Swift runtime inside
 	@scripts/check-warnings $(SWIFT_BUILD) $(RELEASE) --product regards
 
 deb: release ## make the Debian package in .build/deb/
+	@scripts/install-deps deb
 	@packaging/make-deb
 
 bench: ## measure; prints tables

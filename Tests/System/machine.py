@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import re
+import socket
 import socketserver
 import sqlite3
 import subprocess
@@ -220,7 +221,15 @@ class Relay(socketserver.ThreadingTCPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), RelaySession)
         self.messages = []
+        self.sessions = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def end(self):
+        """Takes no new connection, and breaks those that are open."""
+        self.shutdown()
+        self.server_close()
+        for session in self.sessions:
+            session.shutdown(socket.SHUT_RDWR)
 
     @property
     def port(self):
@@ -229,6 +238,7 @@ class Relay(socketserver.ThreadingTCPServer):
 
 class RelaySession(socketserver.StreamRequestHandler):
     def handle(self):
+        self.server.sessions.append(self.connection)
         recipients = []
         self.answer("220 relay.example.com")
         while line := self.rfile.readline():

@@ -135,6 +135,16 @@ def test_complaint_is_acknowledged_within_five_seconds():
     assert took < 5
 
 
+def test_commands_of_root_leave_the_daemon_its_state():
+    for command in (["status"], ["status", "--json"], ["outbox", "list"], ["check"], ["go-live"]):
+        run("regards", *command)
+    owners = {os.stat(path).st_uid for path in glob.glob("/var/lib/private/regards/*")}
+    assert owners == {os.stat("/var/lib/private/regards").st_uid}, owners
+    with Journal() as journal:
+        sql("UPDATE complaints SET answered = strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), solved = strftime('%Y-%m-%dT%H:%M:%SZ', 'now') WHERE nr = 1")
+        journal.wait("ended", customer=1)
+
+
 # ------------------------------------------------------------------ reload
 
 def test_reload_takes_new_rules():
@@ -230,8 +240,7 @@ def test_mail_goes_through_a_relay():
         journal.wait("sent", rule="complaint-care", customer=3, step="tell-advisor")
     assert sorted(sum((to for to, _ in relay.messages), [])) == sorted([PEOPLE[2][1], "ada@example.org"])
     with Journal() as journal:
-        relay.shutdown()
-        relay.server_close()
+        relay.end()
         sql("INSERT INTO complaints VALUES (4, 1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), NULL, NULL, 'And again')")
         journal.wait("relay-down", seconds=60)
         assert show("ActiveState") == "active"
