@@ -21,5 +21,6 @@ INSERT INTO [Customer] VALUES
     (1, 'Luís', 'Gonçalves', 'Brazil', NULL, 'luis@mail.example', 3),
     (2, 'František', 'Wichterlová', 'Czech Republic', NULL, 'frantisek@mail.example', 2),
     (3, '小明', '王', 'China', NULL, 'xiaoming@mail.example', 3),
-    (4, 'Puja', 'Srivastava', 'India', NULL, 'puja@mail.example', 2);
+    (4, 'Puja', 'Srivastava', 'India', NULL, 'puja@mail.example', 2),
+    (5, 'Stanisław', 'Wójcik', 'Poland', NULL, 'stanisław.wójcik@mail.example', 2);
 INSERT INTO [Invoice] VALUES (1, 1, '2026-01-01 00:00:00', 1.98), (2, 4, '2026-03-05 00:00:00', 13.86);

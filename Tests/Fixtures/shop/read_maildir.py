@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads every message of a maildir with Python's own parser and prints what a test compares.
 
-    mail<TAB>file<TAB>Delivered-To<TAB>name in To<TAB>Subject<TAB>Message-ID<TAB>defects
+    mail<TAB>file<TAB>recipient of the envelope<TAB>name in To<TAB>Subject<TAB>Message-ID<TAB>defects
 
 in the order of the file names, and at last `end N`. A defect is anything the parser complains of: in the message, in
 one of its parts, in a header, in a body that cannot be decoded, or a line that is longer than RFC 5322 allows.
@@ -25,7 +25,9 @@ def defects(message, raw):
     for line in raw.split(b"\r\n"):
         if len(line) > 998 or b"\n" in line or b"\r" in line:
             found.append("line")
-    if max(raw) > 127:
+    # What lies above is the envelope, written by the maildir.
+    head, _, rest = raw.partition(b"\r\nFrom:")
+    if max(rest) > 127:
         found.append("eighth-bit")
     for name in ("From", "To", "Date", "Message-ID", "MIME-Version"):
         if len(message.get_all(name, [])) != 1:
@@ -40,8 +42,10 @@ def main():
         with open(os.path.join(folder, name), "rb") as file:
             raw = file.read()
         message = email.message_from_bytes(raw, policy=email.policy.SMTP)
+        recipient = raw.split(b"\r\n")[1].decode().removeprefix("Delivered-To: ")
+        group = message["To"].groups[0]
         fields = [
-            "mail", name, message["Delivered-To"], message["To"].addresses[0].display_name, message["Subject"],
+            "mail", name, recipient, group.display_name or group.addresses[0].display_name, message["Subject"],
             message["Message-ID"], ",".join(defects(message, raw)),
         ]
         sys.stdout.buffer.write("\t".join(fields).encode() + b"\n")
