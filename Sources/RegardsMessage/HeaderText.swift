@@ -1,7 +1,7 @@
 import RegardsCore
 
 /// Writes header lines (RFC 5322 2.2, 3.2; RFC 2047). Lines are folded at 78 characters, those with encoded words at
-/// 76; everything is ASCII except an address that is not.
+/// 76; everything is ASCII except a sender's address that is not.
 struct HeaderWriter {
     private(set) var bytes: [UInt8] = []
     private var column = 0
@@ -34,6 +34,18 @@ struct HeaderWriter {
         } else {
             put(Array(contact.address.text.utf8), limit: 78)
         }
+        end()
+    }
+
+    /// As `mailbox`, but a recipient whose address is not ASCII is written as an empty group of their name, as RFC 6857
+    /// 2.1 does where a field must be ASCII: raw, the address would make every reader that does not know RFC 6532
+    /// stumble over the whole field. The way it goes is the envelope's matter.
+    mutating func line(_ name: StaticString, recipient contact: Contact) {
+        guard contact.address.needsUTF8 else { return line(name, mailbox: contact) }
+        begin(name.withUTF8Buffer { Array($0) })
+        let name = HeaderWriter.cleaned(contact.name)
+        phrase(name.isEmpty ? contact.address.text : name)
+        put(Array(":;".utf8), limit: 76)
         end()
     }
 

@@ -39,7 +39,7 @@ struct MessageWriter {
         var lines = HeaderWriter()
         lines.line("Date", verbatim: StampText.rfc5322(header.date, header.zone))
         lines.line("From", mailbox: header.from)
-        lines.line("To", mailbox: header.to)
+        lines.line("To", recipient: header.to)
         if let replyTo = header.replyTo { lines.line("Reply-To", mailbox: replyTo) }
         lines.line("Subject", text: header.subjectPrefix + card.subject)
         lines.line("Message-ID", verbatim: "<\(header.id)>")

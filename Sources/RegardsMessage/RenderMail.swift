@@ -28,7 +28,8 @@ extension CardLibrary {
 
     /// A complete RFC 5322 message: 7-bit clean, CR LF line ends, the same bytes for the same input. Thread-safe.
     ///
-    /// An address that itself is not ASCII is the one exception to 7-bit: it can only be written as it is (RFC 6532).
+    /// A house whose own address is not ASCII is the one exception to 7-bit: `From` can only be written as it is
+    /// (RFC 6532).
     package func renderMail(
         _ card: String, locale: String?, fields: CardFields, header: MessageHeader
     ) throws(CardError) -> RenderedMessage {

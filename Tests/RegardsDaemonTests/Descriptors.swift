@@ -116,12 +116,15 @@ final class TemporaryFolder: Sendable {
     }
 
     func write(_ text: String, to name: String, mode: mode_t = 0o600) throws {
+        try write(bytes: Array(text.utf8), to: name, mode: mode)
+    }
+
+    func write(bytes: [UInt8], to name: String, mode: mode_t = 0o600) throws {
         let file = "\(path)/\(name)"
         let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0, fchmod(descriptor, mode) == 0 else { throw SystemCallFailed(call: "open") }
         defer { close(descriptor) }
-        var bytes = Array(text.utf8)
-        guard Glibc.write(descriptor, &bytes, bytes.count) == bytes.count else { throw SystemCallFailed(call: "write") }
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw SystemCallFailed(call: "write") }
     }
 
     /// The names in it, sorted.

@@ -25,8 +25,22 @@ final class TestShop: Sendable {
                    s.email AS advisor_email, s.name AS advisor_name
             FROM customers c LEFT JOIN staff s ON s.id = c.advisor_id
             """
+        /// One line for each kind of event.
+        var events = """
+            complaint:
+              query: SELECT id, customer_id, opened_at AS at, answered_at, solved_at, subject FROM complaints
+              done: solved_at is present
+              pauses: [greeting, marketing]
+            """
         var extra = ""
         init() {}
+    }
+
+    /// Where the customers come from.
+    enum Database: Sendable {
+        /// A file of statements among the fixtures.
+        case statements(String)
+        case copy(of: String)
     }
 
     static let fixtures = TestTools.root + "/Tests/Fixtures/shop"
@@ -36,14 +50,18 @@ final class TestShop: Sendable {
 
     /// - Parameters:
     ///   - rules: files of the fixtures' `rules`.
-    init(rules: [String] = ["birthday", "complaints"], _ settings: Settings = Settings()) throws {
+    init(
+        rules: [String] = ["birthday", "complaints"], _ settings: Settings = Settings(),
+        database origin: Database = .statements("shop.sql")
+    ) throws {
         folder = try TemporaryFolder()
         for name in ["rules.d", "state"] { try #require(mkdir("\(folder.path)/\(name)", 0o700) == 0) }
         try #require(symlink(TestShop.fixtures + "/cards", folder.path + "/cards") == 0)
+        if case .copy(let path) = origin { try folder.write(bytes: try TestShop.bytes(path), to: "shop.sqlite") }
         var configuration = GRDB.Configuration()
         configuration.busyMode = .timeout(10)
         database = try DatabaseQueue(path: folder.path + "/shop.sqlite", configuration: configuration)
-        try sql(try TestShop.text(TestShop.fixtures + "/shop.sql"))
+        if case .statements(let name) = origin { try sql(try TestShop.text("\(TestShop.fixtures)/\(name)")) }
         for rule in rules { try folder.write(try TestShop.text("\(TestShop.fixtures)/rules/\(rule).yaml"), to: "rules.d/\(rule).yaml") }
         try configure(settings)
     }
@@ -65,12 +83,8 @@ final class TestShop: Sendable {
         customers:
           database: sqlite:shop.sqlite
           query: |
-        \(settings.query.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
-        events:
-          complaint:
-            query: SELECT id, customer_id, opened_at AS at, answered_at, solved_at, subject FROM complaints
-            done: solved_at is present
-            pauses: [greeting, marketing]
+        \(indented(settings.query, 4))
+        \(settings.events.isEmpty ? "" : "events:\n" + indented(settings.events, 2))
         people:
           advisor: {column: advisor_email, name_column: advisor_name, else: manager}
           manager: {name: Mia Muller, email: manager@shop.example}
@@ -78,6 +92,10 @@ final class TestShop: Sendable {
         \(settings.extra)
 
         """
+    }
+
+    private static func indented(_ text: String, _ width: Int) -> String {
+        text.split(separator: "\n").map { String(repeating: " ", count: width) + $0 }.joined(separator: "\n")
     }
 
     /// Writes a rule file; nil removes it.
