@@ -4,7 +4,8 @@ import RegardsCore
 import RegardsStore
 
 func open(_ path: String, _ durable: Bool) throws -> SQLiteOutbox {
-    let outbox = try durable
+    let outbox =
+        try durable
         ? SQLiteOutbox.openForDaemon(path: path, now: now) : SQLiteOutbox.openScratch(path: path, now: now)
     _ = try outbox.adoptRules([RuleAdoption(name: "birthday-card", hash: 1)], now: now)
     return outbox
@@ -16,7 +17,8 @@ func begin(_ outbox: SQLiteOutbox) throws -> any PlanPass {
 
 func planned(_ customer: String) -> PlannedOutreach {
     PlannedOutreach(
-        key: OutreachKey(customer: customer, rule: "birthday-card", occasion: "2027", step: "send", recipient: "customer/0"),
+        key: OutreachKey(
+            customer: customer, rule: "birthday-card", occasion: "2027", step: "send", recipient: "customer/0"),
         dueAt: now, expiresAt: now + .hours(12), zone: "Europe/Berlin", localDate: CivilDate(dayNumber: 20_942),
         localTime: WallTime(hour: 9, minute: 0)!, channel: .mail, lane: .rest, ruleHash: 1)
 }

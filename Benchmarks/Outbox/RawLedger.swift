@@ -9,7 +9,9 @@ final class RawLedger {
 
     init(path: String, synchronous: String) {
         check(sqlite3_open(path, &connection))
-        for pragma in ["journal_mode = WAL", "synchronous = \(synchronous)", "foreign_keys = ON", "cache_size = -16000"] {
+        for pragma in [
+            "journal_mode = WAL", "synchronous = \(synchronous)", "foreign_keys = ON", "cache_size = -16000",
+        ] {
             run("PRAGMA \(pragma)")
         }
     }
@@ -101,7 +103,8 @@ final class RawLedger {
             CROSS JOIN rules r ON r.id = o.rule_id CROSS JOIN steps s ON s.id = o.step_id
             WHERE o.state = 0 AND o.lane = ?1 AND o.channel = ?2 AND o.wake_at <= ?3 ORDER BY o.wake_at, o.id LIMIT ?4
             """)
-        let update = prepare("UPDATE outreach SET state = 1, lease_id = ?2, updated_at = ?3 WHERE id = ?1 AND state = 0")
+        let update = prepare(
+            "UPDATE outreach SET state = 1, lease_id = ?2, updated_at = ?3 WHERE id = ?1 AND state = 0")
         var ids: [Int64] = []
         run("BEGIN IMMEDIATE")
         sqlite3_bind_int64(due, 1, 1)
@@ -153,7 +156,9 @@ final class RawLedger {
             }
             bind(end, 4, "")
             step(end)
-            for (index, value) in [(1, id), (2, now), (5, 250)] as [(Int32, Int64)] { sqlite3_bind_int64(finish, index, value) }
+            for (index, value) in [(1, id), (2, now), (5, 250)] as [(Int32, Int64)] {
+                sqlite3_bind_int64(finish, index, value)
+            }
             bind(finish, 3, "delivered")
             bind(finish, 4, "")
             bind(finish, 6, "")
@@ -218,7 +223,8 @@ final class RawLedger {
         text.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) {
                 _ = sqlite3_bind_text(
-                    statement, index, $0.baseAddress, Int32($0.count), unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+                    statement, index, $0.baseAddress, Int32($0.count),
+                    unsafeBitCast(-1, to: sqlite3_destructor_type.self))
             }
         }
     }

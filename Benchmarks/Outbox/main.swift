@@ -22,7 +22,8 @@ try benchmarkSource()
 func benchmarkOutbox(durable: Bool) throws {
     let rows = durable ? rows / 5 : rows
     let label = durable ? ", durable" : ""
-    let ours = "\(folder)/ours-\(durable).db", raw = "\(folder)/raw-\(durable).db"
+    let ours = "\(folder)/ours-\(durable).db"
+    let raw = "\(folder)/raw-\(durable).db"
     let outbox = try open(ours, durable)
     // The same schema, made by the same migration.
     try open(raw, durable).close()
@@ -45,7 +46,9 @@ func benchmarkOutbox(durable: Bool) throws {
         try measure {
             let pass = try begin(outbox)
             for index in pages.indices {
-                guard try pass.reconcile(customers: customers[index], rows: plans[index]).changes == 0 else { fail("changed") }
+                guard try pass.reconcile(customers: customers[index], rows: plans[index]).changes == 0 else {
+                    fail("changed")
+                }
             }
             _ = try pass.finish()
         },
@@ -56,7 +59,9 @@ func benchmarkOutbox(durable: Bool) throws {
     report(
         "claim, 256 at once\(label)", rows,
         try measure {
-            while claimed.count < rows { claimed += try outbox.claim(limit: 256, now: now, channels: [.mail]).map(\.id) }
+            while claimed.count < rows {
+                claimed += try outbox.claim(limit: 256, now: now, channels: [.mail]).map(\.id)
+            }
         },
         measure { while rawClaimed.count < rows { rawClaimed += ledger.claim(limit: 256, now: now.microseconds) } })
     report(

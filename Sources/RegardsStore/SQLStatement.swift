@@ -103,7 +103,8 @@ struct SQLStatement {
 
     /// The text's bytes, valid until the next step or reset.
     func utf8(_ column: Int32) -> UnsafeBufferPointer<UInt8> {
-        UnsafeBufferPointer(start: sqlite3_column_text(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
+        UnsafeBufferPointer(
+            start: sqlite3_column_text(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
     }
 
     /// Compares text without making a `String`.
@@ -111,7 +112,8 @@ struct SQLStatement {
         let found = utf8(column)
         var text = text
         return text.withUTF8 { wanted in
-            wanted.count == found.count && (wanted.isEmpty || memcmp(wanted.baseAddress!, found.baseAddress!, wanted.count) == 0)
+            wanted.count == found.count
+                && (wanted.isEmpty || memcmp(wanted.baseAddress!, found.baseAddress!, wanted.count) == 0)
         }
     }
 }

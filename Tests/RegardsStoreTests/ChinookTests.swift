@@ -1,8 +1,9 @@
 import Glibc
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 /// The Chinook shop: a database designed elsewhere. A small one of the same schema is always there; the real one where
 /// `REGARDS_CHINOOK` or `../shared/data/chinook.sqlite` says.
@@ -18,7 +19,8 @@ import Testing
             (SELECT sum(Total) FROM Invoice i WHERE i.CustomerId = c.CustomerId) AS total_spent
         FROM Customer c LEFT JOIN Employee e ON e.EmployeeId = c.SupportRepId
         """
-    static let invoices = "SELECT InvoiceId AS id, CustomerId AS customer_id, InvoiceDate AS at, Total AS total FROM Invoice"
+    static let invoices =
+        "SELECT InvoiceId AS id, CustomerId AS customer_id, InvoiceDate AS at, Total AS total FROM Invoice"
 
     private static let sameSchema = """
         CREATE TABLE [Employee] ([EmployeeId] INTEGER NOT NULL, [LastName] NVARCHAR(20) NOT NULL,
@@ -86,7 +88,8 @@ import Testing
         guard let path = Self.chinook() else { return }
         #expect(
             try birthdays(try open(path, Self.employees)) == [
-                "1962-02-18", "1958-12-08", "1973-08-29", "1947-09-19", "1965-03-03", "1973-07-01", "1970-05-29", "1968-01-09",
+                "1962-02-18", "1958-12-08", "1973-08-29", "1947-09-19", "1965-03-03", "1973-07-01", "1970-05-29",
+                "1968-01-09",
             ])
         let source = try open(path, Self.customers)
         let description = try source.describe()

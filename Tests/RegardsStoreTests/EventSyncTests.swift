@@ -1,13 +1,16 @@
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 @Suite struct EventIdentityTests {
     private func tracked(isOpen: Bool = true, isGone: Bool = false, generation: Int = 1) -> TrackedEvent {
         TrackedEvent(
             row: 1,
-            event: Event(kind: "complaint", id: "7", generation: generation, customer: "1", at: noon, isOpen: isOpen, isGone: isGone),
+            event: Event(
+                kind: "complaint", id: "7", generation: generation, customer: "1", at: noon, isOpen: isOpen,
+                isGone: isGone),
             hash: 5)
     }
 
@@ -43,7 +46,9 @@ import Testing
         #expect(judge(seen(isDone: true), tracked(isOpen: false, isGone: true)) == .changed(.returned))
         #expect(judge(seen(noon - .hours(1)), tracked(isGone: true)) == .changed(.returned))
         #expect(judge(seen(later), tracked(isGone: true)) == .new(generation: 2))
-        #expect(judge(seen(later, isDone: true), tracked(isOpen: false, isGone: true, generation: 2)) == .new(generation: 3))
+        #expect(
+            judge(seen(later, isDone: true), tracked(isOpen: false, isGone: true, generation: 2)) == .new(generation: 3)
+        )
     }
 
     @Test func whatWasThereBeforeIsBaseline() {
@@ -66,7 +71,8 @@ import Testing
     /// One sync in which the database holds exactly these rows.
     @discardableResult
     private func sync(
-        _ ledger: Ledger, _ rows: [SeenEvent], vanished: EventKind.Vanished = .stillOpen, baselineBefore: Instant? = nil,
+        _ ledger: Ledger, _ rows: [SeenEvent], vanished: EventKind.Vanished = .stillOpen,
+        baselineBefore: Instant? = nil,
         horizon: Instant? = nil, now: Instant = noon, limits: (SeenEvent) -> [String: Instant] = { _ in [:] }
     ) throws -> [EventChange] {
         let horizon = horizon ?? self.horizon
@@ -78,7 +84,9 @@ import Testing
         return changes + (try sync.finish())
     }
 
-    private func event(_ id: String, at: Instant = noon, customer: String? = "1", isDone: Bool = false, hash: UInt64 = 1) -> SeenEvent {
+    private func event(
+        _ id: String, at: Instant = noon, customer: String? = "1", isDone: Bool = false, hash: UInt64 = 1
+    ) -> SeenEvent {
         SeenEvent(id: id, customer: customer, at: at, isDone: isDone, hash: hash)
     }
 
@@ -87,7 +95,9 @@ import Testing
         let changes = try sync(ledger, [event("1"), event("2", at: noon - .days(3))])
         #expect(changes.map(\.kind) == [.new, .new] && changes.allSatisfy(\.event.isBaseline))
         #expect(try ledger.outbox.openEvents(customers: ["1"]).isEmpty)
-        let next = try sync(ledger, [event("1"), event("2", at: noon - .days(3)), event("3", at: noon - .days(2))], now: noon + .hours(1))
+        let next = try sync(
+            ledger, [event("1"), event("2", at: noon - .days(3)), event("3", at: noon - .days(2))],
+            now: noon + .hours(1))
         #expect(next.map(\.event.id) == ["3"] && next.map(\.event.isBaseline) == [false])
         #expect(next[0].event.firstSeen == noon + .hours(1))
         #expect(try ledger.outbox.openEvents(customers: ["1", "2"]).map(\.id) == ["3"])
@@ -264,7 +274,9 @@ import Testing
     @Test func oldClosedEventsAreNotListed() throws {
         let ledger = try Ledger()
         try sync(ledger, [])
-        try sync(ledger, [event("1", at: noon - .days(9), isDone: true), event("2", at: noon - .days(9)), event("3", isDone: true)])
+        try sync(
+            ledger,
+            [event("1", at: noon - .days(9), isDone: true), event("2", at: noon - .days(9)), event("3", isDone: true)])
         let ids = try ledger.outbox.events(kind: "complaint", openOrSince: noon - .days(1)).map(\.id)
         #expect(Set(ids) == ["2", "3"] && ids.count == 2)
     }

@@ -2,8 +2,9 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 @Suite struct OutboxOpeningTests {
     @Test func settingsAreReadBackOnTheWritingConnection() throws {
@@ -107,7 +108,9 @@ import Testing
         let path = folder.file("shop.db")
         try DatabaseQueue(path: path).write { try $0.execute(sql: "CREATE TABLE customers (id)") }
         #expect(throws: OutboxError.foreign(path: path)) { try SQLiteOutbox.openForDaemon(path: path, now: noon) }
-        let tables = try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_schema") }
+        let tables = try DatabaseQueue(path: path).read {
+            try String.fetchAll($0, sql: "SELECT name FROM sqlite_schema")
+        }
         #expect(tables == ["customers"])
     }
 

@@ -1,8 +1,9 @@
 import GRDB
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 @Suite struct OutboxPlanningTests {
     @Test func insertsWhatIsOwed() throws {
@@ -66,7 +67,8 @@ import Testing
         let ledger = try Ledger()
         try ledger.plan([.row("1")])
         let id = try ledger.claimAll()[0].id
-        try ledger.outbox.commit(GroupCommit(now: noon, endings: [Ending(id: id, .held(.eventOpen(kind: "complaint")))]))
+        try ledger.outbox.commit(
+            GroupCommit(now: noon, endings: [Ending(id: id, .held(.eventOpen(kind: "complaint")))]))
         let moved = PlannedOutreach.row("1", due: noon + .hours(1), expires: noon + .hours(5))
         let counts = try ledger.plan([moved])
         #expect(counts.updated == 1 && counts.earliestWake == nil)
@@ -119,8 +121,10 @@ import Testing
         let window = (noon - .hours(1))..<(noon + .hours(1))
         let edge = TimeSpan(microseconds: 1)
         let rows: [PlannedOutreach] = [
-            .row("1", occasion: "before", due: window.lowerBound - edge), .row("1", occasion: "first", due: window.lowerBound),
-            .row("1", occasion: "last", due: window.upperBound - edge), .row("1", occasion: "after", due: window.upperBound),
+            .row("1", occasion: "before", due: window.lowerBound - edge),
+            .row("1", occasion: "first", due: window.lowerBound),
+            .row("1", occasion: "last", due: window.upperBound - edge),
+            .row("1", occasion: "after", due: window.upperBound),
         ]
         try ledger.plan(rows)
         #expect(try ledger.plan([], customers: ["1"], window: window).cancelled == 2)
@@ -151,9 +155,13 @@ import Testing
 
     @Test func onlyOneRowForAKeyDerivedTwice() throws {
         let ledger = try Ledger()
-        let counts = try ledger.plan([.row("1"), .row("1", due: noon + .hours(1)), .row("1", step: "new"), .row("1", step: "new")])
+        let counts = try ledger.plan([
+            .row("1"), .row("1", due: noon + .hours(1)), .row("1", step: "new"), .row("1", step: "new"),
+        ])
         #expect(counts.inserted == 2 && counts.duplicates == 2)
-        let again = try ledger.plan([.row("1"), .row("1", due: noon + .hours(1)), .row("1", step: "new"), .row("1", step: "new")])
+        let again = try ledger.plan([
+            .row("1"), .row("1", due: noon + .hours(1)), .row("1", step: "new"), .row("1", step: "new"),
+        ])
         #expect(again.changes == 0 && again.duplicates == 2)
     }
 
@@ -197,8 +205,10 @@ import Testing
 
     @Test func whatEventsBringDuringAPassIsNotGone() throws {
         let ledger = try Ledger()
-        try ledger.outbox.reconcileEvents([EventPlan(customer: "8", occasion: "c1", rules: ["care"], rows: [careRow("8", "c1")])], now: noon)
-        try ledger.outbox.reconcileEvents([EventPlan(customer: "8", occasion: "c1", rules: ["care"], rows: [])], now: noon)
+        try ledger.outbox.reconcileEvents(
+            [EventPlan(customer: "8", occasion: "c1", rules: ["care"], rows: [careRow("8", "c1")])], now: noon)
+        try ledger.outbox.reconcileEvents(
+            [EventPlan(customer: "8", occasion: "c1", rules: ["care"], rows: [])], now: noon)
         let pass = try ledger.outbox.beginPlan(rules: ["birthday"], window: Ledger.day, now: noon)
         _ = try pass.reconcile(customers: ["8", "9"], rows: [])
         // A new row, and an old one that is owed again, of customers whose page has gone by.
@@ -257,7 +267,9 @@ import Testing
 
     // MARK: Events
 
-    private func careRow(_ customer: String, _ occasion: String, step: String = "send", due: Instant = noon) -> PlannedOutreach {
+    private func careRow(
+        _ customer: String, _ occasion: String, step: String = "send", due: Instant = noon
+    ) -> PlannedOutreach {
         .row(customer, rule: "care", occasion: occasion, step: step, due: due, lane: .care)
     }
 
@@ -284,7 +296,8 @@ import Testing
                 EventPlan(customer: "1", occasion: "c2", rules: ["care"], rows: [careRow("1", "c2")]),
                 EventPlan(customer: "2", occasion: "c1", rules: ["care"], rows: [careRow("2", "c1")]),
             ], now: noon)
-        let counts = try ledger.outbox.reconcileEvents([EventPlan(customer: "1", occasion: "c1", rules: ["care"], rows: [])], now: noon)
+        let counts = try ledger.outbox.reconcileEvents(
+            [EventPlan(customer: "1", occasion: "c1", rules: ["care"], rows: [])], now: noon)
         #expect(counts.cancelled == 1)
         #expect(try ledger.all().map(\.state) == [.planned, .cancelled, .planned, .planned])
     }

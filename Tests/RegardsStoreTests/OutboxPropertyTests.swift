@@ -1,7 +1,8 @@
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 /// The outbox against a model that is a dictionary, through random plans, sendings, edits and kills.
 @Suite struct OutboxPropertyTests {
@@ -105,7 +106,8 @@ private enum Action: CaseIterable {
         case .event: try event(ledger, &model, &random)
         case .claimAndSend: try send(ledger, &model, &random)
         case .claimAndRelease:
-            let rows = try ledger.outbox.claim(limit: .random(in: 1...5, using: &random), now: model.now, channels: [.mail])
+            let rows = try ledger.outbox.claim(
+                limit: .random(in: 1...5, using: &random), now: model.now, channels: [.mail])
             #expect(try ledger.outbox.release(rows.map(\.id), now: model.now).isEmpty)
         case .crash: try crash(&ledger, &model, &random)
         case .editRules: try editRules(ledger, &model, &random)
@@ -113,14 +115,18 @@ private enum Action: CaseIterable {
         case .releaseHeld:
             let customer = Model.customers.randomElement(using: &random)!
             let reason = HoldReason.eventOpen(kind: "complaint")
-            let released = model.rows.filter { $0.key.customer == customer && $0.value.reason == reason.description && $0.value.state == .held }
+            let released = model.rows.filter {
+                $0.key.customer == customer && $0.value.reason == reason.description && $0.value.state == .held
+            }
             for key in released.keys { (model.rows[key]!.state, model.rows[key]!.reason) = (.planned, "") }
             #expect(try ledger.outbox.releaseHeld(customer: customer, reason: reason, now: model.now) == released.count)
         case .expire:
             var expired = 0
             for (key, row) in model.rows where row.state == .held && row.reason != "in-doubt" {
                 guard let expiry = row.plan.expiresAt, expiry <= model.now else { continue }
-                (model.rows[key]!.state, model.rows[key]!.reason, model.rows[key]!.endedAt) = (.skipped, "late", model.now)
+                (model.rows[key]!.state, model.rows[key]!.reason, model.rows[key]!.endedAt) = (
+                    .skipped, "late", model.now
+                )
                 expired += 1
             }
             #expect(try ledger.outbox.expireHeld(now: model.now) == expired)
@@ -128,12 +134,15 @@ private enum Action: CaseIterable {
         return self
     }
 
-    private func randomRow(_ customer: String, _ rule: String, _ model: Model, _ random: inout SeededGenerator) -> PlannedOutreach {
+    private func randomRow(
+        _ customer: String, _ rule: String, _ model: Model, _ random: inout SeededGenerator
+    ) -> PlannedOutreach {
         let due = model.now + .minutes(Int64.random(in: -300...600, using: &random))
         return .row(
             customer, rule: rule, occasion: ["2027", "2028"].randomElement(using: &random)!,
             step: ["send", "tell"].randomElement(using: &random)!, due: due,
-            expires: Bool.random(using: &random) ? due + .hours(3) : nil, lane: Lane.allCases.randomElement(using: &random)!,
+            expires: Bool.random(using: &random) ? due + .hours(3) : nil,
+            lane: Lane.allCases.randomElement(using: &random)!,
             hash: .random(in: 0...UInt64.max, using: &random))
     }
 
@@ -151,8 +160,10 @@ private enum Action: CaseIterable {
             }
             // Often the same as last time.
             if Bool.random(using: &random) {
-                rows = model.rows.filter { $0.key.customer == customer && $0.value.state == .planned && rules.contains($0.key.rule) }
-                    .mapValues(\.plan)
+                rows = model.rows.filter {
+                    $0.key.customer == customer && $0.value.state == .planned && rules.contains($0.key.rule)
+                }
+                .mapValues(\.plan)
             }
             let before = try ledger.totalChanges()
             // Sorted, so that a seed gives the same ids again.
@@ -178,7 +189,8 @@ private enum Action: CaseIterable {
         let rows = Bool.random(using: &random) ? [row] : []
         let occasion = row.key.occasion
         try ledger.outbox.reconcileEvents(
-            [EventPlan(customer: customer, occasion: occasion, rules: ["care"], rows: rows) { _ in .eventEnded }], now: model.now)
+            [EventPlan(customer: customer, occasion: occasion, rules: ["care"], rows: rows) { _ in .eventEnded }],
+            now: model.now)
         for row in rows { model.derive(row) }
         model.cancelUnsent(.eventEnded) {
             $0.plan.key.customer == customer && $0.plan.key.rule == "care" && $0.plan.key.occasion == occasion
@@ -201,7 +213,9 @@ private enum Action: CaseIterable {
             if model.rows[row.key]!.card == nil { model.rows[row.key]!.card = "card" }
         }
         #expect(
-            try ledger.outbox.commit(GroupCommit(now: model.now, marks: marks.map { SendMark(id: $0.id, card: "card") })).isEmpty)
+            try ledger.outbox.commit(
+                GroupCommit(now: model.now, marks: marks.map { SendMark(id: $0.id, card: "card") })
+            ).isEmpty)
         // Some are left as they are, for a kill to find.
         let ended = claimed.filter { _ in Int.random(in: 0...3, using: &random) > 0 }
         var endings: [Ending] = []
@@ -257,10 +271,15 @@ private enum Action: CaseIterable {
     }
 
     private func settle(_ ledger: Ledger, _ model: inout Model, _ random: inout SeededGenerator) throws {
-        guard let row = try ledger.outbox.list(OutreachFilter(states: [.held]), limit: 100, after: 0).randomElement(using: &random) else { return }
+        guard
+            let row = try ledger.outbox.list(OutreachFilter(states: [.held]), limit: 100, after: 0).randomElement(
+                using: &random)
+        else { return }
         let settlement = Settlement.allCases.randomElement(using: &random)!
         guard row.reason == "in-doubt" else {
-            #expect(throws: OutboxError.notInDoubt(id: row.id)) { try ledger.outbox.settle(row.id, as: settlement, now: model.now) }
+            #expect(throws: OutboxError.notInDoubt(id: row.id)) {
+                try ledger.outbox.settle(row.id, as: settlement, now: model.now)
+            }
             return
         }
         try ledger.outbox.settle(row.id, as: settlement, now: model.now)

@@ -1,8 +1,9 @@
 import GRDB
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 @Suite struct OutboxReadingTests {
     /// 1 sent, 2 held, 3 skipped, 4 planned, 5 planned tomorrow.

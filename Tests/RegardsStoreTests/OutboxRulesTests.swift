@@ -1,10 +1,13 @@
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
 
+@testable import RegardsStore
+
 @Suite struct OutboxRulesTests {
-    private func adopt(_ ledger: Ledger, _ rules: RuleAdoption..., now: Instant = noon + .hours(1)) throws -> RuleAdoptionReport {
+    private func adopt(
+        _ ledger: Ledger, _ rules: RuleAdoption..., now: Instant = noon + .hours(1)
+    ) throws -> RuleAdoptionReport {
         try ledger.outbox.adoptRules(rules, now: now)
     }
 
@@ -20,7 +23,8 @@ import Testing
     @Test func adoptingTheSameAgainWritesNothing() throws {
         let ledger = try Ledger()
         let before = try ledger.totalChanges()
-        let report = try ledger.outbox.adoptRules(Ledger.rules.map { RuleAdoption(name: $0, hash: 1) }, now: noon + .hours(1))
+        let report = try ledger.outbox.adoptRules(
+            Ledger.rules.map { RuleAdoption(name: $0, hash: 1) }, now: noon + .hours(1))
         #expect(try ledger.totalChanges() == before)
         #expect(report.rules.allSatisfy { !$0.isNew && !$0.isChanged } && report.vanished.isEmpty)
         #expect(report.rules.map(\.ledger.name) == Ledger.rules)
@@ -60,7 +64,8 @@ import Testing
         [RuleAdoption(name: "new", hash: 1, formerly: ["monthly"]), RuleAdoption(name: "monthly", hash: 1)],
         [RuleAdoption(name: "new", hash: 1, formerly: ["birthday", "monthly"])],
         [
-            RuleAdoption(name: "a", hash: 1, formerly: ["monthly"]), RuleAdoption(name: "b", hash: 1, formerly: ["monthly"]),
+            RuleAdoption(name: "a", hash: 1, formerly: ["monthly"]),
+            RuleAdoption(name: "b", hash: 1, formerly: ["monthly"]),
         ],
     ])
     func twoLedgersCannotBecomeOne(_ rules: [RuleAdoption]) throws {

@@ -1,8 +1,9 @@
 import GRDB
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 @Suite struct OutboxSendingTests {
     // MARK: Claiming
@@ -102,7 +103,10 @@ import Testing
         let ledger = try Ledger()
         try ledger.plan([.row("1")])
         let before = try ledger.all()[0]
-        #expect(try ledger.outbox.commit(GroupCommit(now: noon, endings: [Ending(id: before.id, ending.next)])) == [before.id])
+        #expect(
+            try ledger.outbox.commit(GroupCommit(now: noon, endings: [Ending(id: before.id, ending.next)])) == [
+                before.id
+            ])
         #expect(try ledger.row(before.id) == before)
     }
 
@@ -110,7 +114,8 @@ import Testing
         let ledger = try Ledger()
         try ledger.plan([.row("1")])
         let id = try ledger.claimAll()[0].id
-        let sent = GroupCommit(now: noon, endings: [Ending(id: id, .sent, report: AttemptReport(.delivered, code: 250))])
+        let sent = GroupCommit(
+            now: noon, endings: [Ending(id: id, .sent, report: AttemptReport(.delivered, code: 250))])
         #expect(try ledger.outbox.commit(sent) == [id])
         #expect(try ledger.row(id).state == .claimed)
         #expect(try ledger.outbox.commit(GroupCommit(now: noon, marks: [SendMark(id: id, card: "birthday")])).isEmpty)
@@ -119,7 +124,8 @@ import Testing
         #expect(detail.outreach.state == .sent && detail.outreach.endedAt == noon && detail.outreach.card == "birthday")
         #expect(
             detail.attempts == [
-                Attempt(number: 1, startedAt: noon, endedAt: noon, outcome: "delivered", reason: "", code: 250, detail: "")
+                Attempt(
+                    number: 1, startedAt: noon, endedAt: noon, outcome: "delivered", reason: "", code: 250, detail: "")
             ])
         #expect(try ledger.outbox.commit(sent) == [id])
     }
@@ -129,7 +135,8 @@ import Testing
         let id = try ledger.sendingRow()
         try ledger.outbox.commit(
             GroupCommit(
-                now: noon, endings: [Ending(id: id, .retry(notBefore: nil, reason: "temporary", givesAttemptBack: false))]))
+                now: noon,
+                endings: [Ending(id: id, .retry(notBefore: nil, reason: "temporary", givesAttemptBack: false))]))
         _ = try ledger.claimAll()
         try ledger.outbox.commit(GroupCommit(now: noon, marks: [SendMark(id: id, card: "another")]))
         #expect(try ledger.row(id).card == "birthday")
@@ -143,7 +150,10 @@ import Testing
         try ledger.outbox.commit(
             GroupCommit(
                 now: noon + .seconds(2),
-                endings: [Ending(id: id, .retry(notBefore: later, reason: "temporary", givesAttemptBack: false), report: report)]))
+                endings: [
+                    Ending(
+                        id: id, .retry(notBefore: later, reason: "temporary", givesAttemptBack: false), report: report)
+                ]))
         #expect(try ledger.claimAll().isEmpty)
         #expect(try ledger.outbox.earliestWake(channels: nil) == later)
         #expect(try ledger.claimAll(now: later).map(\.id) == [id])
@@ -164,7 +174,9 @@ import Testing
         try ledger.outbox.commit(
             GroupCommit(
                 now: noon,
-                endings: [Ending(id: id, .retry(notBefore: nil, reason: "relay-down", givesAttemptBack: true), report: report)]))
+                endings: [
+                    Ending(id: id, .retry(notBefore: nil, reason: "relay-down", givesAttemptBack: true), report: report)
+                ]))
         #expect(try ledger.row(id).attempts == 0)
         _ = try ledger.claimAll()
         try ledger.outbox.commit(GroupCommit(now: noon, marks: [SendMark(id: id)]))

@@ -1,6 +1,7 @@
 import GRDB
 import RegardsCalendar
 import RegardsCore
+
 @testable import RegardsStore
 
 /// A business's database made by SQL text, and Regards' look at it.

@@ -1,9 +1,10 @@
-import Glibc
 import GRDB
+import Glibc
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 /// What a daemon without rights meets. As root, the calling thread's file-system user is switched (setfsuid(2)), which
 /// is what the kernel checks when a file is opened.

@@ -1,7 +1,8 @@
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
+
+@testable import RegardsStore
 
 @Suite struct SourceCheckTests {
     private let rule = Place(file: "rules.d/birthday.yaml", line: 3, column: 9)
@@ -18,7 +19,8 @@ import Testing
         #expect(
             description.columns == [
                 ColumnInfo(name: "id", isUsed: true, filled: 3), ColumnInfo(name: "name", isUsed: true, filled: 3),
-                ColumnInfo(name: "email", isUsed: true, filled: 2), ColumnInfo(name: "birthday", isUsed: true, filled: 2),
+                ColumnInfo(name: "email", isUsed: true, filled: 2),
+                ColumnInfo(name: "birthday", isUsed: true, filled: 2),
                 ColumnInfo(name: "total_spent", isUsed: true, filled: 2),
             ])
         #expect(description.sampled == 3)
@@ -27,7 +29,8 @@ import Testing
 
     @Test func aColumnThatARuleNamesAndTheQueryLacks() throws {
         #expect(
-            try mistakes("SELECT id, name, birthday AS birth_day, country FROM customers", ("birthday", rule), ("tags", rule))
+            try mistakes(
+                "SELECT id, name, birthday AS birth_day, country FROM customers", ("birthday", rule), ("tags", rule))
                 == [
                     "rules.d/birthday.yaml:3:9: there is no column called birthday in customers.query; nearest: birth_day",
                     "rules.d/birthday.yaml:3:9: there is no column called tags in customers.query",
@@ -41,7 +44,8 @@ import Testing
     @Test func twoColumnsOfOneName() throws {
         #expect(
             try mistakes("SELECT id, name, email AS Name FROM customers")
-                == ["regards.yaml: customers.query: the query returns two columns called Name; name them apart with AS"])
+                == ["regards.yaml: customers.query: the query returns two columns called Name; name them apart with AS"]
+        )
     }
 
     @Test func valuesThatAreNoDates() throws {
@@ -89,7 +93,9 @@ import Testing
         let description = try source.describe()
         #expect(
             description.mistakes.map(\.description)
-                == ["rules.d/birthday.yaml:3:9: there is no column called subjekt in events.complaint.query; nearest: subject"])
+                == [
+                    "rules.d/birthday.yaml:3:9: there is no column called subjekt in events.complaint.query; nearest: subject"
+                ])
         #expect(description.eventColumns["complaint"]?.map(\.name) == ["id", "at", "subject"])
     }
 
@@ -105,7 +111,8 @@ import Testing
             description.mistakes.first?.message
                 == "a look-up by id finds \(Int(rate)) customers a second, and under 5000 a large day takes long; replace CTEs "
                 + "and window functions by joins, or give lookup: a query of its own with :ids")
-        let fast = try shop.source(slow, lookup: "SELECT id, name FROM customers WHERE id IN (SELECT value FROM json_each(:ids))")
+        let fast = try shop.source(
+            slow, lookup: "SELECT id, name FROM customers WHERE id IN (SELECT value FROM json_each(:ids))")
         #expect(try #require(fast.describe().lookUpsPerSecond) > rate * 5)
     }
 }

@@ -2,11 +2,14 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
 
+@testable import RegardsStore
+
 @Suite struct SourceErrorTests {
-    private func failure(_ body: () throws -> Void) -> SourceError? { #expect(throws: SourceError.self, performing: body) }
+    private func failure(_ body: () throws -> Void) -> SourceError? {
+        #expect(throws: SourceError.self, performing: body)
+    }
 
     @Test func aMissingFile() throws {
         let shop = try Shop()
@@ -32,7 +35,9 @@ import Testing
     }
 
     @Test func twoStatements() throws {
-        guard case .badQuery("customers", _)? = failure({ _ = try Shop().source("SELECT 1 AS id; DROP TABLE customers") }) else {
+        guard
+            case .badQuery("customers", _)? = failure({ _ = try Shop().source("SELECT 1 AS id; DROP TABLE customers") })
+        else {
             Issue.record("expected badQuery")
             return
         }
@@ -40,7 +45,8 @@ import Testing
 
     @Test func aQueryThatWritesDoesNot() throws {
         let shop = try Shop()
-        guard case .badQuery("customers", _)? = failure({ _ = try shop.source("DELETE FROM customers RETURNING id") }) else {
+        guard case .badQuery("customers", _)? = failure({ _ = try shop.source("DELETE FROM customers RETURNING id") })
+        else {
             Issue.record("expected badQuery")
             return
         }
@@ -56,14 +62,18 @@ import Testing
 
     @Test(arguments: [
         ("SELECT id, name FROM clients", "no such table: clients"),
-        ("SELECT id, name, email, birthday, total AS total_spent FROM customers", "the query does not use :ids, a JSON array of the ids wanted"),
+        (
+            "SELECT id, name, email, birthday, total AS total_spent FROM customers",
+            "the query does not use :ids, a JSON array of the ids wanted"
+        ),
         (
             "SELECT id, name, birthday, total AS total_spent FROM customers WHERE id IN (SELECT value FROM json_each(:ids))",
             "the query returns no column called email, but customers.query does"
         ),
     ])
     func aLookupQueryThatWillNotDo(_ lookup: String, _ detail: String) throws {
-        #expect(failure { _ = try Shop().source(lookup: lookup) } == .badQuery(name: "customers.lookup", detail: detail))
+        #expect(
+            failure { _ = try Shop().source(lookup: lookup) } == .badQuery(name: "customers.lookup", detail: detail))
     }
 
     @Test func aLockedDatabaseIsBusy() throws {
@@ -113,7 +123,8 @@ import Testing
     @Test func aTableThatIsReplaced() throws {
         let shop = try Shop()
         let source = try shop.source()
-        try shop.write("DROP TABLE customers; CREATE TABLE customers (id INTEGER PRIMARY KEY, name, email, birthday, total)")
+        try shop.write(
+            "DROP TABLE customers; CREATE TABLE customers (id INTEGER PRIMARY KEY, name, email, birthday, total)")
         #expect(try source.pages(size: 9).0.isEmpty)
     }
 
@@ -138,7 +149,9 @@ import Testing
         let shop = try Shop()
         let source = try shop.source()
         let token = try source.changeToken()
-        let other = try Shop("CREATE TABLE customers (id INTEGER PRIMARY KEY, name, email, birthday, total); INSERT INTO customers (id) VALUES (42)")
+        let other = try Shop(
+            "CREATE TABLE customers (id INTEGER PRIMARY KEY, name, email, birthday, total); INSERT INTO customers (id) VALUES (42)"
+        )
         #expect(rename(other.path, shop.path) == 0)
         #expect(try source.changeToken() != token)
         #expect(try source.pages(size: 9).0 == [["42"]])

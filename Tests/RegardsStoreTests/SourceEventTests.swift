@@ -1,10 +1,13 @@
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Testing
 
+@testable import RegardsStore
+
 @Suite struct SourceEventTests {
-    private func shop(_ values: String, columns: String = "id INTEGER PRIMARY KEY, customer_id INTEGER, at, subject TEXT") throws -> Shop {
+    private func shop(
+        _ values: String, columns: String = "id INTEGER PRIMARY KEY, customer_id INTEGER, at, subject TEXT"
+    ) throws -> Shop {
         try Shop(Shop.customers + "CREATE TABLE complaints (\(columns)); INSERT INTO complaints VALUES \(values);")
     }
 
@@ -18,7 +21,9 @@ import Testing
         return try SQLiteCustomerSource(settings)
     }
 
-    private func read(_ source: SQLiteCustomerSource, since horizon: Instant, size: Int = 100) throws -> ([EventRow], ScanReport) {
+    private func read(_ source: SQLiteCustomerSource, since horizon: Instant, size: Int = 100) throws -> (
+        [EventRow], ScanReport
+    ) {
         var rows: [EventRow] = []
         let report = try source.forEachEventPage(kind: "complaint", since: horizon, size: size) { rows += $0 }
         return (rows, report)
@@ -32,7 +37,8 @@ import Testing
     func findsEventsFromTheHorizonOn(_ written: String) throws {
         for column in ["at", "at TEXT", "at DATETIME", "at INTEGER", "at REAL"] {
             if column == "at TEXT", !written.hasPrefix("'") { continue }
-            let shop = try shop("(1, 2, \(written), 'slow')", columns: "id INTEGER PRIMARY KEY, customer_id, \(column), subject")
+            let shop = try shop(
+                "(1, 2, \(written), 'slow')", columns: "id INTEGER PRIMARY KEY, customer_id, \(column), subject")
             let source = try source(shop)
             let (rows, _) = try read(source, since: noon)
             #expect(rows.map(\.id) == ["1"], "\(column)")
@@ -43,14 +49,17 @@ import Testing
 
     @Test func bareDatesAndTheBusinesssZone() throws {
         let zone = try #require(ZoneCatalog().zone(named: "Pacific/Kiritimati"))
-        let source = try source(try shop("(1, 2, '2027-05-04', 'slow'), (2, 2, '2027-05-04 10:00', 'slow')"), zone: zone)
+        let source = try source(
+            try shop("(1, 2, '2027-05-04', 'slow'), (2, 2, '2027-05-04 10:00', 'slow')"), zone: zone)
         let rows = try read(source, since: noon - .days(2)).0
         #expect(rows.map(\.at) == [noon - .hours(26), noon - .hours(16)])
     }
 
     @Test func whatIsNoInstantIsNamedAndStopsNothing() throws {
         let source = try source(
-            try shop("(1, 2, 'tomorrow', 'a'), (2, 2, '2027-05-04 12:00:00', 'b'), (3, NULL, NULL, 'c'), (4, 2, '9999-99-99', 'd')"))
+            try shop(
+                "(1, 2, 'tomorrow', 'a'), (2, 2, '2027-05-04 12:00:00', 'b'), (3, NULL, NULL, 'c'), (4, 2, '9999-99-99', 'd')"
+            ))
         let (rows, report) = try read(source, since: noon)
         #expect(rows.map(\.id) == ["2"])
         #expect(report.withoutInstant == 2 && report.withoutInstantIDs == ["1", "4"])
@@ -84,7 +93,9 @@ import Testing
         #expect(first.record.string(3) == "slow")
         #expect(try source.lookUpEvents(kind: "complaint", ["1"])["1"]?.hash == first.hash)
         for edit in ["subject = 'slowly'", "subject = NULL", "subject = 5", "customer_id = 3", "at = 1809432001"] {
-            try shop.write("UPDATE complaints SET customer_id = 2, at = 1809432000, subject = 'slow'; UPDATE complaints SET \(edit)")
+            try shop.write(
+                "UPDATE complaints SET customer_id = 2, at = 1809432000, subject = 'slow'; UPDATE complaints SET \(edit)"
+            )
             #expect(try source.lookUpEvents(kind: "complaint", ["1"])["1"]?.hash != first.hash, "\(edit)")
         }
         try shop.write("DELETE FROM complaints")

@@ -4,9 +4,10 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Synchronization
 import Testing
+
+@testable import RegardsStore
 
 @Suite struct SourceScanTests {
     @Test func readsValuesByTheirTypes() throws {
@@ -17,7 +18,10 @@ import Testing
         #expect(seen.map { $0.text(.name) } == ["Ada", "王小明", "Luís Gonçalves"])
         #expect(seen.map { $0.text(.email) } == ["ada@example.com", nil, "luis@example.com"])
         #expect(seen.map { $0.record.number(CustomerColumn.totalSpent.rawValue) } == [12.5, 7, nil])
-        #expect(seen.map { $0.record.civilDate(CustomerColumn.birthday.rawValue)?.description } == ["1962-02-18", "1970-12-01", nil])
+        #expect(
+            seen.map { $0.record.civilDate(CustomerColumn.birthday.rawValue)?.description } == [
+                "1962-02-18", "1970-12-01", nil,
+            ])
         // Columns the query does not have are empty.
         #expect(seen.allSatisfy { $0.text(.locale) == nil })
     }

@@ -3,14 +3,17 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
-@testable import RegardsStore
 import Synchronization
+
+@testable import RegardsStore
 
 /// A folder of its own for each test, removed when the tests are over: databases in it may still be open before.
 final class TemporaryFolder: Sendable {
     let path: String
     private static let all: Mutex<[String]> = {
-        atexit { for path in TemporaryFolder.all.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) } }
+        atexit {
+            for path in TemporaryFolder.all.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
+        }
         return Mutex([])
     }()
 
@@ -138,7 +141,8 @@ struct SeededGenerator: RandomNumberGenerator {
 
     /// From `REGARDS_TEST_SEED`, else a new one; printed either way.
     static func announced(_ test: String) -> SeededGenerator {
-        let seed = getenv("REGARDS_TEST_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
+        let seed =
+            getenv("REGARDS_TEST_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
         print("\(test): REGARDS_TEST_SEED=\(seed)")
         return SeededGenerator(seed: seed)
     }

@@ -180,7 +180,8 @@ struct Reconciler {
     }
 
     private func match(_ rows: ArraySlice<PlannedOutreach>) -> Int? {
-        let rule = open.int64(Column.rule), step = open.int64(Column.step)
+        let rule = open.int64(Column.rule)
+        let step = open.int64(Column.step)
         for index in rows.indices {
             let offset = index - rows.startIndex
             if ruleIDs[offset] == rule, stepIDs[offset] == step, !isMatched[offset],

@@ -144,7 +144,10 @@ final class SQLiteEventSync: EventSync {
             try store(event, hash: seen.hash, row: known.row, database)
             let formerKey = known.event.customerKey
             return (
-                [EventChange(kind: kind, event: event, formerCustomerKey: formerKey == event.customerKey ? nil : formerKey)],
+                [
+                    EventChange(
+                        kind: kind, event: event, formerCustomerKey: formerKey == event.customerKey ? nil : formerKey)
+                ],
                 known.row
             )
         }
@@ -248,7 +251,9 @@ final class SQLiteEventSync: EventSync {
         return (database.lastInsertedRowID, nil)
     }
 
-    private static func latest(_ kind: String, _ kindID: Int64, _ id: String, _ database: Database) throws -> TrackedEvent? {
+    private static func latest(
+        _ kind: String, _ kindID: Int64, _ id: String, _ database: Database
+    ) throws -> TrackedEvent? {
         let statement = try SQLStatement(database, EventSQL.latest)
         defer { statement.reset() }
         statement.bind(1, kindID)
@@ -292,7 +297,9 @@ extension SQLiteOutbox {
             statement.bind(1, kindID)
             statement.bind(2, since.microseconds)
             var events: [Event] = []
-            while try statement.step() { events.append(try SQLiteEventSync.read(statement, kind: kind, database).event) }
+            while try statement.step() {
+                events.append(try SQLiteEventSync.read(statement, kind: kind, database).event)
+            }
             return events
         }
     }
@@ -323,7 +330,9 @@ extension SQLiteOutbox {
         }
     }
 
-    private static func tracked(_ kind: String, _ id: String, _ generation: Int, _ database: Database) throws -> TrackedEvent? {
+    private static func tracked(
+        _ kind: String, _ id: String, _ generation: Int, _ database: Database
+    ) throws -> TrackedEvent? {
         let statement = try SQLStatement(database, EventSQL.one)
         defer { statement.reset() }
         statement.bind(1, kind)

@@ -51,7 +51,9 @@ extension SQLiteOutbox {
     /// Two ledgers cannot become one: their rows may have the same keys.
     private static func check(_ rules: [RuleAdoption], against known: [String: RuleLedger]) throws {
         var names: Set<String> = []
-        for rule in rules where !names.insert(rule.name).inserted { throw OutboxError.twoRulesOfOneName(rule: rule.name) }
+        for rule in rules where !names.insert(rule.name).inserted {
+            throw OutboxError.twoRulesOfOneName(rule: rule.name)
+        }
         var claimed: Set<String> = []
         for rule in rules {
             var hasLedger = known[rule.name] != nil

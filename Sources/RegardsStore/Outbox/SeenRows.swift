@@ -5,7 +5,8 @@ struct SeenRows {
     private var chunks: [Int64: [UInt64]] = [:]
 
     mutating func insert(_ id: Int64) {
-        let bit = Int(id & 63), word = Int(id >> 6) & (Self.wordsPerChunk - 1)
+        let bit = Int(id & 63)
+        let word = Int(id >> 6) & (Self.wordsPerChunk - 1)
         chunks[id >> 12, default: Array(repeating: 0, count: Self.wordsPerChunk)][word] |= 1 << UInt64(bit)
     }
 

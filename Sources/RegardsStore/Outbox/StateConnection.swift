@@ -25,7 +25,8 @@ enum StateConnection {
             try queue.writeWithoutTransaction { database in
                 try refuseForeign(database, path: path)
                 try setAndAssert(database, "journal_mode", "WAL", reads: "wal")
-                try setAndAssert(database, "synchronous", durability.pragma.name, reads: String(durability.pragma.value))
+                try setAndAssert(
+                    database, "synchronous", durability.pragma.name, reads: String(durability.pragma.value))
                 try setAndAssert(database, "foreign_keys", "ON", reads: "1")
                 // 16 MB: the indexes of a million open rows stay in memory.
                 try database.execute(sql: "PRAGMA cache_size = -16000")
@@ -62,7 +63,9 @@ enum StateConnection {
     }
 
     /// A setting counts only when this connection reads it back.
-    private static func setAndAssert(_ database: Database, _ name: String, _ value: String, reads wanted: String) throws {
+    private static func setAndAssert(
+        _ database: Database, _ name: String, _ value: String, reads wanted: String
+    ) throws {
         try database.execute(sql: "PRAGMA \(name) = \(value)")
         let found = try pragma(database, name)
         guard found == wanted else { throw OutboxError.settingRefused(name: name, wanted: value, found: found) }

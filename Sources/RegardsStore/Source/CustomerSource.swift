@@ -153,7 +153,8 @@ package struct EventQuery: Sendable {
     package var place: Place
 
     package init(
-        kind: String, query: String, columns: RecordSchema, place: Place = Place(file: "regards.yaml", line: 0, column: 0)
+        kind: String, query: String, columns: RecordSchema,
+        place: Place = Place(file: "regards.yaml", line: 0, column: 0)
     ) {
         self.kind = kind
         self.query = query

@@ -21,7 +21,9 @@ struct RecordQuery: Sendable {
     /// - Parameters:
     ///   - columns: as the prepared query names them.
     ///   - selected: slots that are selected whether or not the schema uses them; the id's first.
-    init(name: String, query: String, lookup: String?, columns: [String], schema: RecordSchema, selected always: [Int]) {
+    init(
+        name: String, query: String, lookup: String?, columns: [String], schema: RecordSchema, selected always: [Int]
+    ) {
         self.name = name
         self.columns = columns
         var slots: [Int] = []
@@ -35,7 +37,9 @@ struct RecordQuery: Sendable {
         self.slots = slots
         source = "(\n\(RecordQuery.bare(query))\n) AS q"
         select = "SELECT \(selected.joined(separator: ", ")) FROM "
-        lookupSelect = lookup.map { "(\n\(RecordQuery.bare($0))\n) AS q" } ?? "\(source) WHERE q.id IN (SELECT value FROM json_each(:ids))"
+        lookupSelect =
+            lookup.map { "(\n\(RecordQuery.bare($0))\n) AS q" }
+            ?? "\(source) WHERE q.id IN (SELECT value FROM json_each(:ids))"
     }
 
     // MARK: Statements

@@ -1,8 +1,9 @@
-import class GRDB.DatabaseQueue
 import Glibc
 package import RegardsCalendar
 package import RegardsCore
 import Synchronization
+
+import class GRDB.DatabaseQueue
 
 /// Customers and events from an existing SQLite database. Nothing is ever written to it, and no read lasts: a read
 /// cursor on a rollback-journal database keeps its writer from committing, so a page ends after `longestRead` at the
@@ -38,7 +39,9 @@ package final class SQLiteCustomerSource: CustomerSource {
     /// The connections to the file that the path means now: a file that was replaced is opened anew.
     func current() throws -> SourceConnections {
         try connections.withLock { connections in
-            guard let file = FileIdentity(path: settings.path) else { throw SourceError.missing(settings.path, code: errno) }
+            guard let file = FileIdentity(path: settings.path) else {
+                throw SourceError.missing(settings.path, code: errno)
+            }
             if file != connections.file {
                 let opened: SourceConnections
                 do {
@@ -71,7 +74,8 @@ package final class SQLiteCustomerSource: CustomerSource {
             }
         }
         return ChangeToken(
-            version: version, device: connections.file.device, inode: connections.file.inode, opening: connections.opening)
+            version: version, device: connections.file.device, inode: connections.file.inode,
+            opening: connections.opening)
     }
 
     /// A query that worked when the source was opened and fails now: the schema is another.
@@ -157,7 +161,9 @@ package final class SQLiteCustomerSource: CustomerSource {
     }
 
     private func eventSettings(_ kind: String) throws -> EventQuery {
-        guard let settings = settings.events.first(where: { $0.kind == kind }) else { throw SourceError.unknownEventKind(kind) }
+        guard let settings = settings.events.first(where: { $0.kind == kind }) else {
+            throw SourceError.unknownEventKind(kind)
+        }
         return settings
     }
 
@@ -183,7 +189,8 @@ package final class SQLiteCustomerSource: CustomerSource {
     /// page, and whether the id of its last row comes again.
     /// - Parameter take: false for an event row without an instant.
     private func read(
-        _ query: RecordQuery, _ connections: SourceConnections, _ cursor: inout ScanCursor, size: Int, since horizon: Instant?,
+        _ query: RecordQuery, _ connections: SourceConnections, _ cursor: inout ScanCursor, size: Int,
+        since horizon: Instant?,
         _ report: inout ScanReport, _ take: (SQLStatement) -> Bool
     ) throws {
         let wait = connections.wait
@@ -213,7 +220,8 @@ package final class SQLiteCustomerSource: CustomerSource {
     }
 
     private func step(
-        _ statement: SQLStatement, _ cursor: inout ScanCursor, size: Int, _ elapsed: () -> TimeSpan, _ report: inout ScanReport,
+        _ statement: SQLStatement, _ cursor: inout ScanCursor, size: Int, _ elapsed: () -> TimeSpan,
+        _ report: inout ScanReport,
         _ take: (SQLStatement) -> Bool
     ) throws {
         var rows = 0
@@ -268,7 +276,8 @@ package final class SQLiteCustomerSource: CustomerSource {
                     return try statement.step() ? read(statement) : 0
                 }
                 let hasNull = try first(query.firstIsNull) { $0.isNull(0) ? 1 : 0 } == 1
-                return try first(query.countUnusable) { $0.int(0) } + (hasNull ? first(query.countNull) { $0.int(0) } : 0)
+                return try first(query.countUnusable) { $0.int(0) }
+                    + (hasNull ? first(query.countNull) { $0.int(0) } : 0)
             }
         }
     }

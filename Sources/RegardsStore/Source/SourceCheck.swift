@@ -1,7 +1,8 @@
-import class GRDB.DatabaseQueue
 import Glibc
 import RegardsCalendar
 import RegardsCore
+
+import class GRDB.DatabaseQueue
 
 /// What `check` and the daemon's start ask of the source: are the columns there, do their values mean what their
 /// names say, and does a look-up reach an index?
@@ -61,15 +62,20 @@ extension SQLiteCustomerSource {
     // MARK: Columns
 
     /// Columns that a rule, a condition or a card names and the query lacks; and names that stand for two columns.
-    private func columnMistakes(_ path: String, _ columns: [String], _ schema: RecordSchema, _ place: Place) -> [Mistake] {
+    private func columnMistakes(
+        _ path: String, _ columns: [String], _ schema: RecordSchema, _ place: Place
+    ) -> [Mistake] {
         var mistakes: [Mistake] = []
         var met: Set<String> = []
         for column in columns where !met.insert(column.lowercased()).inserted {
             mistakes.append(
-                Mistake(at: place, path: path, "the query returns two columns called \(column); name them apart with AS"))
+                Mistake(
+                    at: place, path: path, "the query returns two columns called \(column); name them apart with AS"))
         }
         for slot in schema.names.indices {
-            guard let place = schema.places[slot], RecordQuery.column(schema.names[slot], in: columns) == nil else { continue }
+            guard let place = schema.places[slot], RecordQuery.column(schema.names[slot], in: columns) == nil else {
+                continue
+            }
             let nearest = NearestName.of(schema.names[slot], among: columns).map { "; nearest: \($0)" } ?? ""
             mistakes.append(
                 Mistake(at: place, "there is no column called \(schema.names[slot]) in \(path)\(nearest)"))
@@ -129,6 +135,7 @@ extension SQLiteCustomerSource {
         Mistake(
             .warning, at: settings.place, path: settings.lookup == nil ? "customers.query" : "customers.lookup",
             "a look-up by id finds \(Int(rate)) customers a second, and under \(Int(SQLiteCustomerSource.slowLookUp)) a large day "
-                + "takes long; replace CTEs and window functions by joins, or give lookup: a query of its own with :ids")
+                + "takes long; replace CTEs and window functions by joins, or give lookup: a query of its own with :ids"
+        )
     }
 }

@@ -61,7 +61,8 @@ extension SourceConnections {
         var events: [String: RecordQuery] = [:]
         for event in settings.events { events[event.kind] = try makeReady(event, scan, path) }
         return SourceConnections(
-            scan: scan, wait: wait, look: try connection(path, "look"), watch: try connection(path, "watch"), file: file,
+            scan: scan, wait: wait, look: try connection(path, "look"), watch: try connection(path, "watch"),
+            file: file,
             opening: opening, customers: customers, events: events)
     }
 
@@ -76,7 +77,9 @@ extension SourceConnections {
             return tries < 3000
         }
         configuration.label = "regards.source.\(label)"
-        return try SourceError.translate(path, query: nil) { try DatabaseQueue(path: path, configuration: configuration) }
+        return try SourceError.translate(path, query: nil) {
+            try DatabaseQueue(path: path, configuration: configuration)
+        }
     }
 
     /// Columns without which a query means nothing, and what to call them.
@@ -88,7 +91,8 @@ extension SourceConnections {
     private static func makeReady(_ settings: SourceSettings, _ queue: DatabaseQueue) throws -> RecordQuery {
         let id = Required(slot: CustomerColumn.id.rawValue, advice: "name the key with AS id")
         return try makeReady(
-            "customers", settings.query, lookup: settings.lookup, settings.customers.columns, selected: [id.slot], [id], queue,
+            "customers", settings.query, lookup: settings.lookup, settings.customers.columns, selected: [id.slot], [id],
+            queue,
             settings.path)
     }
 
@@ -98,12 +102,14 @@ extension SourceConnections {
             Required(slot: EventColumn.at.rawValue, advice: "name the event's time with AS at"),
         ]
         return try makeReady(
-            event.kind, event.query, lookup: nil, event.columns, selected: EventColumn.allCases.map(\.rawValue), required,
+            event.kind, event.query, lookup: nil, event.columns, selected: EventColumn.allCases.map(\.rawValue),
+            required,
             queue, path)
     }
 
     private static func makeReady(
-        _ name: String, _ query: String, lookup: String?, _ schema: RecordSchema, selected: [Int], _ required: [Required],
+        _ name: String, _ query: String, lookup: String?, _ schema: RecordSchema, selected: [Int],
+        _ required: [Required],
         _ queue: DatabaseQueue, _ path: String
     ) throws -> RecordQuery {
         try SourceError.translate(path, query: name) {
@@ -131,11 +137,13 @@ extension SourceConnections {
         let name = query.name + ".lookup"
         let columns = try SourceError.translate(path, query: name) { try Self.columns(of: lookup, database) }
         guard lookup.contains(":ids") else {
-            throw SourceError.badQuery(name: name, detail: "the query does not use :ids, a JSON array of the ids wanted")
+            throw SourceError.badQuery(
+                name: name, detail: "the query does not use :ids, a JSON array of the ids wanted")
         }
         for slot in query.slots where RecordQuery.column(schema.names[slot], in: columns) == nil {
             throw SourceError.badQuery(
-                name: name, detail: "the query returns no column called \(schema.names[slot]), but \(query.name).query does")
+                name: name,
+                detail: "the query returns no column called \(schema.names[slot]), but \(query.name).query does")
         }
     }
 
@@ -168,13 +176,15 @@ extension SourceError {
         code == EACCES
             ? unreadable(path)
             : .unreachable(
-                detail: "\(path): \(String(cString: strerror(code)))", remedy: "name the database's file under customers: database:")
+                detail: "\(path): \(String(cString: strerror(code)))",
+                remedy: "name the database's file under customers: database:")
     }
 
     static func unreadable(_ path: String) -> SourceError {
         .unreachable(
             detail: "\(path): this user (id \(geteuid())) may not read it",
-            remedy: "let it read the file and enter the folders above it, for example by SupplementaryGroups= in a drop-in")
+            remedy:
+                "let it read the file and enter the folders above it, for example by SupplementaryGroups= in a drop-in")
     }
 
     /// SQLite says only that it cannot open the file; most often it is the write-ahead log.
@@ -186,7 +196,8 @@ extension SourceError {
             return .unreachable(detail: "\(path): \(detail)", remedy: "it is tried again")
         }
         return .unreachable(
-            detail: "\(path) is in WAL mode, and SQLite reads such a database only where it may write to the folder, unless "
+            detail:
+                "\(path) is in WAL mode, and SQLite reads such a database only where it may write to the folder, unless "
                 + "a writer has it open",
             remedy: "let regards write to \(folder): systemctl edit regards, then [Service] ReadWritePaths=\(folder) "
                 + "SupplementaryGroups=<the folder's group>")
