@@ -71,6 +71,8 @@ final class SQLiteEventSync: EventSync {
     private let kindID: Int64
     private let coveredFrom: Instant?
     private var seen = SeenRows()
+    /// Read when the first limit is stored.
+    private var names: LedgerNames?
 
     var isFirstSight: Bool { coveredFrom == nil }
 
@@ -176,7 +178,11 @@ final class SQLiteEventSync: EventSync {
             kind: kind, id: seen.id, generation: generation, customer: seen.customer, at: seen.at, limits: limits,
             isOpen: !seen.isDone, isBaseline: isBaseline, firstSeen: now)
         let row = try insert(event, hash: seen.hash, database)
-        try Self.store(limits, row: row, database)
+        if !limits.isEmpty {
+            let names = try names ?? LedgerNames(database)
+            self.names = names
+            try Self.store(limits, row: row, names, database)
+        }
         changes.append(EventChange(kind: .new, event: event))
         return (changes, row)
     }
@@ -208,9 +214,7 @@ final class SQLiteEventSync: EventSync {
         try statement.run()
     }
 
-    static func store(_ limits: [String: Instant], row: Int64, _ database: Database) throws {
-        guard !limits.isEmpty else { return }
-        let names = try LedgerNames(database)
+    static func store(_ limits: [String: Instant], row: Int64, _ names: LedgerNames, _ database: Database) throws {
         let statement = try SQLStatement(database, EventSQL.limit)
         for (rule, limit) in limits {
             statement.bind(1, row)
@@ -326,7 +330,7 @@ extension SQLiteOutbox {
     package func fixLimits(of event: Event, _ limits: [String: Instant]) throws {
         try write { database in
             guard let tracked = try Self.tracked(event.kind, event.id, event.generation, database) else { return }
-            try SQLiteEventSync.store(limits, row: tracked.row, database)
+            try SQLiteEventSync.store(limits, row: tracked.row, LedgerNames(database), database)
         }
     }
 

@@ -96,19 +96,34 @@ package final class SQLiteCustomerSource: CustomerSource {
         report.withoutID = try countWithoutID { $0.customers }
         var cursor = ScanCursor()
         while !cursor.isAtEnd {
-            page.count = 0
-            let connections = try current()
-            let query = connections.customers
-            try read(query, connections, &cursor, size: size, since: nil, &report) { row in
-                if page.count == page.slots.count { page.slots.append(Customer(schema: settings.customers)) }
-                query.read(row, into: &page.slots[page.count].record)
-                page.count += 1
-                return true
-            }
-            report.rows += page.count
+            try readPage(&page, &cursor, size: size, &report)
             if !page.isEmpty { try body(page) }
         }
         return report
+    }
+
+    /// For a look at the customers, not a pass over them.
+    func firstPage(size: Int) throws -> CustomerPage {
+        var page = CustomerPage()
+        var cursor = ScanCursor()
+        var report = ScanReport()
+        try readPage(&page, &cursor, size: size, &report)
+        return page
+    }
+
+    private func readPage(
+        _ page: inout CustomerPage, _ cursor: inout ScanCursor, size: Int, _ report: inout ScanReport
+    ) throws {
+        page.count = 0
+        let connections = try current()
+        let query = connections.customers
+        try read(query, connections, &cursor, size: size, since: nil, &report) { row in
+            if page.count == page.slots.count { page.slots.append(Customer(schema: settings.customers)) }
+            query.read(row, into: &page.slots[page.count].record)
+            page.count += 1
+            return true
+        }
+        report.rows += page.count
     }
 
     package func lookUp(_ ids: [String]) throws -> [String: Customer] {
