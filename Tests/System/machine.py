@@ -85,7 +85,8 @@ class Journal:
 
     def _read(self):
         for line in self.process.stdout:
-            self.lines.put(json.loads(line))
+            if line.endswith("\n"):      # the last one is cut off when journalctl is ended
+                self.lines.put(json.loads(line))
 
     def wait(self, word, seconds=20, **fields):
         """The first notice of a kind, among those that came and those to come, whose REGARDS_ fields are these."""
