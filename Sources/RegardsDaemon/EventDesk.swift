@@ -100,17 +100,24 @@ package final class EventDesk: @unchecked Sendable {
         }
         guard !rules.isEmpty, !events.isEmpty else { return ReconcileCounts() }
         let customers = try source.lookUp(Array(Set(events.compactMap(\.customer))))
+        let newest = Dictionary(
+            changes.filter { $0.kind == .new }.map { ($0.event.id, $0.event.generation) }, uniquingKeysWith: max)
+        let names = rules.map { book.rules[$0].name }
         var plans: [EventPlan] = []
-        for event in events {
+        for event in events where event.generation >= newest[event.id] ?? 0 {
             let facts = Facts(
                 customer: event.customer.flatMap { customers[$0] }, event: event,
                 eventRecord: event.isGone ? nil : records[event.id])
             plans.append(plan(facts, event, rules, ledgers, now: now))
         }
-        // An event that changed hands owes nothing under its former customer's key.
         for change in changes {
+            if change.event.generation < newest[change.event.id] ?? 0 {
+                // Its id belongs to another event now: nothing can end it any more, so it owes nothing.
+                plans.append(EventPlan(change.event, rules: names, rows: []) { _ in .eventEnded })
+            }
+            // An event that changed hands owes nothing under its former customer's key.
             guard let former = change.formerCustomerKey else { continue }
-            plans.append(EventPlan(customer: former, occasion: change.event.occasion, rules: rules.map { book.rules[$0].name }, rows: []))
+            plans.append(EventPlan(customer: former, occasion: change.event.occasion, rules: names, rows: []))
         }
         return try outbox.reconcileEvents(plans, now: now)
     }

@@ -26,7 +26,8 @@ package final class FactsLoader: Sendable {
             let event = events[index]
             return Facts(
                 customer: rows[index].key.customerID.flatMap { customers[$0] }, event: event?.event,
-                eventRecord: event.flatMap { records[EventReference(kind: $0.kind, id: $0.event.id)] },
+                // The row of an id that was used again is not about an event that is gone.
+                eventRecord: event.flatMap { $0.event.isGone ? nil : records[EventReference(kind: $0.kind, id: $0.event.id)] },
                 openEvents: openKinds[rows[index].key.customer] ?? [])
         }
     }
