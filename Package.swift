@@ -29,7 +29,10 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "RegardsStore",
-            dependencies: ["RegardsCore", "RegardsCalendar", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "RegardsCore", "RegardsCalendar", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings),
         .target(
             name: "RegardsMessage",
@@ -46,16 +49,23 @@ let package = Package(
             name: "RegardsDaemon",
             dependencies: [
                 "RegardsCore", "RegardsCalendar", "RegardsRules", "RegardsStore", "RegardsMessage",
-                "RegardsDelivery", "CSystemd", "CCrypto",
+                "RegardsDelivery", "CSystemd",
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "regards",
             dependencies: [
-                "RegardsDaemon", "RegardsRules", "RegardsStore", "RegardsMessage", "RegardsCore", "RegardsCalendar",
+                "RegardsDaemon", "RegardsRules", "RegardsStore", "RegardsCore", "RegardsCalendar",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        .executableTarget(
+            name: "OutboxBenchmarks",
+            dependencies: [
+                "RegardsStore", "RegardsCore", "RegardsCalendar", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/Outbox", swiftSettings: settings),
 
         .target(
             name: "RegardsTestSupport",
