@@ -152,6 +152,20 @@ package final class EventLog<Event: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    /// Waits until nothing more will happen.
+    package func awaitEnd(seconds: Int = 30) throws {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        var limit = timespec()
+        clock_gettime(CLOCK_REALTIME, &limit)
+        limit.tv_sec += seconds
+        while !isOver {
+            if pthread_cond_timedwait(changed, mutex, &limit) == ETIMEDOUT {
+                throw ServerProcess.Failure.timeout(waitingFor: "the end", seen: events.suffix(20).map { "\($0)" })
+            }
+        }
+    }
+
     /// Waits until `match` finds in what happened so far what it looks for.
     /// - Parameter seconds: a guard against a test that would never end; no test waits for it to pass.
     @discardableResult
@@ -173,7 +187,7 @@ package final class EventLog<Event: Sendable>: @unchecked Sendable {
 }
 
 /// Reads lines until the writer is gone; the thread ends with the server.
-private final class LineReader {
+final class LineReader {
     private let descriptor: Int32
     private let log: EventLog<String>
 

@@ -1,0 +1,132 @@
+import Glibc
+import RegardsCalendar
+import RegardsCore
+import RegardsStore
+import RegardsTestSupport
+import Testing
+
+@testable import RegardsDaemon
+
+/// The daemon as a process of its own, which is killed without warning while it sends.
+@Suite("kill -9", .serialized)
+struct KillTests {
+    /// As many as the environment's `REGARDS_KILLS` says.
+    private static let kills = getenv("REGARDS_KILLS").flatMap { Int(String(cString: $0)) } ?? 200
+    private static let seed = getenv("REGARDS_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0..<1_000_000)
+    private static let sessions = 1
+
+    @Test("at any moment loses nothing, doubles no row, and leaves few in doubt", .timeLimit(.minutes(10)))
+    func anyMoment() throws {
+        guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
+        print("kill -9: \(Self.kills) kills, seed \(Self.seed) (REGARDS_KILLS, REGARDS_SEED)")
+        var random = SeededGenerator(seed: Self.seed)
+        let customers = Self.kills * 4
+        let scene = try Scene(customers: customers)
+        var worst = 0
+        var inDoubt = 0
+        for _ in 0..<Self.kills {
+            let child = try ChildProcess([ChildProcess.regards, "serve", "--config", scene.shop.file])
+            try scene.awaitMoment(child, &random)
+            child.signal(SIGKILL)
+            #expect(try child.wait().signal == SIGKILL)
+            let sending = try scene.sending()
+            worst = max(worst, sending)
+            inDoubt += sending
+            #expect(sending <= 2 * Self.sessions, "seed \(Self.seed)")
+        }
+        let last = try ChildProcess.run([ChildProcess.regards, "serve", "--once", "--config", scene.shop.file], seconds: 300)
+        #expect(last.ending.status == 0, "\(last.errors.suffix(5))")
+        try scene.check(customers: customers, inDoubt: inDoubt)
+        print("kill -9: at most \(worst) rows in doubt after a kill, \(inDoubt) in all; \(scene.received.count - customers) messages came twice")
+    }
+
+    /// A shop whose customers were all born yesterday's day of the year, and a relay that records.
+    private struct Scene {
+        let shop: TestShop
+        let relay: RecordingSMTPServer
+
+        init(customers: Int) throws {
+            relay = try RecordingSMTPServer()
+            var settings = TestShop.Settings()
+            settings.zone = "UTC"
+            settings.mail = "smtp: {host: 127.0.0.1, port: \(relay.port), security: none}"
+            settings.events = ""
+            shop = try TestShop(rules: [], settings)
+            try shop.rules(
+                """
+                birthday-card:
+                  purpose: greeting
+                  when: {anniversary: birthday, at: 09:00}
+                  send: birthday
+                  backfill: 5d
+                  if_late: {grace: 4d}
+                """)
+            let born = (Zone.utc.local(at: SystemClock().now()).date - 1).description.suffix(6)
+            try shop.sql(
+                """
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(customers))
+                INSERT INTO customers (id, name, email, birthday)
+                SELECT i, 'Customer ' || i, 'c' || i || '@mail.example', '1980\(born)' FROM n
+                """)
+            let live = try ChildProcess.run([ChildProcess.regards, "go-live", "--config", shop.file])
+            try #require(live.ending.status == 0, "\(live.errors)")
+        }
+
+        var received: [RecordingSMTPServer.Message] { relay.messages }
+
+        /// A moment of a daemon's life: from before it can do anything to some messages later, and then some
+        /// microseconds more.
+        func awaitMoment(_ child: ChildProcess, _ random: inout SeededGenerator) throws {
+            let before = received.count
+            let wanted = Int.random(in: -1...6, using: &random)
+            if wanted == 0 { try child.errors.await("its first words") { $0.first } }
+            // Nothing more may be owed: then its being ready is the moment.
+            if wanted > 0 {
+                try child.errors.await("ready") { lines in lines.contains { $0.contains("ready") } ? () : nil }
+                if try unsent() >= wanted { _ = try relay.messages(before + wanted) }
+            }
+            // Not a wait for anything: the moment itself is what the test draws.
+            usleep(UInt32.random(in: 0...3000, using: &random))
+        }
+
+        private func count(_ states: Set<OutreachState>) throws -> Int {
+            let outbox = try SQLiteOutbox.openForCommand(path: shop.state, access: .read)
+            defer { try? outbox.close() }
+            return try outbox.list(OutreachFilter(states: states), limit: .max, after: 0).count
+        }
+
+        func sending() throws -> Int { try count([.sending]) }
+        private func unsent() throws -> Int { try count([.planned, .claimed]) }
+
+        func check(customers: Int, inDoubt: Int) throws {
+            let outbox = try SQLiteOutbox.openForCommand(path: shop.state, access: .read)
+            let rows = try outbox.list(OutreachFilter(), limit: .max, after: 0)
+            try outbox.close()
+            #expect(rows.count == customers)
+            #expect(Set(rows.map(\.key)).count == customers)
+            #expect(rows.filter { $0.state != .sent }.map(\.standing) == [])
+            let messages = Dictionary(grouping: received, by: \.recipients)
+            #expect(messages.count == customers, "\(customers - messages.count) lost, seed \(KillTests.seed)")
+            for (recipient, copies) in messages where copies.count > 1 {
+                let ids = Set(copies.map { Mail(text: String(decoding: $0.bytes, as: UTF8.self)).id })
+                #expect(ids.count == 1 && ids != [""], "\(recipient): \(ids)")
+            }
+            #expect(received.count - customers <= inDoubt)
+        }
+    }
+}
+
+/// SplitMix64: the same seed draws the same numbers.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
+    }
+}
