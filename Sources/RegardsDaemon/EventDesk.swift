@@ -83,7 +83,7 @@ package final class EventDesk: @unchecked Sendable {
         var limits: [String: Instant] = [:]
         for rule in book.rules {
             if case .event(let trigger) = rule.trigger, trigger.kind == kind, let promise = trigger.promise {
-                limits[rule.name] = event.at + promise.answerWithin
+                limits[rule.name] = promise.limit(from: event.at, book.house.business)
             }
         }
         return limits
