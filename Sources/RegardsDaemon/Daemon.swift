@@ -140,10 +140,18 @@ package final class Daemon: @unchecked Sendable {
         guard !isStopping.exchange(true, ordering: .relaxed) else { return }
         health.silence()
         options.announcer.announce(Notice(.stopping))
-        statusQueue.async { self.statusTimer?.cancel() }
-        planQueue.async { self.planAlarm.cancel() }
-        eventQueue.async { self.eventAlarm.cancel() }
-        sendLoop.stop(grace: .seconds(8), done: done)
+        premises.planProgress.cancel()
+        premises.eventProgress.cancel()
+        // Whoever is told may close the state file, so nothing may be at work on it then: not a pass, not a reload.
+        let ended = DispatchGroup()
+        reloadQueue.async(group: ended) {}
+        statusQueue.async(group: ended) { self.statusTimer?.cancel() }
+        planQueue.async(group: ended) { self.planAlarm.cancel() }
+        eventQueue.async(group: ended) { self.eventAlarm.cancel() }
+        ended.enter()
+        sendLoop.stop(grace: .seconds(8)) { ended.leave() }
+        // A reload that was under way gives its loops one pass more, which ends at its first step.
+        ended.notify(queue: planQueue) { self.eventQueue.async { done() } }
     }
 
     // MARK: Reload
@@ -256,6 +264,7 @@ package final class Daemon: @unchecked Sendable {
     /// - Returns: what kept it from a whole pass.
     private func plan() -> (any Error)? {
         dispatchPrecondition(condition: .onQueue(planQueue))
+        guard !isStopping.load(ordering: .relaxed) else { return nil }
         premises.planProgress.begin()
         defer {
             premises.planProgress.end()
@@ -300,6 +309,7 @@ package final class Daemon: @unchecked Sendable {
 
     private func eventTimeCame() {
         dispatchPrecondition(condition: .onQueue(eventQueue))
+        guard !isStopping.load(ordering: .relaxed) else { return }
         do {
             let token = try watch.changeToken()
             if token != seenToken { return _ = syncEvents(all: false, token: token) }
@@ -312,6 +322,7 @@ package final class Daemon: @unchecked Sendable {
     /// - Returns: what kept it from seeing every event.
     private func syncEvents(all: Bool, token: ChangeToken? = nil) -> (any Error)? {
         dispatchPrecondition(condition: .onQueue(eventQueue))
+        guard !isStopping.load(ordering: .relaxed) else { return nil }
         premises.eventProgress.begin()
         defer {
             premises.eventProgress.end()

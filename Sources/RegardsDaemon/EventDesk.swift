@@ -45,7 +45,7 @@ package final class EventDesk: @unchecked Sendable {
                 ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: now - settings[kind].horizon)
                 : changes.map(\.event)
             report.counts += try plan(events, former: changes, kind, records, ledgers, now: now)
-            progress.step()
+            try progress.step()
         }
         report.released = try release(after: report.changes, all: all, now: now)
         return report

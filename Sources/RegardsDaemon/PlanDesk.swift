@@ -49,7 +49,7 @@ package final class PlanDesk: @unchecked Sendable {
             for customer in customers { derive(customer, rules, windows, now, &page, &report) }
             report.customers += customers.count
             report.counts += try pass.reconcile(customers: page.ids, rows: page.rows) { page.reasons[$0] ?? .occasionGone }
-            progress.step()
+            try progress.step()
         }
         report.scan = scan
         report.counts += try pass.finish()
@@ -112,6 +112,9 @@ package final class PlanDesk: @unchecked Sendable {
                 if decision.verdict == .cancel(.noAddress), customer.text(.email) != nil, decision.because == "email" {
                     report.unusable[.badAddress, default: UnusableCustomers()].add(id)
                 }
+            }
+            if !isUsable, let problem = CustomerProblem(planner.problem(with: customer, rule: index)) {
+                report.unusable[problem, default: UnusableCustomers()].add(id)
             }
         }
     }
