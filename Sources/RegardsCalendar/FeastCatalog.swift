@@ -15,12 +15,17 @@ package struct FeastCatalog: Sendable {
     private let byName: [String: Feast]
     /// In the order of the table below, a house's own after them.
     package let all: [Feast]
+    /// Those that some country's customers are greeted on, and a house's own: what a customer's row may name. Days of
+    /// mourning are not among them.
+    package let greeted: [Feast]
 
     /// - Parameter own: the house's feasts; one with the name of a built-in feast takes its place.
     package init(own: [Feast] = []) {
         let ownNames = Set(own.map(\.name))
         all = FeastCatalog.builtIn.filter { !ownNames.contains($0.name) } + own
         byName = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+        let greetedNames = FeastCatalog.countries.values.reduce(into: ownNames) { $0.formUnion($1) }
+        greeted = all.filter { greetedNames.contains($0.name) }
     }
 
     /// nil for a name that nobody defined.

@@ -15,7 +15,10 @@ struct LocalOccasion {
 struct DateRule {
     enum Kind {
         case anniversary
-        case schedule
+        /// The same occasions for everybody in a zone: a schedule, or a feast.
+        case sameInZone
+        /// Feasts that depend on the customer.
+        case feasts
         /// Nothing falls due in the window, whoever the customer is; or the rule is about events.
         case silent
     }
@@ -25,10 +28,18 @@ struct DateRule {
     /// Slot of the column that an anniversary hangs on.
     let column: Int
     private(set) var days = DaysOfBirth()
-    /// A schedule fires for everybody in a zone at the same instants: they are worked out once.
-    private var byZone: [ObjectIdentifier: ZoneSchedule] = [:]
+    private(set) var lunarDays = DaysOfBirth()
+    /// Where the rule greets on the feasts of the customer's country.
+    var feasts: CustomerFeasts?
+    /// Occasions are worked out once for a zone, and where feasts depend on the customer for a zone and a set of feasts.
+    private var known: [Group: ZoneOccasions] = [:]
 
-    private struct ZoneSchedule {
+    private struct Group: Hashable {
+        var zone: ObjectIdentifier
+        var set: Int
+    }
+
+    private struct ZoneOccasions {
         /// Held, so that no other zone can get its identity.
         var zone: Zone
         var occasions: [LocalOccasion]
@@ -37,80 +48,83 @@ struct DateRule {
     init(_ trigger: Trigger) {
         kind = .silent
         if case .anniversary(let trigger) = trigger { column = trigger.column } else { column = 0 }
+        if case .feast(let trigger) = trigger { feasts = CustomerFeasts(trigger) }
     }
 
     mutating func prepare(_ trigger: Trigger, for window: PlanWindow) {
         self.window = window
-        byZone.removeAll(keepingCapacity: true)
+        known.removeAll(keepingCapacity: true)
         kind = .silent
         guard let dates = window.dates else { return }
         switch trigger {
         case .anniversary(let trigger):
             days = DaysOfBirth(observedIn: dates, trigger)
+            if trigger.calendarColumn != nil { lunarDays = DaysOfBirth(lunarObservedIn: dates, trigger) }
             kind = .anniversary
         case .schedule(let trigger):
             let next = trigger.expression.nextDate(onOrAfter: dates.lowerBound)
-            if let next, next <= dates.upperBound { kind = .schedule }
+            if let next, next <= dates.upperBound { kind = .sameInZone }
+        case .feast(let trigger):
+            if case .named(let feast) = trigger.choice {
+                if trigger.falls(feast, in: dates) { kind = .sameInZone }
+            } else {
+                feasts?.prepare(trigger, for: dates)
+                kind = .feasts
+            }
         case .event:
             break
         }
     }
 
     /// What falls due in the window in this zone; nil when that is not yet worked out.
-    func known(in zone: Zone) -> [LocalOccasion]? { byZone[ObjectIdentifier(zone)]?.occasions }
+    func known(in zone: Zone, set: Int = 0) -> [LocalOccasion]? {
+        known[Group(zone: ObjectIdentifier(zone), set: set)]?.occasions
+    }
 
     /// Works out what falls due in the window in this zone.
-    mutating func occasions(_ trigger: Trigger, in zone: Zone) -> [LocalOccasion] {
-        guard case .schedule(let trigger) = trigger, let window else { return [] }
-        let occasions = trigger.occasions(in: window, zone: zone)
-        byZone[ObjectIdentifier(zone)] = ZoneSchedule(zone: zone, occasions: occasions)
+    mutating func occasions(_ trigger: Trigger, in zone: Zone, set: Int = 0) -> [LocalOccasion] {
+        guard let window else { return [] }
+        var occasions: [LocalOccasion] = []
+        switch trigger {
+        case .schedule(let trigger): occasions = trigger.occasions(in: window, zone: zone)
+        case .feast(let trigger):
+            if case .named(let feast) = trigger.choice {
+                occasions = trigger.occasions(of: [feast], in: window, zone: zone)
+            } else if let feasts {
+                occasions = trigger.occasions(of: feasts.set(set), in: window, zone: zone)
+            }
+        case .anniversary, .event: break
+        }
+        known[Group(zone: ObjectIdentifier(zone), set: set)] = ZoneOccasions(zone: zone, occasions: occasions)
         return occasions
     }
-}
-
-/// Days of birth that have an anniversary in a window somewhere on earth: one bit for each day of the year.
-struct DaysOfBirth {
-    /// By month; element 0 is not used.
-    private var months = SIMD16<UInt32>(repeating: 0)
-
-    init() {}
-
-    init(observedIn dates: ClosedRange<CivilDate>, _ trigger: AnniversaryTrigger) {
-        guard dates.upperBound - dates.lowerBound < 366 else {
-            months = SIMD16(repeating: .max)
-            return
-        }
-        for offset in trigger.dayOffsets {
-            var date = dates.lowerBound - offset
-            while date <= dates.upperBound - offset {
-                let (year, month, day) = date.components
-                insert(month, day)
-                let leapDay = BirthDate(year: nil, month: 2, day: 29)
-                if leapDay?.observed(in: year, feb29: trigger.feb29) == date { insert(2, 29) }
-                date = date + 1
-            }
-        }
-    }
-
-    private mutating func insert(_ month: Int, _ day: Int) { months[month] |= 1 << UInt32(day) }
-
-    func contains(_ born: BirthDate) -> Bool { months[born.month] & (1 << UInt32(born.day)) != 0 }
 }
 
 // MARK: - Anniversaries
 
 extension AnniversaryTrigger {
+    /// A day of birth in the calendar by which it is kept.
+    enum Born {
+        case gregorian(BirthDate)
+        case lunar(LunarBirthDate)
+    }
+
     /// Calls `body` for each occasion on one of these dates of the customer's calendar.
     func forEachOccasion(
-        of born: BirthDate, in dates: ClosedRange<CivilDate>, zone: Zone, _ body: (LocalOccasion) -> Void
+        of born: Born, in dates: ClosedRange<CivilDate>, zone: Zone, _ body: (LocalOccasion) -> Void
     ) {
         for offset in dayOffsets {
-            let anniversary = Anniversary(feb29: feb29, daysAfter: offset)
-            anniversary.forEach(of: born, in: dates.lowerBound..<(dates.upperBound + 1)) { found in
+            let anniversary = Anniversary(
+                every: every, feb29: feb29, leapMonth: leapMonth, day30: day30, daysAfter: offset, years: years)
+            let found: (AnniversaryDate) -> Void = { found in
                 body(
                     LocalOccasion(
                         id: name(found, offset), dueAt: zone.instant(found.date, at), zone: zone, date: found.date,
                         time: at))
+            }
+            switch born {
+            case .gregorian(let born): anniversary.forEach(of: born, in: dates.lowerBound..<(dates.upperBound + 1), found)
+            case .lunar(let born): anniversary.forEach(of: born, in: dates.lowerBound..<(dates.upperBound + 1), found)
             }
         }
     }
@@ -118,18 +132,28 @@ extension AnniversaryTrigger {
     /// The year observed names the occasion, so that a corrected birthday moves the card and never doubles it; the
     /// offset counts only where a rule lists several, so that a card moved from 7 to 14 days before is the same card.
     private func name(_ found: AnniversaryDate, _ offset: Int) -> String {
-        dayOffsets.count == 1 ? found.occasion : "\(found.occasion)/\(offset > 0 ? "+" : "")\(offset)"
+        found.occasion + dayOffsets.suffix(offset)
     }
 
     /// The occasion of that name; nil when the day has none.
-    fileprivate func occasion(_ name: String, of born: BirthDate, zone: Zone) -> LocalOccasion? {
+    fileprivate func occasion(_ name: String, of born: Born, zone: Zone) -> LocalOccasion? {
         guard let year = Int(name.prefix { $0.isNumber }), let first = CivilDate(year: year, month: 1, day: 1),
             let last = CivilDate(year: year, month: 12, day: 31), (0...9999).contains(year),
             let earliest = dayOffsets.min(), let latest = dayOffsets.max()
         else { return nil }
+        var end = last + latest
+        // A lunar year ends in the Gregorian year after the one that names it.
+        if case .lunar = born { end = end + 60 }
         var found: LocalOccasion?
-        forEachOccasion(of: born, in: (first + earliest)...(last + latest), zone: zone) { if $0.id == name { found = $0 } }
+        forEachOccasion(of: born, in: (first + earliest)...end, zone: zone) { if $0.id == name { found = $0 } }
         return found
+    }
+}
+
+extension [Int] {
+    /// What an offset adds to the name of an occasion: nothing where it is the only one.
+    func suffix(_ offset: Int) -> String {
+        count == 1 ? "" : "/\(offset > 0 ? "+" : "")\(offset)"
     }
 }
 
@@ -190,12 +214,16 @@ extension ScheduleTrigger {
 
 extension Trigger {
     /// The occasion of that name for a customer; nil when there is none, and for rules about events.
-    func occasion(_ name: String, of customer: Customer, zone: Zone) -> LocalOccasion? {
+    func occasion(_ name: String, of customer: Customer, zone: Zone, _ countries: CountryZones) -> LocalOccasion? {
         switch self {
         case .anniversary(let trigger):
-            customer.record.birthDate(trigger.column).flatMap { trigger.occasion(name, of: $0, zone: zone) }
-        case .schedule(let trigger): trigger.occasion(name, zone: zone)
-        case .event: nil
+            guard case .success(let born?) = trigger.born(customer) else { return nil }
+            return trigger.occasion(name, of: born, zone: zone)
+        case .schedule(let trigger): return trigger.occasion(name, zone: zone)
+        case .feast(let trigger):
+            guard let feasts = trigger.feasts(of: customer, countries) else { return nil }
+            return trigger.occasion(name, of: feasts, zone: zone)
+        case .event: return nil
         }
     }
 }

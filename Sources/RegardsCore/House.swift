@@ -21,14 +21,18 @@ package struct House: Sendable {
     package var people: [Role: Person]
     package var mode: Mode
     package var ifInDoubt: InDoubtPolicy
+    /// The built-in feasts and the house's own.
+    package var feasts: FeastCatalog
 
     package init(
-        business: Business, people: [Role: Person] = [:], mode: Mode = .rehearse, ifInDoubt: InDoubtPolicy = .resend
+        business: Business, people: [Role: Person] = [:], mode: Mode = .rehearse, ifInDoubt: InDoubtPolicy = .resend,
+        feasts: FeastCatalog = FeastCatalog()
     ) {
         self.business = business
         self.people = people
         self.mode = mode
         self.ifInDoubt = ifInDoubt
+        self.feasts = feasts
     }
 }
 
@@ -40,13 +44,18 @@ package struct Business: Sendable {
     /// As printed in footers; empty when not given.
     package var postalAddress: String
     package var phone: String
+    /// When somebody is there, in the business's zone, holidays left out; nil when not given.
+    package var hours: WeeklyHours?
 
-    package init(name: String, email: Address, zone: Zone, postalAddress: String = "", phone: String = "") {
+    package init(
+        name: String, email: Address, zone: Zone, postalAddress: String = "", phone: String = "", hours: WeeklyHours? = nil
+    ) {
         self.name = name
         self.email = email
         self.zone = zone
         self.postalAddress = postalAddress
         self.phone = phone
+        self.hours = hours
     }
 }
 

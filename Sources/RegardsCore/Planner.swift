@@ -48,11 +48,13 @@ package struct Facts: Sendable {
 /// no allocation.
 package struct Planner {
     package let book: RuleBook
+    private let countries: CountryZones
     private var zones: ZoneFinder
     private var ready: [DateRule]
 
     package init(book: RuleBook, zones: ZoneCatalog, countries: CountryZones) {
         self.book = book
+        self.countries = countries
         self.zones = ZoneFinder(zones: zones, countries: countries, business: book.house.business.zone)
         ready = book.rules.map { DateRule($0.trigger) }
     }
@@ -61,7 +63,7 @@ package struct Planner {
     package mutating func zone(of customer: Customer) -> CustomerZone? { zones.zone(of: customer) }
 
     /// Calls `body` with each candidate of a customer's rule that is due in the window. Event rules have none here.
-    /// - Returns: false when the rule's column holds something that is no date.
+    /// - Returns: false when a column of the customer holds something that the rule cannot take; `problem` says what.
     @discardableResult
     package mutating func candidates(
         of customer: Customer, zone: CustomerZone, rule index: Int, in window: PlanWindow,
@@ -71,11 +73,13 @@ package struct Planner {
         switch ready[index].kind {
         case .anniversary:
             return anniversaries(of: customer, zone: zone, rule: index, body)
-        case .schedule:
-            let occasions =
-                ready[index].known(in: zone.zone) ?? ready[index].occasions(book.rules[index].trigger, in: zone.zone)
-            for occasion in occasions {
-                emit(occasion, rule: index, customer: customer, zone: zone, body)
+        case .sameInZone:
+            sameInZone(customer: customer, zone: zone, rule: index, body)
+            return true
+        case .feasts:
+            guard let set = ready[index].feasts?.find(for: customer, countries) else { return false }
+            if ready[index].feasts?.isDue(set) == true {
+                sameInZone(set: set, customer: customer, zone: zone, rule: index, body)
             }
             return true
         case .silent:
@@ -83,14 +87,39 @@ package struct Planner {
         }
     }
 
+    private mutating func sameInZone(
+        set: Int = 0, customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
+    ) {
+        let occasions =
+            ready[index].known(in: zone.zone, set: set)
+            ?? ready[index].occasions(book.rules[index].trigger, in: zone.zone, set: set)
+        for occasion in occasions { emit(occasion, rule: index, customer: customer, zone: zone, body) }
+    }
+
+    /// What in the customer's columns keeps a rule from knowing its days; nil when nothing does, and for rules about
+    /// events.
+    package func problem(with customer: Customer, rule index: Int) -> DateProblem? {
+        switch book.rules[index].trigger {
+        case .anniversary(let trigger):
+            if case .failure(let problem) = trigger.born(customer) { problem } else { nil }
+        case .feast(let trigger): trigger.feasts(of: customer, countries) == nil ? .unknownFeast : nil
+        case .schedule, .event: nil
+        }
+    }
+
     private func anniversaries(
         of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
     ) -> Bool {
         let column = ready[index].column
-        guard let born = customer.record.birthDate(column) else { return !customer.record.isPresent(column) }
-        guard ready[index].days.contains(born), case .anniversary(let trigger) = book.rules[index].trigger,
-            let window = ready[index].window, let dates = window.dates
-        else { return true }
+        guard let date = customer.record.birthDate(column) else { return !customer.record.isPresent(column) }
+        guard case .anniversary(let trigger) = book.rules[index].trigger,
+            case .success(let born) = trigger.born(date, of: customer)
+        else { return false }
+        switch born {
+        case .gregorian(let born): guard ready[index].days.contains(born) else { return true }
+        case .lunar(let born): guard ready[index].lunarDays.contains(born) else { return true }
+        }
+        guard let window = ready[index].window, let dates = window.dates else { return true }
         trigger.forEachOccasion(of: born, in: dates, zone: zone.zone) { occasion in
             guard window.contains(occasion.dueAt) else { return }
             emit(occasion, rule: index, customer: customer, zone: zone, body)
@@ -105,7 +134,7 @@ package struct Planner {
             return candidates(ofEvent: facts, rule: index).first { $0.outreach.key == key }
         }
         guard let customer = facts.customer, let zone = zones.zone(of: customer),
-            let occasion = book.rules[index].trigger.occasion(key.occasion, of: customer, zone: zone.zone)
+            let occasion = book.rules[index].trigger.occasion(key.occasion, of: customer, zone: zone.zone, countries)
         else { return nil }
         var found: Candidate?
         emit(occasion, rule: index, customer: customer, zone: zone) { if $0.outreach.key == key { found = $0 } }
@@ -155,8 +184,9 @@ extension Planner {
         case .occasion: return event.at
         case .start(let span): return event.at + span
         case .limit(let span):
-            let limit = event.limits[rule] ?? trigger.promise.map { event.at + $0.answerWithin }
-            return limit.map { max(event.at, $0 + span) }
+            guard let promise = trigger.promise else { return event.limits[rule].map { max(event.at, $0 + span) } }
+            let limit = event.limits[rule] ?? promise.limit(from: event.at, book.house.business)
+            return max(event.at, promise.instant(span, from: limit, book.house.business))
         case .column(let slot, let span):
             return facts.eventRecord?.instant(slot, zone: book.house.business.zone).map { $0 + span }
         }

@@ -51,10 +51,12 @@ package struct Rule: Sendable {
 package enum Trigger: Sendable {
     case anniversary(AnniversaryTrigger)
     case schedule(ScheduleTrigger)
+    case feast(FeastTrigger)
     case event(EventTrigger)
 }
 
-/// `when: {anniversary: COLUMN, at: HH:MM, …}`: every year on the day and month of a date column.
+/// `when: {anniversary: COLUMN, at: HH:MM, …}`: every year on the day and month of a date column, or every month on
+/// its day.
 package struct AnniversaryTrigger: Sendable {
     /// Slot of a customer column that holds a date, with or without a year.
     package var column: Int
@@ -63,12 +65,56 @@ package struct AnniversaryTrigger: Sendable {
     /// Days from the day itself: negative before, positive after; each once. Several give several occasions a year.
     package var dayOffsets: [Int]
     package var feb29: Feb29
+    package var every: Anniversary.Every
+    /// Which anniversaries count, such as the 50th; empty for all. A day without a year has none of them.
+    package var years: [Int]
+    /// Slot of the customer column that says by which calendar the day is kept (`BirthCalendar`); nil: always by the
+    /// Gregorian one, as every monthly anniversary is.
+    package var calendarColumn: Int?
+    package var leapMonth: LeapMonth
+    package var day30: Day30
 
-    package init(column: Int, at: WallTime, dayOffsets: [Int] = [0], feb29: Feb29 = .feb28) {
+    package init(
+        column: Int, at: WallTime, dayOffsets: [Int] = [0], feb29: Feb29 = .feb28, every: Anniversary.Every = .year,
+        years: [Int] = [], calendarColumn: Int? = nil, leapMonth: LeapMonth = .regular, day30: Day30 = .last
+    ) {
         self.column = column
         self.at = at
         self.dayOffsets = dayOffsets
         self.feb29 = feb29
+        self.every = every
+        self.years = years
+        self.calendarColumn = every == .month ? nil : calendarColumn
+        self.leapMonth = leapMonth
+        self.day30 = day30
+    }
+}
+
+/// By which calendar a customer keeps a day: the text of the column `birthday_calendar`. The day itself stands in its
+/// column as a Gregorian date either way.
+package enum BirthCalendar: String, CaseIterable, Sendable {
+    case gregorian, lunar
+}
+
+/// `when: {feast: NAME, at: HH:MM, …}`: every year on a feast.
+package struct FeastTrigger: Sendable {
+    package enum Choice: Sendable {
+        case named(Feast)
+        /// The feasts on which customers of a country are greeted. `column` is the slot of a customer column that names
+        /// other feasts, or another country; where it is empty, `country` decides.
+        case byCountry(FeastCatalog, column: Int?)
+    }
+
+    package var choice: Choice
+    /// Wall time in the customer's zone; in a gap of the clock it moves forward by the gap's length.
+    package var at: WallTime
+    /// Days from the feast: negative before, positive after; each once.
+    package var dayOffsets: [Int]
+
+    package init(_ choice: Choice, at: WallTime, dayOffsets: [Int] = [0]) {
+        self.choice = choice
+        self.at = at
+        self.dayOffsets = dayOffsets
     }
 }
 
@@ -102,8 +148,37 @@ package struct EventTrigger: Sendable {
 
 /// The time within which an event must be answered. The limit is fixed when the event is first seen.
 package struct Promise: Hashable, Sendable {
+    /// What passes while an answer is waited for.
+    package enum Clock: String, CaseIterable, Sendable {
+        case wall
+        /// Only the hours in which the business is open.
+        case business
+    }
+
     package var answerWithin: TimeSpan
-    package init(answerWithin: TimeSpan) { self.answerWithin = answerWithin }
+    /// Of `answerWithin`, and of the steps that hang on the limit.
+    package var clock: Clock
+
+    package init(answerWithin: TimeSpan, clock: Clock = .wall) {
+        self.answerWithin = answerWithin
+        self.clock = clock
+    }
+
+    /// When an event of this instant must be answered.
+    package func limit(from start: Instant, _ business: Business) -> Instant {
+        instant(answerWithin, from: start, business)
+    }
+
+    /// The instant a span after another by the promise's clock; before it where the span is negative. A business that
+    /// says no hours, or is never open again, is taken as always open.
+    package func instant(_ span: TimeSpan, from start: Instant, _ business: Business) -> Instant {
+        guard clock == .business, let hours = business.hours, span != .zero else { return start + span }
+        let found =
+            span > .zero
+            ? hours.deadline(from: start, after: span, in: business.zone)
+            : hours.instant(before: start, by: -span, in: business.zone)
+        return found ?? start + span
+    }
 }
 
 /// One message of a rule.
@@ -159,21 +234,53 @@ package enum StepTime: Hashable, Sendable {
     case column(slot: Int, TimeSpan)
 }
 
-/// A card's name, in which `{month}` stands for the occasion's month, `01` to `12`.
+/// A card's name, in which `{month}` stands for the occasion's month, `01` to `12`, and in rules about feasts `{feast}`
+/// for the feast's name.
 package struct CardPattern: Hashable, Sendable {
+    package static let feast = "{feast}"
+
     package var text: String
     package init(_ text: String) { self.text = text }
 
-    package func name(on date: CivilDate) -> String {
+    /// - Parameter feast: the feast's name; left as it is written where nil.
+    package func name(on date: CivilDate, feast: String? = nil) -> String {
         let month = date.month
-        return text.split(separator: "{month}", omittingEmptySubsequences: false)
-            .joined(separator: month < 10 ? "0\(month)" : "\(month)")
+        let name = CardPattern.filled(text, "{month}", month < 10 ? "0\(month)" : "\(month)")
+        return feast.map { CardPattern.filled(name, CardPattern.feast, $0) } ?? name
     }
 
     /// Every name the pattern can take.
+    package func names(feasts: [String]) -> [String] {
+        let byFeast =
+            text.contains(CardPattern.feast) ? feasts.map { CardPattern.filled(text, CardPattern.feast, $0) } : [text]
+        return byFeast.flatMap { CardPattern($0).names }
+    }
+
+    /// Every name the pattern can take outside rules about feasts.
     package var names: [String] {
         guard text.split(separator: "{month}", omittingEmptySubsequences: false).count > 1 else { return [text] }
         return (1...12).map { name(on: CivilDate(year: 2000, month: $0, day: 1)!) }
+    }
+
+    private static func filled(_ text: String, _ word: String, _ value: String) -> String {
+        text.split(separator: word, omittingEmptySubsequences: false).joined(separator: value)
+    }
+}
+
+extension Rule {
+    /// The card of a step for one outreach.
+    package func card(_ step: Step, for outreach: PlannedOutreach) -> String {
+        var feast: String?
+        if case .feast(let trigger) = trigger {
+            feast = FeastTrigger.feast(ofOccasion: outreach.key.occasion)?.name ?? trigger.names.first
+        }
+        return step.action.card.name(on: outreach.localDate, feast: feast)
+    }
+
+    /// Every card that a step can ask for.
+    package func cards(_ step: Step) -> [String] {
+        guard case .feast(let trigger) = trigger else { return step.action.card.names }
+        return step.action.card.names(feasts: trigger.names)
     }
 }
 

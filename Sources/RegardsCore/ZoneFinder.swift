@@ -51,16 +51,28 @@ struct ByteCache<Value> {
     private static var limit: Int { 4096 }
 
     mutating func value(for bytes: UnsafeBufferPointer<UInt8>, otherwise make: (String) -> Value) -> Value {
+        if let known = self[bytes] { return known }
+        let value = make(String(decoding: bytes, as: UTF8.self))
+        remember(bytes, value)
+        return value
+    }
+
+    subscript(bytes: UnsafeBufferPointer<UInt8>) -> Value? {
+        guard let bucket = buckets[ByteCache.hash(bytes)] else { return nil }
+        for entry in bucket where entry.key.elementsEqual(bytes) { return entry.value }
+        return nil
+    }
+
+    /// Keeps the value of a key that is not known yet, while there is room.
+    mutating func remember(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Value) {
+        guard count < Self.limit else { return }
+        buckets[ByteCache.hash(bytes), default: []].append((Array(bytes), value))
+        count += 1
+    }
+
+    private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        if let bucket = buckets[hash] {
-            for entry in bucket where entry.key.elementsEqual(bytes) { return entry.value }
-        }
-        let value = make(String(decoding: bytes, as: UTF8.self))
-        if count < Self.limit {
-            buckets[hash, default: []].append((Array(bytes), value))
-            count += 1
-        }
-        return value
+        return hash
     }
 }

@@ -42,12 +42,30 @@ extension Assembly {
     }
 }
 
+extension Assembly {
+    /// The same files with the zone tables of today: what an update of tzdata calls for. Files that were edited meanwhile
+    /// stay unread. A zone that the update lost keeps its old table.
+    package func withCurrentZones() -> Assembly {
+        var book = book
+        book.house.business.zone = zones.zone(named: book.house.business.zone.name) ?? book.house.business.zone
+        for index in book.rules.indices {
+            guard case .schedule(var trigger) = book.rules[index].trigger, trigger.expression.zone != nil,
+                let expression = try? OnCalendar(trigger.expression.description, zones: zones)
+            else { continue }
+            trigger.expression = expression
+            book.rules[index].trigger = .schedule(trigger)
+        }
+        return Assembly(
+            configuration: configuration, book: book, cards: cards, zones: zones, countries: CountryZones())
+    }
+}
+
 extension RuleBook {
     /// Every card that a step can name, with the place of the step.
     fileprivate var neededCards: [CardReference] {
         rules.flatMap { rule in
             rule.steps.flatMap { step in
-                step.action.card.names.filter { !$0.isEmpty }.map {
+                rule.cards(step).filter { !$0.isEmpty }.map {
                     CardReference(name: $0, use: step.action.isWebhook ? .webhook : .mail, place: step.place)
                 }
             }
@@ -58,7 +76,7 @@ extension RuleBook {
     fileprivate mutating func useColumns(of cards: CardLibrary) -> [Mistake] {
         var mistakes: Set<Mistake> = []
         for rule in rules {
-            for name in rule.steps.flatMap(\.action.card.names) {
+            for name in rule.steps.flatMap(rule.cards) {
                 for variable in cards.variables(of: name) {
                     if let mistake = use(variable, of: name, in: rule) { mistakes.insert(mistake) }
                 }

@@ -54,7 +54,7 @@ enum CardFieldsBuilder {
             fields.addPromise(limit: nil, zone: zone, answerWithin: nil)
             return
         }
-        let limit = event.limits[rule.name] ?? trigger.promise.map { event.at + $0.answerWithin }
+        let limit = event.limits[rule.name] ?? trigger.promise.map { $0.limit(from: event.at, book.house.business) }
         fields.addPromise(limit: limit, zone: zone, answerWithin: trigger.promise?.answerWithin)
         let kind = book.eventKinds[trigger.kind]
         let record = facts.eventRecord ?? kind.columns.makeRecord()

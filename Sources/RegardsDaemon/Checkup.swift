@@ -69,6 +69,11 @@ extension CustomerProblem {
         switch self {
         case .unknownZone: "time_zone that is no zone of tzdata, such as Europe/Berlin"
         case .badDate: "date that is none; expected YYYY-MM-DD"
+        case .unknownCalendar: "birthday_calendar that is neither lunar nor gregorian"
+        case .lunarWithoutYear: "lunar birthday without a year, from which its lunar day cannot be told"
+        case .outsideLunarCalendar:
+            "lunar birthday outside \(LunarDate.firstDate) to \(LunarDate.lastDate), where the Chinese calendar is known"
+        case .unknownFeast: "feast that nobody is greeted on; expected names of feasts, a country or none"
         case .badAddress: "mail address that cannot be used"
         }
     }

@@ -60,6 +60,7 @@ package final class Daemon: @unchecked Sendable {
 
     /// What is in force, for whoever asks.
     private struct InForce {
+        var assembly: Assembly
         var mode: Mode
         var state: StateSettings
         var channels: ChannelSet
@@ -84,7 +85,8 @@ package final class Daemon: @unchecked Sendable {
         watch = workshop.watch
         refresh = assembly.configuration.source.refresh
         inForce = Mutex(
-            InForce(mode: workshop.mode, state: assembly.configuration.state, channels: workshop.channels))
+            InForce(
+                assembly: assembly, mode: workshop.mode, state: assembly.configuration.state, channels: workshop.channels))
         sendLoop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: options.clock,
             announcer: options.announcer, health: health, hash: options.hash)
@@ -138,10 +140,18 @@ package final class Daemon: @unchecked Sendable {
         guard !isStopping.exchange(true, ordering: .relaxed) else { return }
         health.silence()
         options.announcer.announce(Notice(.stopping))
-        statusQueue.async { self.statusTimer?.cancel() }
-        planQueue.async { self.planAlarm.cancel() }
-        eventQueue.async { self.eventAlarm.cancel() }
-        sendLoop.stop(grace: .seconds(8), done: done)
+        premises.planProgress.cancel()
+        premises.eventProgress.cancel()
+        // Whoever is told may close the state file, so nothing may be at work on it then: not a pass, not a reload.
+        let ended = DispatchGroup()
+        reloadQueue.async(group: ended) {}
+        statusQueue.async(group: ended) { self.statusTimer?.cancel() }
+        planQueue.async(group: ended) { self.planAlarm.cancel() }
+        eventQueue.async(group: ended) { self.eventAlarm.cancel() }
+        ended.enter()
+        sendLoop.stop(grace: .seconds(8)) { ended.leave() }
+        // A reload that was under way gives its loops one pass more, which ends at its first step.
+        ended.notify(queue: planQueue) { self.eventQueue.async { done() } }
     }
 
     // MARK: Reload
@@ -154,10 +164,12 @@ package final class Daemon: @unchecked Sendable {
         guard !isStopping.load(ordering: .relaxed) else { return [] }
         options.notify.reloading()
         defer { options.notify.ready(status: status()) }
+        noteZones()
         var (assembly, mistakes) = Assembly.load(file: options.file, environment: options.environment, zones: options.zones)
         do {
             if let assembly {
                 try changeOver(to: assembly)
+                areZonesOld = false
                 options.announcer.announce(Notice(.reloaded, count: assembly.book.rules.count))
                 return mistakes
             }
@@ -196,22 +208,53 @@ package final class Daemon: @unchecked Sendable {
                 sendLoop.replace(desk: workshop.send, channels: workshop.channels)
             }
         }
-        inForce.withLock { $0 = InForce(mode: workshop.mode, state: state, channels: workshop.channels) }
+        inForce.withLock { $0 = InForce(assembly: assembly, mode: workshop.mode, state: state, channels: workshop.channels) }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
         eventQueue.async { _ = self.syncEvents(all: true) }
         planQueue.async { _ = self.plan() }
     }
 
+    // MARK: Time zones
+
+    /// The tables of time zones on disk are newer than those that the rules hold. Touched on the reload queue only.
+    private var areZonesOld = false
+    /// Why they still do; said once.
+    private var zoneTrouble = ""
+
+    private func noteZones() {
+        if options.zones.reloadIfChanged() { areZonesOld = true }
+    }
+
+    /// After an update of tzdata a time on the wall stays what it was and its instant moves: the same rules plan again,
+    /// with the new tables. What fails is tried again at the next look, in a minute at most.
+    private func followZones() {
+        dispatchPrecondition(condition: .onQueue(reloadQueue))
+        noteZones()
+        guard areZonesOld, !isStopping.load(ordering: .relaxed) else { return }
+        do {
+            let (old, isReloadRefused) = inForce.withLock { ($0.assembly, $0.isReloadRefused) }
+            let assembly = old.withCurrentZones()
+            try changeOver(to: assembly)
+            inForce.withLock { $0.isReloadRefused = isReloadRefused }
+            areZonesOld = false
+            zoneTrouble = ""
+            let release = options.zones.release.map { " (\($0))" } ?? ""
+            options.announcer.announce(
+                Notice(.reloaded, count: assembly.book.rules.count, detail: "the time zones of this machine changed\(release)"))
+        } catch {
+            guard zoneTrouble != "\(error)" else { return }
+            zoneTrouble = "\(error)"
+            options.announcer.announce(Notice(.fault, detail: "the time zones changed and the rules still hold the old ones: \(error)"))
+        }
+    }
+
     // MARK: The plan loop
 
     private func planTimeCame() {
+        reloadQueue.async { self.followZones() }
         let now = options.clock.now()
         // A wait longer than the longest there is: the clock was set back.
         guard now >= nextPlan || nextPlan - now > refresh else { return planAlarm.arm(for: nextPlan) }
-        if options.zones.reloadIfChanged() {
-            // New zone data: rules hold zones, so everything is read anew and planned again.
-            reloadQueue.async { _ = self.reloadOnQueue() }
-        }
         _ = plan()
         eventQueue.async { _ = self.syncEvents(all: true) }
     }
@@ -221,6 +264,7 @@ package final class Daemon: @unchecked Sendable {
     /// - Returns: what kept it from a whole pass.
     private func plan() -> (any Error)? {
         dispatchPrecondition(condition: .onQueue(planQueue))
+        guard !isStopping.load(ordering: .relaxed) else { return nil }
         premises.planProgress.begin()
         defer {
             premises.planProgress.end()
@@ -265,6 +309,7 @@ package final class Daemon: @unchecked Sendable {
 
     private func eventTimeCame() {
         dispatchPrecondition(condition: .onQueue(eventQueue))
+        guard !isStopping.load(ordering: .relaxed) else { return }
         do {
             let token = try watch.changeToken()
             if token != seenToken { return _ = syncEvents(all: false, token: token) }
@@ -277,6 +322,7 @@ package final class Daemon: @unchecked Sendable {
     /// - Returns: what kept it from seeing every event.
     private func syncEvents(all: Bool, token: ChangeToken? = nil) -> (any Error)? {
         dispatchPrecondition(condition: .onQueue(eventQueue))
+        guard !isStopping.load(ordering: .relaxed) else { return nil }
         premises.eventProgress.begin()
         defer {
             premises.eventProgress.end()

@@ -45,7 +45,7 @@ package final class EventDesk: @unchecked Sendable {
                 ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: now - settings[kind].horizon)
                 : changes.map(\.event)
             report.counts += try plan(events, former: changes, kind, records, ledgers, now: now)
-            progress.step()
+            try progress.step()
         }
         report.released = try release(after: report.changes, all: all, now: now)
         return report
@@ -83,7 +83,7 @@ package final class EventDesk: @unchecked Sendable {
         var limits: [String: Instant] = [:]
         for rule in book.rules {
             if case .event(let trigger) = rule.trigger, trigger.kind == kind, let promise = trigger.promise {
-                limits[rule.name] = event.at + promise.answerWithin
+                limits[rule.name] = promise.limit(from: event.at, book.house.business)
             }
         }
         return limits

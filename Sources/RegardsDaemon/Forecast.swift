@@ -80,13 +80,17 @@ package struct Forecast {
         let book = assembly.book
         let facts = Facts(customer: customer)
         for index in book.rules.indices where wanted == nil || book.rules[index].name == wanted {
-            planner.candidates(of: customer, zone: zone, rule: index, in: window) { candidate in
+            let rule = book.rules[index]
+            let isUsable = planner.candidates(of: customer, zone: zone, rule: index, in: window) { candidate in
                 let outreach = candidate.outreach
-                let card = book.rules[index].steps[candidate.step].action.card.name(on: outreach.localDate)
+                let card = rule.card(rule.steps[candidate.step], for: outreach)
                 report.lines.append(
                     Line(
                         outreach: outreach, card: card, zoneSource: zone.source,
                         decision: .make(candidate, facts, book, now: outreach.dueAt), row: known[outreach.key]))
+            }
+            if !isUsable, let problem = CustomerProblem(planner.problem(with: customer, rule: index)) {
+                report.unusable[problem, default: UnusableCustomers()].add(customer.id)
             }
         }
     }
@@ -100,7 +104,7 @@ package struct Forecast {
             let name = row.key.step.prefix { $0 != "#" }
             let step = found.steps.first { $0.name == row.key.step } ?? found.steps.first { $0.name == name }
             return Line(
-                outreach: row.plan, card: row.card ?? step?.action.card.name(on: row.plan.localDate) ?? "",
+                outreach: row.plan, card: row.card ?? step.map { found.card($0, for: row.plan) } ?? "",
                 zoneSource: .column, decision: .due, row: row)
         }
     }

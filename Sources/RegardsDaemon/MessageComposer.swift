@@ -57,7 +57,7 @@ package struct MessageComposer: Sendable {
     ) throws(ComposingError) -> ComposedMessage {
         let rule = assembly.book.rules[candidate.rule]
         let step = rule.steps[candidate.step]
-        let card = pinned ?? step.action.card.name(on: candidate.outreach.localDate)
+        let card = pinned ?? rule.card(step, for: candidate.outreach)
         if step.action.isWebhook { return try webhook(candidate, facts, rule, card) }
         return try mail(candidate, facts, rule, step, card, now, options)
     }

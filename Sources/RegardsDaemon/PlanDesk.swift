@@ -49,7 +49,7 @@ package final class PlanDesk: @unchecked Sendable {
             for customer in customers { derive(customer, rules, windows, now, &page, &report) }
             report.customers += customers.count
             report.counts += try pass.reconcile(customers: page.ids, rows: page.rows) { page.reasons[$0] ?? .occasionGone }
-            progress.step()
+            try progress.step()
         }
         report.scan = scan
         report.counts += try pass.finish()
@@ -100,10 +100,7 @@ package final class PlanDesk: @unchecked Sendable {
         let facts = Facts(customer: customer)
         for index in rules {
             guard let window = windows[index] else { continue }
-            if let problem = book.rules[index].problem(with: customer) {
-                report.unusable[problem, default: UnusableCustomers()].add(id)
-            }
-            planner.candidates(of: customer, zone: zone, rule: index, in: window) { candidate in
+            let isUsable = planner.candidates(of: customer, zone: zone, rule: index, in: window) { candidate in
                 let outreach = candidate.outreach
                 let decision = Decision.make(candidate, facts, book, now: max(now, outreach.dueAt))
                 if case .cancel(let reason) = decision.verdict {
@@ -116,6 +113,9 @@ package final class PlanDesk: @unchecked Sendable {
                     report.unusable[.badAddress, default: UnusableCustomers()].add(id)
                 }
             }
+            if !isUsable, let problem = CustomerProblem(planner.problem(with: customer, rule: index)) {
+                report.unusable[problem, default: UnusableCustomers()].add(id)
+            }
         }
     }
 }
@@ -123,8 +123,23 @@ package final class PlanDesk: @unchecked Sendable {
 /// What makes a customer's row unusable for some rule.
 package enum CustomerProblem: String, CaseIterable, Hashable, Sendable {
     case unknownZone = "unknown-zone"
-    case badDate = "bad-date"
     case badAddress = "bad-address"
+    case badDate = "bad-date"
+    case unknownCalendar = "unknown-calendar"
+    case lunarWithoutYear = "lunar-without-year"
+    case outsideLunarCalendar = "outside-lunar-calendar"
+    case unknownFeast = "unknown-feast"
+
+    init?(_ problem: DateProblem?) {
+        switch problem {
+        case nil: return nil
+        case .badDate: self = .badDate
+        case .unknownCalendar: self = .unknownCalendar
+        case .lunarWithoutYear: self = .lunarWithoutYear
+        case .outsideLunarCalendar: self = .outsideLunarCalendar
+        case .unknownFeast: self = .unknownFeast
+        }
+    }
 }
 
 /// How many, and who the first were.
@@ -143,11 +158,5 @@ package struct UnusableCustomers: Hashable, Sendable {
 extension Rule {
     package var isAboutEvents: Bool {
         if case .event = trigger { true } else { false }
-    }
-
-    /// A date column that holds something which is no date.
-    fileprivate func problem(with customer: Customer) -> CustomerProblem? {
-        guard case .anniversary(let trigger) = trigger, customer.record.isPresent(trigger.column) else { return nil }
-        return customer.record.birthDate(trigger.column) == nil ? .badDate : nil
     }
 }

@@ -6,6 +6,7 @@ package final class Progress: Sendable {
         var steps = 0
         var isBusy = false
         var seen = 0
+        var isCancelled = false
     }
     private let state = Mutex(State())
 
@@ -23,8 +24,18 @@ package final class Progress: Sendable {
         }
     }
 
-    /// A step inside long work.
-    package func step() { state.withLock { $0.steps += 1 } }
+    /// A step inside long work, at which it may be broken off.
+    /// - Throws: `CancellationError` after `cancel`.
+    package func step() throws {
+        let isCancelled = state.withLock { state in
+            state.steps += 1
+            return state.isCancelled
+        }
+        if isCancelled { throw CancellationError() }
+    }
+
+    /// Ends long work at its next step.
+    package func cancel() { state.withLock { $0.isCancelled = true } }
 
     /// True when idle, or when something happened since the last call.
     package func hasMoved() -> Bool {

@@ -42,7 +42,7 @@ private struct Loading {
 
     private static let keys = Keys(
         "business", "customers", "events", "people", "mode", "if_in_doubt", "state", "smtp", "maildir", "webhooks", "rules",
-        "cards", later: ["limits", "segments", "silent", "web", "guard", "feasts", "lists"])
+        "cards", "feasts", later: ["limits", "segments", "silent", "web", "guard", "lists"])
 
     init(file: String, files: FileAccess, environment: [String: String], zones: ZoneCatalog) {
         self.file = file
@@ -91,6 +91,8 @@ private struct Loading {
         let channels = ChannelReader(draft: draft, folder: folder)
         let sources = SourceReader(draft: draft, folder: folder)
         var settings = Settings(file: file, folder: folder)
+        // Before the business, whose holidays may be feasts.
+        draft.feasts = form["feasts"].map(FeastReader(draft: draft).feasts) ?? FeastCatalog()
         settings.business = form.required("business", "{name: …, email: …, time_zone: …}").flatMap(house.business)
         settings.people = form["people"].map(house.people) ?? [:]
         settings.mode = form["mode"].flatMap(house.mode) ?? .rehearse
@@ -131,7 +133,7 @@ private struct Settings {
 
     func configuration(_ draft: Draft, _ shelf: RuleShelf) -> Configuration? {
         guard let business, let source, case .sqlite(let statePath)? = state else { return nil }
-        let house = House(business: business, people: people, mode: mode, ifInDoubt: ifInDoubt)
+        let house = House(business: business, people: people, mode: mode, ifInDoubt: ifInDoubt, feasts: draft.feasts)
         let besideState = FilePath.join(FilePath.folder(of: statePath), "maildir")
         return Configuration(
             file: file,

@@ -16,6 +16,12 @@ final class Draft {
     /// Roles filled from the customer's row with nobody to stand in.
     var rolesWithGaps: Set<String> = []
     var webhooks: [String] = []
+    /// The built-in feasts and the house's own.
+    var feasts = FeastCatalog()
+    /// Names under `feasts:`, those with mistakes included.
+    var ownFeasts: Set<String> = []
+    /// Whether the business gives hours, even with a mistake in them.
+    var hasHours = false
     /// What the rules say under `formerly:`.
     var formerNames: [(name: String, item: Item)] = []
 

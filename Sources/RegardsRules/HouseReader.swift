@@ -8,15 +8,27 @@ struct HouseReader {
     func business(_ item: Item) -> Business? {
         guard
             let form = item.form(
-                Keys("name", "email", "time_zone", "postal_address", "phone", later: ["hours", "holidays", "logo"]))
+                Keys("name", "email", "time_zone", "postal_address", "phone", "hours", "holidays", later: ["logo"]))
         else { return nil }
         let name = form.required("name", "the name that customers know")?.text("a name")
         let email = form.required("email", "the address that mail comes from")?.address()
         let zone = form.required("time_zone", "a time zone such as Europe/Berlin")?.zone(in: draft.zones)
         let postalAddress = form["postal_address"]?.paragraph("an address")
         let phone = form["phone"]?.text("a telephone number")
+        let hours = hours(form)
         guard let name, let email, let zone else { return nil }
-        return Business(name: name, email: email, zone: zone, postalAddress: postalAddress ?? "", phone: phone ?? "")
+        return Business(
+            name: name, email: email, zone: zone, postalAddress: postalAddress ?? "", phone: phone ?? "", hours: hours)
+    }
+
+    private func hours(_ form: Form) -> WeeklyHours? {
+        let holidays = form["holidays"].map(FeastReader(draft: draft).holidays)
+        guard let item = form["hours"] else {
+            if holidays != nil { form.item.fail(.needs("holidays", also: "hours"), at: form.place(of: "holidays")) }
+            return nil
+        }
+        draft.hasHours = true
+        return HoursReader.hours(item, closed: holidays ?? [])
     }
 
     /// `rehearse`, `live`, or `{redirect: ADDRESS}`.

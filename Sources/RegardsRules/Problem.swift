@@ -53,6 +53,8 @@ enum Problem: Hashable {
     // Rules
     case schedule(String, got: String)
     case atTwice(String)
+    case feastWithoutName(String)
+    case holiday(String, known: [String])
     case otherEvent(String, about: String?)
     case sentence(String, near: String?)
     case useIs(String, instead: String)
@@ -153,6 +155,10 @@ extension Problem {
         // Rules
         case .schedule(let reason, let got):
             "\(quote(got)) is no calendar expression: \(clip(reason, to: got.count > 60 ? 60 : 200))"
+        case .feastWithoutName(let got):
+            "\(quote(got)) is a day without a name: name it under feasts: in regards.yaml, and write the name here"
+        case .holiday(let got, let known):
+            "expected \(Problem.holidayForms), got \(quote(got))" + (near(got, known).map { "; did you mean \(quote($0))?" } ?? "")
         case .atTwice(let got): "\(quote(got)) has a time of day of its own: give the time there or by at:, not both"
         case .otherEvent(let name, let kind?): "\(quote(name)) is no column of the event \(clip(kind)), which this is about"
         case .otherEvent(let name, nil):
@@ -179,6 +185,8 @@ extension Problem {
         case .noRules(let folder): "no rules here and none in \(clip(folder)): nothing will be sent"
         }
     }
+
+    static let holidayForms = "a date such as 2027-12-25, a day of each year such as 12-25, or a feast"
 
     /// At most 60 characters of what was written, with everything invisible spelled out, in quotes.
     private func quote(_ text: String) -> String { "\"\(clip(text))\"" }

@@ -85,12 +85,15 @@ struct RuleReader {
 
     private func promise(_ item: Item) -> Promise? {
         guard let form = item.form(Keys("answer_within", "clock")) else { return nil }
-        if let clock = form["clock"] {
-            if clock.scalar == "business" { clock.fail(.later("business")) } else { _ = clock.word(among: ["wall"]) }
+        let clock = form["clock"].map { $0.word(Promise.Clock.self) } ?? .wall
+        if clock == .business, !draft.hasHours, draft.knowsHouse {
+            form["clock"]?.fail(.needs("clock: business", also: "business.hours in regards.yaml"))
         }
         guard let within = form.required("answer_within", Item.spanForm) else { return nil }
         if within.isMapping { return within.refuse(.later("a limit for each segment")) }
-        return within.span(.minutes(1)...(.days(366)), named: "1min to 366d").map(Promise.init)
+        let span = within.span(.minutes(1)...(.days(366)), named: "1min to 366d")
+        guard let span, let clock else { return nil }
+        return Promise(answerWithin: span, clock: clock)
     }
 
     // MARK: Small keys
@@ -139,4 +142,6 @@ struct RuleReader {
 extension Trigger {
     /// Index of the event's kind, for an event rule.
     var eventKind: Int? { if case .event(let event) = self { event.kind } else { nil } }
+
+    var isFeast: Bool { if case .feast = self { true } else { false } }
 }

@@ -90,10 +90,10 @@ enum Name {
         return text.utf8.count <= 128 && text.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
     }
 
-    /// Parts of letters, digits, `-` and `_` joined by `/`; `{month}` counts as a part's letter.
+    /// Parts of letters, digits, `-` and `_` joined by `/`; `{month}` and `{feast}` count as a part's letters.
     static func isCard(_ text: String) -> Bool {
         guard text.utf8.count <= 128 else { return false }
-        let filled = CardPattern(text).name(on: CivilDate(dayNumber: 0))
+        let filled = CardPattern(text).name(on: CivilDate(dayNumber: 0), feast: "feast")
         return filled.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
             !part.isEmpty
                 && part.utf8.allSatisfy { byte in

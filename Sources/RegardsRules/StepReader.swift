@@ -49,7 +49,7 @@ struct StepReader {
             }
             return sentCard(target).map { .send($0) }
         }
-        let card = form.required("card", "the card to \(way == "tell" ? "tell it with" : "send")")?.card()
+        let card = form.required("card", "the card to \(way == "tell" ? "tell it with" : "send")").flatMap(card)
         let role = way == "tell" ? tellable(target) : nil
         let endpoint = way == "webhook" ? draft.webhook(target) : nil
         guard let card else { return nil }
@@ -58,8 +58,16 @@ struct StepReader {
 
     /// `send: CARD` or `send: {card: CARD}`.
     private func sentCard(_ item: Item) -> CardPattern? {
-        guard item.isMapping else { return item.card() }
-        return item.form(Keys("card", later: ["no_repeat", "series"]))?.required("card", "a card's name")?.card()
+        guard item.isMapping else { return card(item) }
+        return item.form(Keys("card", later: ["no_repeat", "series"]))?.required("card", "a card's name").flatMap(card)
+    }
+
+    private func card(_ item: Item) -> CardPattern? {
+        guard let card = item.card() else { return nil }
+        if card.text.contains(CardPattern.feast), let trigger, !trigger.isFeast {
+            item.fail(.onlyWith(CardPattern.feast, "rules about a feast"))
+        }
+        return card
     }
 
     private func tellable(_ item: Item) -> Role? {

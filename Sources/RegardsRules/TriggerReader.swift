@@ -5,10 +5,11 @@ import RegardsCore
 struct TriggerReader {
     let draft: Draft
 
-    static let forms = "{anniversary: COLUMN, at: HH:MM}, {schedule: EXPRESSION, at: HH:MM} or {event: KIND}"
-    private static let kinds = ["anniversary", "schedule", "event"]
+    static let forms =
+        "{anniversary: COLUMN, at: HH:MM}, {schedule: EXPRESSION, at: HH:MM}, {feast: NAME, at: HH:MM} or {event: KIND}"
+    private static let kinds = ["anniversary", "schedule", "feast", "event"]
     /// Triggers that a later release brings.
-    private static let laterKinds: Set<String> = ["feast", "date", "on", "idle", "becomes", "leaves"]
+    private static let laterKinds: Set<String> = ["date", "on", "idle", "becomes", "leaves"]
 
     func trigger(_ item: Item) -> Trigger? {
         guard case .mapping(let pairs) = item.value.content else {
@@ -22,6 +23,7 @@ struct TriggerReader {
         switch given.first {
         case "anniversary": return anniversary(item)
         case "schedule": return schedule(item)
+        case "feast": return feast(item)
         case "event": return event(item)
         default: return unknown(item, pairs)
         }
@@ -39,19 +41,60 @@ struct TriggerReader {
 
     private func anniversary(_ item: Item) -> Trigger? {
         let keys = Keys(
-            "anniversary", "at", "days_before", "days_after", "feb_29",
-            later: ["leap_month", "day_30", "years", "calendar", "monthly", "spread"])
+            "anniversary", "at", "days_before", "days_after", "feb_29", "every", "years", "leap_month", "day_30",
+            "calendar_column", later: ["calendar", "monthly", "spread"])
         guard let form = item.form(keys) else { return nil }
         let columnItem = form["anniversary"]
         let column = columnItem?.columnName()
         let at = form.required("at", "HH:MM, the time of day where the customer lives")?.wallTime()
         let offsets = dayOffsets(form)
-        let feb29 = form["feb_29"].flatMap { item in
-            item.parsed("feb-28 or mar-1") { ["feb-28": Feb29.feb28, "mar-1": .mar1][$0] }
-        }
-        guard let column, let at, let offsets else { return nil }
+        let feb29 = form["feb_29"].map { $0.word(Feb29.self) } ?? .feb28
+        let every = form["every"].map { $0.word(Anniversary.Every.self) } ?? .year
+        let years = years(form, every)
+        let leapMonth = form["leap_month"].map { $0.word(LeapMonth.self) } ?? .regular
+        let day30 = form["day_30"].map { $0.word(Day30.self) } ?? .last
+        guard let column else { return nil }
+        let calendar = calendarColumn(form, column, every)
+        guard let at, let offsets, let feb29, let every, let years, let leapMonth, let day30 else { return nil }
         let slot = draft.customers.columns.use(column, at: columnItem?.place)
-        return .anniversary(AnniversaryTrigger(column: slot, at: at, dayOffsets: offsets, feb29: feb29 ?? .feb28))
+        return .anniversary(
+            AnniversaryTrigger(
+                column: slot, at: at, dayOffsets: offsets, feb29: feb29, every: every, years: years,
+                calendarColumn: calendar, leapMonth: leapMonth, day30: day30))
+    }
+
+    private func years(_ form: Form, _ every: Anniversary.Every?) -> [Int]? {
+        guard let item = form["years"] else { return [] }
+        if every == .month { item.fail(.onlyWith("years", "anniversaries of every year"), at: form.place(of: "years")) }
+        var years: [Int] = []
+        for item in item.oneOrMore() {
+            guard let year = item.integer(1...200) else { return nil }
+            guard !years.contains(year) else { return item.refuse(.outside("each year once", got: String(year))) }
+            years.append(year)
+        }
+        return years
+    }
+
+    /// The column that says by which calendar the day is kept: of a birthday always, of another day where the rule names
+    /// one. Monthly anniversaries have none.
+    private func calendarColumn(_ form: Form, _ column: String, _ every: Anniversary.Every?) -> Int? {
+        let lunarKeys = form.given(["leap_month", "day_30"])
+        if every == .month {
+            for key in lunarKeys + form.given(["calendar_column"]) {
+                form.item.fail(.onlyWith(key, "anniversaries of every year"), at: form.place(of: key))
+            }
+            return nil
+        }
+        if let item = form["calendar_column"] {
+            return item.columnName().map { draft.customers.columns.use($0, at: item.place) }
+        }
+        guard column == CustomerColumn.birthday.name else {
+            for key in lunarKeys { form.item.fail(.needs(key, also: "calendar_column"), at: form.place(of: key)) }
+            return nil
+        }
+        // A query may leave it out, unless the rule speaks of lunar birthdays.
+        let place = lunarKeys.first.flatMap { form[$0]?.place }
+        return draft.customers.columns.use(CustomerColumn.birthdayCalendar.name, at: place)
     }
 
     /// Negative before the day, positive after; the day itself without either key.
@@ -89,6 +132,36 @@ struct TriggerReader {
         if form["at"] != nil, expression.hasTime { return source.refuse(.atTwice(text)) }
         if form["at"] == nil, !expression.hasTime { source.fail(.midnight(text)) }
         return .schedule(ScheduleTrigger(expression: expression, at: at))
+    }
+
+    // MARK: Feast
+
+    static let byCountry = "by_country"
+
+    private func feast(_ item: Item) -> Trigger? {
+        let keys = Keys("feast", "at", "days_before", "days_after", "feast_column", later: ["spread"])
+        guard let form = item.form(keys), let source = form["feast"] else { return nil }
+        let at = form.required("at", "HH:MM, the time of day where the customer lives")?.wallTime()
+        let offsets = dayOffsets(form)
+        let choice = source.scalar == TriggerReader.byCountry ? byCountry(form, source) : named(form, source)
+        guard let at, let offsets, let choice else { return nil }
+        return .feast(FeastTrigger(choice, at: at, dayOffsets: offsets))
+    }
+
+    private func named(_ form: Form, _ source: Item) -> FeastTrigger.Choice? {
+        if form["feast_column"] != nil {
+            form.item.fail(.onlyWith("feast_column", "feast: by_country"), at: form.place(of: "feast_column"))
+        }
+        return FeastReader(draft: draft).feast(source).map { .named($0) }
+    }
+
+    /// Without a column of feasts the customers' countries are needed.
+    private func byCountry(_ form: Form, _ source: Item) -> FeastTrigger.Choice? {
+        guard let item = form["feast_column"] else {
+            _ = draft.customers.columns.use(CustomerColumn.country.name, at: source.place)
+            return .byCountry(draft.feasts, column: nil)
+        }
+        return item.columnName().map { .byCountry(draft.feasts, column: draft.customers.columns.use($0, at: item.place)) }
     }
 
     // MARK: Event

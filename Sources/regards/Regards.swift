@@ -25,7 +25,7 @@ struct Regards: ParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Status.self,
-            OutboxCommand.self, Init.self, Demo.self,
+            OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
         ])
 }
 

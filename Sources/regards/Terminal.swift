@@ -105,21 +105,31 @@ indirect enum JSON {
     }
 }
 
-/// How instants are shown: in a zone, to the second, with the offset, as RFC 3339 has it.
+/// How instants are shown: in a zone, to the second or its fraction where there is one, with the offset, as RFC 3339 has it.
 enum Moment {
     static func text(_ instant: Instant, _ zone: Zone) -> String {
         let offset = Int(zone.offset(at: instant))
         let local = zone.local(at: instant)
         let sign = offset < 0 ? "-" : "+"
         let minutes = abs(offset) / 60
-        return "\(local.date)T\(clock(local.time))\(sign)\(two(minutes / 60)):\(two(minutes % 60))"
+        return "\(local.date)T\(clock(local.time))\(fraction(instant))\(sign)\(two(minutes / 60)):\(two(minutes % 60))"
     }
 
     static func utc(_ instant: Instant) -> String {
         let local = Zone.utc.local(at: instant)
-        return "\(local.date)T\(clock(local.time))Z"
+        return "\(local.date)T\(clock(local.time))\(fraction(instant))Z"
     }
 
     private static func clock(_ time: WallTime) -> String { "\(two(time.hour)):\(two(time.minute)):\(two(time.second))" }
+    /// Nothing for a whole second, which nearly all are.
+    private static func fraction(_ instant: Instant) -> String {
+        let microseconds = instant.microseconds - instant.seconds * 1_000_000
+        guard microseconds > 0 else { return "" }
+        var digits = String(microseconds)
+        digits = String(repeating: "0", count: 6 - digits.count) + digits
+        while digits.last == "0" { digits.removeLast() }
+        return "." + digits
+    }
+
     private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }

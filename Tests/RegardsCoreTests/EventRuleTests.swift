@@ -24,7 +24,7 @@ import Testing
         ]
         return Rule(
             name: "complaint-care", purpose: .care,
-            trigger: .event(.init(kind: 0, promise: promise.map(Promise.init), endsWhen: endsWhen ? answered : nil)),
+            trigger: .event(.init(kind: 0, promise: promise.map { Promise(answerWithin: $0) }, endsWhen: endsWhen ? answered : nil)),
             steps: steps ?? standard)
     }
 

@@ -23,11 +23,11 @@ final class TestDaemon: Sendable {
     ///   - liveMachine: what `go-live` was given for; nil: this machine.
     init(
         _ shop: TestShop, now: Instant?, isLive: Bool = true, liveMachine: String? = nil, channels: ChannelSet? = nil,
-        interposed: Bool = false, announcer: RecordingAnnouncer = RecordingAnnouncer()
+        interposed: Bool = false, announcer: RecordingAnnouncer = RecordingAnnouncer(), zones: ZoneCatalog = ZoneCatalog()
     ) throws {
         self.shop = shop
         self.announcer = announcer
-        let assembly = try shop.assembly()
+        let assembly = try shop.assembly(zones: zones)
         let clock = now.map(VirtualClock.init)
         self.clock = clock
         let wall: any WallClock = clock ?? SystemClock()
@@ -35,7 +35,7 @@ final class TestDaemon: Sendable {
         faults = interposed ? InterposedOutbox(outbox) : nil
         if isLive { try outbox.setLiveMachine(liveMachine ?? Machine.identity(), now: wall.now()) }
         var options = Daemon.Options(
-            file: shop.file, environment: [:], zones: ZoneCatalog(), announcer: announcer,
+            file: shop.file, environment: [:], zones: zones, announcer: announcer,
             hash: AddressHash(key: AddressHash.Key(first: 1, second: 2)), salt: Array("test".utf8))
         options.clock = wall
         do {

@@ -149,8 +149,8 @@ final class TestShop: Sendable {
         return try TemporaryFolder.names(in: directory).map { Mail(text: try TestShop.text("\(directory)/\($0)")) }
     }
 
-    func assembly() throws -> Assembly {
-        let (assembly, mistakes) = Assembly.load(file: file, environment: [:], zones: ZoneCatalog())
+    func assembly(zones: ZoneCatalog = ZoneCatalog()) throws -> Assembly {
+        let (assembly, mistakes) = Assembly.load(file: file, environment: [:], zones: zones)
         return try #require(assembly, "\(mistakes.map(\.description))")
     }
 }
