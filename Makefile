@@ -47,8 +47,8 @@ deb: release ## make the Debian package in .build/deb/
 
 bench: ## measure; prints tables
 	@scripts/install-deps build
-	@$(SWIFT_BUILD) $(RELEASE) --product regards-bench
-	@.build/release/regards-bench
+	@for name in CalendarBenchmarks PlanningBenchmarks OutboxBenchmarks; do \
+	  $(SWIFT_BUILD) $(RELEASE) --product $$name && .build/release/$$name; done
 
 clean: ## remove what was built, the demo and the caches
 	rm -rf .build .cache regards-demo

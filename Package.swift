@@ -60,6 +60,18 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // Stands in front of glibc's malloc to count calls: for benchmarks alone.
+        .target(name: "CAllocationCount", path: "Benchmarks/AllocationCount"),
+        .executableTarget(
+            name: "CalendarBenchmarks", dependencies: ["RegardsCalendar", "CAllocationCount"],
+            path: "Benchmarks/Calendar", swiftSettings: settings),
+        .executableTarget(
+            name: "PlanningBenchmarks",
+            dependencies: [
+                "RegardsStore", "RegardsCore", "RegardsCalendar", "CAllocationCount",
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/Planning", swiftSettings: settings),
         .executableTarget(
             name: "OutboxBenchmarks",
             dependencies: [

@@ -23,6 +23,15 @@ import Testing
         #expect(try outbox.write { try StateConnection.pragma($0, "synchronous") } == "0")
     }
 
+    @Test func aNewStateFileBelongsToItsOwnerAlone() throws {
+        let ledger = try Ledger()
+        for suffix in ["", "-wal", "-shm", ".lock"] {
+            var status = stat()
+            #expect(stat(ledger.path + suffix, &status) == 0)
+            #expect(status.st_mode & 0o777 == 0o600, "\(suffix)")
+        }
+    }
+
     @Test func everyStartRaisesTheEpoch() throws {
         var ledger = try Ledger()
         #expect(ledger.outbox.epoch == 1)

@@ -20,6 +20,7 @@ enum StateConnection {
         configuration.busyMode = patience
         configuration.foreignKeysEnabled = true
         configuration.label = "regards.outbox.write"
+        makePrivate(path)
         return try OutboxError.translate(path) {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.writeWithoutTransaction { database in
@@ -33,6 +34,13 @@ enum StateConnection {
             }
             return queue
         }
+    }
+
+    /// A new file belongs to its owner alone: it says who was written to, and when. SQLite gives its journal the same
+    /// mode. What goes wrong here goes wrong again when the file is opened, and is reported there.
+    private static func makePrivate(_ path: String) {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     static func openReader(path: String) throws -> DatabaseQueue {

@@ -9,7 +9,7 @@ final class StateLock: Sendable {
     /// - Throws: `OutboxError.inUse` when another process holds it, `.unreachable` when the file cannot be made.
     init(state path: String) throws(OutboxError) {
         let lock = path + ".lock"
-        let descriptor = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        let descriptor = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .unreachable(path: lock, detail: String(cString: strerror(errno))) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
