@@ -13,6 +13,7 @@ final class ScriptedChannel: Channel {
         var waiting: [@Sendable (AttemptReport) -> Void] = []
         var sent: [Outgoing] = []
         var openAnswer = ChannelState.ready
+        var keepsOpen = false
     }
 
     let name = "scripted"
@@ -38,6 +39,8 @@ final class ScriptedChannel: Channel {
     func answer(_ outcome: Outcome?) { state.withLock { $0.answer = outcome } }
     /// What `open` leads to.
     func answerToOpen(_ answer: ChannelState) { state.withLock { $0.openAnswer = answer } }
+    /// A `close` waits for `finish`, as one does with a message that was handed over.
+    func keepsOpenAtClose() { state.withLock { $0.keepsOpen = true } }
     func become(_ new: ChannelState) { state.withLock { $0.handler }?(new) }
 
     /// Ends the attempts that wait.
@@ -70,6 +73,7 @@ final class ScriptedChannel: Channel {
     }
 
     func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
+        guard !state.withLock({ $0.keepsOpen }) else { return }
         finish(.inDoubt(.shutdown))
         done()
     }
