@@ -17,9 +17,13 @@ enum CardFieldsBuilder {
     ]
     static let personMembers = ["name", "email", "phone"]
 
+    /// Stands for what is not known at the moment in messages to staff.
+    private static let unknown = "?"
+
     static func fields(for candidate: Candidate, _ facts: Facts, _ book: RuleBook, to: Contact?) -> CardFields {
         let rule = book.rules[candidate.rule]
         let zone = readingZone(candidate, book)
+        let facts = isTold(candidate, book) ? completed(facts, rule, book) : facts
         var fields = CardFields()
         if let customer = facts.customer { fields.add(customer.record, columns: book.customers.columns) }
         fields.set("customer", customerGroup(facts))
@@ -32,10 +36,39 @@ enum CardFieldsBuilder {
         return fields
     }
 
+    private static func isTold(_ candidate: Candidate, _ book: RuleBook) -> Bool {
+        if case .tell = book.rules[candidate.rule].steps[candidate.step].action { true } else { false }
+    }
+
     /// Times are read by whoever gets the message: the customer's clock for the customer, the house's for staff.
     private static func readingZone(_ candidate: Candidate, _ book: RuleBook) -> Zone {
-        if case .tell = book.rules[candidate.rule].steps[candidate.step].action { return book.house.business.zone }
-        return candidate.zone.zone
+        isTold(candidate, book) ? book.house.business.zone : candidate.zone.zone
+    }
+
+    /// What staff are told about an event goes out although the customer database is away, or has lost the row: what
+    /// is not known then is a question mark in the message, and no reason for the card to fail.
+    private static func completed(_ facts: Facts, _ rule: Rule, _ book: RuleBook) -> Facts {
+        guard case .event(let trigger) = rule.trigger, let event = facts.event else { return facts }
+        var facts = facts
+        if facts.eventRecord == nil {
+            var record = unknownRecord(book.eventKinds[trigger.kind].columns)
+            record.set(EventColumn.id.rawValue, text: event.id)
+            facts.eventRecord = record
+        }
+        if facts.customer == nil, let id = event.customer {
+            var customer = Customer(schema: book.customers)
+            customer.record = unknownRecord(book.customers.columns)
+            customer.record.set(CustomerColumn.id.rawValue, text: id)
+            customer.record.set(CustomerColumn.name.rawValue, text: "#" + id)
+            facts.customer = customer
+        }
+        return facts
+    }
+
+    private static func unknownRecord(_ columns: RecordSchema) -> Record {
+        var record = columns.makeRecord()
+        for slot in columns.names.indices where columns.isUsed[slot] { record.set(slot, text: unknown) }
+        return record
     }
 
     /// The customer by name, for messages to staff about an event.

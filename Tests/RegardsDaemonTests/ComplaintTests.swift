@@ -136,7 +136,7 @@ struct ComplaintTests {
         try shop.addCustomer(1)
         let channel = ScriptedChannel(.deferred(.temporary, notBefore: nil))
         let start = try at("2027-05-04T07:00:00Z")
-        let daemon = try TestDaemon(shop, now: start, channels: channel.set(VirtualClock(start)))
+        let daemon = try TestDaemon(shop, now: start, channel: channel)
         try await daemon.cleanPass(at: "2027-05-04T07:00:00Z")
         try shop.complain(10, customer: 1, at: start - .days(8))
         try await daemon.cleanPass(at: "2027-05-04T08:00:00Z")

@@ -37,7 +37,7 @@ struct KillTests {
         let last = try ChildProcess.run([ChildProcess.regards, "serve", "--once", "--config", scene.shop.file], seconds: 300)
         #expect(last.ending.status == 0, "\(last.errors.suffix(5))")
         try scene.check(customers: customers, inDoubt: inDoubt)
-        print("kill -9: at most \(worst) rows in doubt after a kill, \(inDoubt) in all; \(scene.received.count - customers) messages came twice")
+        print("kill -9: at most \(worst) rows in doubt after a kill, \(inDoubt) in all; \(scene.relay.count - customers) messages came twice")
     }
 
     /// A shop whose customers were all born yesterday's day of the year, and a relay that records.
@@ -72,18 +72,16 @@ struct KillTests {
             try #require(live.ending.status == 0, "\(live.errors)")
         }
 
-        var received: [RecordingSMTPServer.Message] { relay.messages }
-
         /// A moment of a daemon's life: from before it can do anything to some messages later, and then some
         /// microseconds more.
         func awaitMoment(_ child: ChildProcess, _ random: inout SeededGenerator) throws {
-            let before = received.count
+            let before = relay.count
             let wanted = Int.random(in: -1...6, using: &random)
             if wanted == 0 { try child.errors.await("its first words") { $0.first } }
             // Nothing more may be owed: then its being ready is the moment.
             if wanted > 0 {
                 try child.errors.await("ready") { lines in lines.contains { $0.contains("ready") } ? () : nil }
-                if try unsent() >= wanted { _ = try relay.messages(before + wanted) }
+                if try unsent() >= wanted { try relay.awaitCount(before + wanted) }
             }
             // Not a wait for anything: the moment itself is what the test draws.
             usleep(UInt32.random(in: 0...3000, using: &random))
@@ -105,13 +103,13 @@ struct KillTests {
             #expect(rows.count == customers)
             #expect(Set(rows.map(\.key)).count == customers)
             #expect(rows.filter { $0.state != .sent }.map(\.standing) == [])
-            let messages = Dictionary(grouping: received, by: \.recipients)
+            let messages = Dictionary(grouping: relay.messages, by: \.recipients)
             #expect(messages.count == customers, "\(customers - messages.count) lost, seed \(KillTests.seed)")
             for (recipient, copies) in messages where copies.count > 1 {
                 let ids = Set(copies.map { Mail(text: String(decoding: $0.bytes, as: UTF8.self)).id })
                 #expect(ids.count == 1 && ids != [""], "\(recipient): \(ids)")
             }
-            #expect(received.count - customers <= inDoubt)
+            #expect(relay.count - customers <= inDoubt)
         }
     }
 }

@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Synchronization
 
 @testable import RegardsDaemon
@@ -11,13 +12,15 @@ final class ScriptedChannel: Channel {
         var handler: (@Sendable (ChannelState) -> Void)?
         var waiting: [@Sendable (AttemptReport) -> Void] = []
         var sent: [Outgoing] = []
-        var opened = 0
         var openAnswer = ChannelState.ready
+        var keepsOpen = false
     }
 
     let name = "scripted"
     let sessions: Int
     private let state: Mutex<State>
+    /// What was asked of it.
+    private let calls = EventLog<String>()
 
     /// - Parameter answer: to each message; nil: none before `finish`.
     init(_ answer: Outcome?, sessions: Int = 1) {
@@ -25,14 +28,19 @@ final class ScriptedChannel: Channel {
         state = Mutex(State(answer: answer))
     }
 
-    func set(_ clock: any WallClock) -> ChannelSet { ChannelSet([.mail: self], clock: clock) }
-
     var sent: [Outgoing] { state.withLock { $0.sent } }
-    var opened: Int { state.withLock { $0.opened } }
+    func awaitSent(_ count: Int) throws { try awaitCalls("send", count) }
+    func awaitOpened(_ count: Int) throws { try awaitCalls("open", count) }
+
+    private func awaitCalls(_ name: String, _ count: Int) throws {
+        try calls.await("\(count) calls of \(name)") { calls in calls.count { $0 == name } >= count ? () : nil }
+    }
 
     func answer(_ outcome: Outcome?) { state.withLock { $0.answer = outcome } }
     /// What `open` leads to.
     func answerToOpen(_ answer: ChannelState) { state.withLock { $0.openAnswer = answer } }
+    /// A `close` waits for `finish`, as one does with a message that was handed over.
+    func keepsOpenAtClose() { state.withLock { $0.keepsOpen = true } }
     func become(_ new: ChannelState) { state.withLock { $0.handler }?(new) }
 
     /// Ends the attempts that wait.
@@ -49,11 +57,9 @@ final class ScriptedChannel: Channel {
     }
 
     func open() {
-        let (handler, answer) = state.withLock { state in
-            state.opened += 1
-            return (state.handler, state.openAnswer)
-        }
+        let (handler, answer) = state.withLock { ($0.handler, $0.openAnswer) }
         handler?(answer)
+        calls.add("open")
     }
 
     func send(_ outgoing: Outgoing, ended: @escaping @Sendable (AttemptReport) -> Void) {
@@ -62,10 +68,12 @@ final class ScriptedChannel: Channel {
             if state.answer == nil { state.waiting.append(ended) }
             return state.answer
         }
+        calls.add("send")
         if let answer { ended(AttemptReport(answer)) }
     }
 
     func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
+        guard !state.withLock({ $0.keepsOpen }) else { return }
         finish(.inDoubt(.shutdown))
         done()
     }

@@ -20,10 +20,12 @@ final class TestDaemon: Sendable {
 
     /// - Parameters:
     ///   - now: where a virtual clock starts; nil: the machine's clock.
+    ///   - channel: the way out for mail; nil: the one that the shop's configuration names.
     ///   - liveMachine: what `go-live` was given for; nil: this machine.
     init(
-        _ shop: TestShop, now: Instant?, isLive: Bool = true, liveMachine: String? = nil, channels: ChannelSet? = nil,
-        interposed: Bool = false, announcer: RecordingAnnouncer = RecordingAnnouncer(), zones: ZoneCatalog = ZoneCatalog()
+        _ shop: TestShop, now: Instant?, isLive: Bool = true, liveMachine: String? = nil, channel: ScriptedChannel? = nil,
+        interposed: Bool = false, state: String? = nil, announcer: RecordingAnnouncer = RecordingAnnouncer(),
+        zones: ZoneCatalog = ZoneCatalog()
     ) throws {
         self.shop = shop
         self.announcer = announcer
@@ -31,7 +33,7 @@ final class TestDaemon: Sendable {
         let clock = now.map(VirtualClock.init)
         self.clock = clock
         let wall: any WallClock = clock ?? SystemClock()
-        outbox = try SQLiteOutbox.openForDaemon(path: shop.state, now: wall.now())
+        outbox = try SQLiteOutbox.openForDaemon(path: state ?? shop.state, now: wall.now())
         faults = interposed ? InterposedOutbox(outbox) : nil
         if isLive { try outbox.setLiveMachine(liveMachine ?? Machine.identity(), now: wall.now()) }
         var options = Daemon.Options(
@@ -40,7 +42,8 @@ final class TestDaemon: Sendable {
         options.clock = wall
         do {
             daemon = try Daemon(
-                assembly: assembly, outbox: faults ?? outbox, options: options, channels: channels)
+                assembly: assembly, outbox: faults ?? outbox, options: options,
+                channels: channel.map { ChannelSet([.mail: $0], clock: wall) })
         } catch {
             try outbox.close()
             throw error

@@ -55,8 +55,12 @@ final class TestShop: Sendable {
         database origin: Database = .statements("shop.sql")
     ) throws {
         folder = try TemporaryFolder()
-        for name in ["rules.d", "state"] { try #require(mkdir("\(folder.path)/\(name)", 0o700) == 0) }
-        try #require(symlink(TestShop.fixtures + "/cards", folder.path + "/cards") == 0)
+        for name in ["rules.d", "state", "cards", "cards/monthly"] { try #require(mkdir("\(folder.path)/\(name)", 0o755) == 0) }
+        for cards in ["cards", "cards/monthly"] {
+            for card in try TemporaryFolder.names(in: "\(TestShop.fixtures)/\(cards)") where card.hasSuffix(".html") {
+                try folder.write(bytes: try TestShop.bytes("\(TestShop.fixtures)/\(cards)/\(card)"), to: "\(cards)/\(card)", mode: 0o644)
+            }
+        }
         if case .copy(let path) = origin { try folder.write(bytes: try TestShop.bytes(path), to: "shop.sqlite") }
         var configuration = GRDB.Configuration()
         configuration.busyMode = .timeout(10)
@@ -104,6 +108,8 @@ final class TestShop: Sendable {
         guard let text else { return try #require(unlink("\(path)/\(name)") == 0) }
         try folder.write(text, to: name)
     }
+
+    func card(_ text: String, name: String) throws { try folder.write(text, to: "cards/\(name).html") }
 
     // MARK: The database
 

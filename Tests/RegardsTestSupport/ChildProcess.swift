@@ -135,3 +135,8 @@ private final class Watcher {
         ending.end()
     }
 }
+
+extension TestTools {
+    /// Takes a file system of a test away, whatever still uses it.
+    package static func unmount(_ path: String) { _ = umount2(path, Int32(MNT_DETACH)) }
+}

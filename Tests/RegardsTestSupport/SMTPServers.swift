@@ -62,6 +62,16 @@ package final class RecordingSMTPServer: Sendable {
         }
     }
 
+    /// How many have come so far; cheaper than reading them.
+    package var count: Int { Self.count(in: process.said) }
+
+    /// Waits until that many have come.
+    package func awaitCount(_ count: Int, seconds: Int = 30) throws {
+        try process.await("\(count) messages", seconds: seconds) { Self.count(in: $0) >= count ? () : nil }
+    }
+
+    private static func count(in lines: [String]) -> Int { lines.count { $0.hasPrefix("message ") } }
+
     package func stop() { process.stop() }
 
     private static func messages(in lines: [String]) -> [Message] {
