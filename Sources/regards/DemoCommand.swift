@@ -40,7 +40,7 @@ struct Demo: ParsableCommand {
             let service = try Service(
                 assembly: assembly, file: place.configurationFile, environment: environment, zones: zones, goesLive: true)
             DemoRun(place: place, assembly: assembly, service: service).schedule()
-            try service.run(once: false)
+            service.run(once: false)
         }
     }
 

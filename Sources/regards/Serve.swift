@@ -26,22 +26,23 @@ struct Serve: ParsableCommand {
         try carryOut {
             let zones = ZoneCatalog()
             let assembly = try options.load(zones: zones, printsWarnings: true)
-            try Service(assembly: assembly, file: options.path, environment: options.environment, zones: zones).run(once: once)
+            let service = try Service(
+                assembly: assembly, file: options.path, environment: options.environment, zones: zones)
+            service.run(once: once)
         }
     }
 }
 
-/// A daemon with its signals, as `serve` and `demo` run it. `@unchecked Sendable`: after `run` has begun, the list of
-/// signal sources does not change.
-final class Service: @unchecked Sendable {
+/// A daemon with its signals, as `serve` and `demo` run it.
+final class Service: Sendable {
     let daemon: Daemon
     let announcer: any Announcer
     private let outbox: SQLiteOutbox
     private let notify = Notify()
-    private var signals: [any DispatchSourceSignal] = []
-    private let queue = DispatchQueue(label: "regards.signals")
+    private let reloads = DispatchQueue(label: "regards.reloads")
 
     init(assembly: Assembly, file: String, environment: [String: String], zones: ZoneCatalog, goesLive: Bool = false) throws {
+        Signals.hold()
         try Folder.make(assembly.stateFolder)
         outbox = try SQLiteOutbox.openForDaemon(path: assembly.statePath, now: SystemClock().now())
         if goesLive { try outbox.setLiveMachine(Machine.identity(), now: SystemClock().now()) }
@@ -59,30 +60,21 @@ final class Service: @unchecked Sendable {
         daemon = try Daemon(assembly: assembly, outbox: outbox, options: daemonOptions)
     }
 
-    /// Returns never for a service that runs until it is told to stop.
-    func run(once: Bool) throws {
-        // A relay that closes its connection must not end the daemon.
-        signal(SIGPIPE, SIG_IGN)
-        handle(SIGTERM) { self.stop() }
-        handle(SIGINT) { self.stop() }
+    /// Runs until it is told to stop, or has done all that `--once` asks for; then the process ends.
+    func run(once: Bool) -> Never {
         if once {
             daemon.runOnce { trouble in self.stop(after: trouble) }
         } else {
-            handle(SIGHUP) { _ = self.daemon.reload() }
             daemon.start {
                 self.announcer.announce(Notice(.ready))
                 self.notify.ready(status: self.daemon.status())
             }
         }
-        dispatchMain()
-    }
-
-    private func handle(_ number: Int32, _ body: @escaping @Sendable () -> Void) {
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-        source.setEventHandler(handler: body)
-        source.activate()
-        signals.append(source)
+        Signals.obey { number in
+            guard number == SIGHUP else { return stop() }
+            // Not here: a stop must not wait for a reload.
+            if !once { reloads.async { _ = self.daemon.reload() } }
+        }
     }
 
     /// - Parameter trouble: what `--once` could not do; it decides the exit status.

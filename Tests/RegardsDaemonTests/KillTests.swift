@@ -25,7 +25,7 @@ struct KillTests {
         var worst = 0
         var inDoubt = 0
         for _ in 0..<Self.kills {
-            let child = try ChildProcess([ChildProcess.regards, "serve", "--config", scene.shop.file])
+            let child = try scene.served.start(["serve"])
             try scene.awaitMoment(child, &random)
             child.signal(SIGKILL)
             #expect(try child.wait().signal == SIGKILL)
@@ -34,42 +34,20 @@ struct KillTests {
             inDoubt += sending
             #expect(sending <= 2 * Self.sessions, "seed \(Self.seed)")
         }
-        let last = try ChildProcess.run([ChildProcess.regards, "serve", "--once", "--config", scene.shop.file], seconds: 300)
+        let last = try scene.served.run(["serve", "--once"], seconds: 300)
         #expect(last.ending.status == 0, "\(last.errors.suffix(5))")
         try scene.check(customers: customers, inDoubt: inDoubt)
         print("kill -9: at most \(worst) rows in doubt after a kill, \(inDoubt) in all; \(scene.relay.count - customers) messages came twice")
     }
 
-    /// A shop whose customers were all born yesterday's day of the year, and a relay that records.
+    /// A shop and a relay that records.
     private struct Scene {
-        let shop: TestShop
+        let served: ServedShop
         let relay: RecordingSMTPServer
 
         init(customers: Int) throws {
             relay = try RecordingSMTPServer()
-            var settings = TestShop.Settings()
-            settings.zone = "UTC"
-            settings.mail = "smtp: {host: 127.0.0.1, port: \(relay.port), security: none}"
-            settings.events = ""
-            shop = try TestShop(rules: [], settings)
-            try shop.rules(
-                """
-                birthday-card:
-                  purpose: greeting
-                  when: {anniversary: birthday, at: 09:00}
-                  send: birthday
-                  backfill: 5d
-                  if_late: {grace: 4d}
-                """)
-            let born = (Zone.utc.local(at: SystemClock().now()).date - 1).description.suffix(6)
-            try shop.sql(
-                """
-                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(customers))
-                INSERT INTO customers (id, name, email, birthday)
-                SELECT i, 'Customer ' || i, 'c' || i || '@mail.example', '1980\(born)' FROM n
-                """)
-            let live = try ChildProcess.run([ChildProcess.regards, "go-live", "--config", shop.file])
-            try #require(live.ending.status == 0, "\(live.errors)")
+            served = try ServedShop(customers: customers, port: relay.port)
         }
 
         /// A moment of a daemon's life: from before it can do anything to some messages later, and then some
@@ -87,19 +65,11 @@ struct KillTests {
             usleep(UInt32.random(in: 0...3000, using: &random))
         }
 
-        private func count(_ states: Set<OutreachState>) throws -> Int {
-            let outbox = try SQLiteOutbox.openForCommand(path: shop.state, access: .read)
-            defer { try? outbox.close() }
-            return try outbox.list(OutreachFilter(states: states), limit: .max, after: 0).count
-        }
-
-        func sending() throws -> Int { try count([.sending]) }
-        private func unsent() throws -> Int { try count([.planned, .claimed]) }
+        func sending() throws -> Int { try served.rows([.sending]).count }
+        private func unsent() throws -> Int { try served.rows([.planned, .claimed]).count }
 
         func check(customers: Int, inDoubt: Int) throws {
-            let outbox = try SQLiteOutbox.openForCommand(path: shop.state, access: .read)
-            let rows = try outbox.list(OutreachFilter(), limit: .max, after: 0)
-            try outbox.close()
+            let rows = try served.rows()
             #expect(rows.count == customers)
             #expect(Set(rows.map(\.key)).count == customers)
             #expect(rows.filter { $0.state != .sent }.map(\.standing) == [])
