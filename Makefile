@@ -47,7 +47,7 @@ deb: release ## make the Debian package in .build/deb/
 
 bench: ## measure; prints tables
 	@scripts/install-deps build
-	@for name in CalendarBenchmarks PlanningBenchmarks OutboxBenchmarks; do \
+	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks; do \
 	  $(SWIFT_BUILD) $(RELEASE) --product $$name && .build/release/$$name; done
 
 clean: ## remove what was built, the demo and the caches

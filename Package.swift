@@ -66,6 +66,9 @@ let package = Package(
             name: "CalendarBenchmarks", dependencies: ["RegardsCalendar", "CAllocationCount"],
             path: "Benchmarks/Calendar", swiftSettings: settings),
         .executableTarget(
+            name: "TriggerBenchmarks", dependencies: ["RegardsCore", "RegardsCalendar", "CAllocationCount"],
+            path: "Benchmarks/Triggers", swiftSettings: settings),
+        .executableTarget(
             name: "PlanningBenchmarks",
             dependencies: [
                 "RegardsStore", "RegardsCore", "RegardsCalendar", "CAllocationCount",

@@ -20,12 +20,15 @@ extension AnniversaryTrigger {
         guard let date = customer.record.birthDate(column) else {
             return customer.record.isPresent(column) ? .failure(.badDate) : .success(nil)
         }
-        return born(date, of: customer).map { $0 }
-    }
-
-    func born(_ date: BirthDate, of customer: Customer) -> Result<Born, DateProblem> {
         guard let calendarColumn, customer.record.isPresent(calendarColumn) else { return .success(.gregorian(date)) }
-        switch customer.record.birthCalendar(calendarColumn) {
+        return Born.of(date, calendar: calendarColumn, customer).map { $0 }
+    }
+}
+
+extension AnniversaryTrigger.Born {
+    /// - Parameter calendar: slot of the column that says by which calendar the day is kept; not empty.
+    static func of(_ date: BirthDate, calendar: Int, _ customer: Customer) -> Result<Self, DateProblem> {
+        switch customer.record.birthCalendar(calendar) {
         case nil: return .failure(.unknownCalendar)
         case .gregorian: return .success(.gregorian(date))
         case .lunar:

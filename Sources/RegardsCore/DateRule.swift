@@ -27,8 +27,10 @@ struct DateRule {
     private(set) var kind: Kind
     /// Slot of the column that an anniversary hangs on.
     let column: Int
-    private(set) var days = DaysOfBirth()
-    private(set) var lunarDays = DaysOfBirth()
+    /// Slot of the column that says by which calendar it is kept.
+    let calendarColumn: Int?
+    private var days = DaysOfBirth()
+    private var lunarDays = DaysOfBirth()
     /// Where the rule greets on the feasts of the customer's country.
     var feasts: CustomerFeasts?
     /// Occasions are worked out once for a zone, and where feasts depend on the customer for a zone and a set of feasts.
@@ -47,7 +49,11 @@ struct DateRule {
 
     init(_ trigger: Trigger) {
         kind = .silent
-        if case .anniversary(let trigger) = trigger { column = trigger.column } else { column = 0 }
+        if case .anniversary(let trigger) = trigger {
+            (column, calendarColumn) = (trigger.column, trigger.calendarColumn)
+        } else {
+            (column, calendarColumn) = (0, nil)
+        }
         if case .feast(let trigger) = trigger { feasts = CustomerFeasts(trigger) }
     }
 
@@ -73,6 +79,16 @@ struct DateRule {
             }
         case .event:
             break
+        }
+    }
+
+    /// Whether a day of birth can have an anniversary in the window.
+    func mayFall(_ born: BirthDate) -> Bool { days.contains(born) }
+
+    func mayFall(_ born: AnniversaryTrigger.Born) -> Bool {
+        switch born {
+        case .gregorian(let born): days.contains(born)
+        case .lunar(let born): lunarDays.contains(born)
         }
     }
 

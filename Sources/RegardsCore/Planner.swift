@@ -112,14 +112,17 @@ package struct Planner {
     ) -> Bool {
         let column = ready[index].column
         guard let date = customer.record.birthDate(column) else { return !customer.record.isPresent(column) }
-        guard case .anniversary(let trigger) = book.rules[index].trigger,
-            case .success(let born) = trigger.born(date, of: customer)
-        else { return false }
-        switch born {
-        case .gregorian(let born): guard ready[index].days.contains(born) else { return true }
-        case .lunar(let born): guard ready[index].lunarDays.contains(born) else { return true }
+        var born = AnniversaryTrigger.Born.gregorian(date)
+        if let calendar = ready[index].calendarColumn, customer.record.isPresent(calendar) {
+            guard case .success(let kept) = AnniversaryTrigger.Born.of(date, calendar: calendar, customer) else { return false }
+            guard ready[index].mayFall(kept) else { return true }
+            born = kept
+        } else if !ready[index].mayFall(date) {
+            return true
         }
-        guard let window = ready[index].window, let dates = window.dates else { return true }
+        guard case .anniversary(let trigger) = book.rules[index].trigger, let window = ready[index].window,
+            let dates = window.dates
+        else { return true }
         trigger.forEachOccasion(of: born, in: dates, zone: zone.zone) { occasion in
             guard window.contains(occasion.dueAt) else { return }
             emit(occasion, rule: index, customer: customer, zone: zone, body)

@@ -59,8 +59,14 @@ struct ByteCache<Value> {
 
     subscript(bytes: UnsafeBufferPointer<UInt8>) -> Value? {
         guard let bucket = buckets[ByteCache.hash(bytes)] else { return nil }
-        for entry in bucket where entry.key.elementsEqual(bytes) { return entry.value }
+        for entry in bucket where ByteCache.equal(entry.key, bytes) { return entry.value }
         return nil
+    }
+
+    private static func equal(_ key: [UInt8], _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard key.count == bytes.count else { return false }
+        for index in key.indices where key[index] != bytes[index] { return false }
+        return true
     }
 
     /// Keeps the value of a key that is not known yet, while there is room.
