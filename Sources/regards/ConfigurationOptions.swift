@@ -9,7 +9,7 @@ import RegardsStore
 /// What every command that reads the configuration takes.
 struct ConfigurationOptions: ParsableArguments {
     @Option(
-        name: [.short, .customLong("config")],
+        name: [.customShort("c"), .customLong("config")],
         help: ArgumentHelp("The configuration file.", discussion: "Default: regards.yaml in $CONFIGURATION_DIRECTORY, in /etc/regards, or here.", valueName: "file"))
     var file: String?
 
