@@ -15,21 +15,43 @@ package struct Address: Hashable, Sendable, CustomStringConvertible, CustomRefle
     /// - Throws: `AddressError` with the reason, which never repeats the address.
     package init(_ text: String) throws(AddressError) {
         guard text.utf8.count <= 254 else { throw .tooLong }
-        guard !text.unicodeScalars.contains(where: Address.isUnseen) else { throw .controlOrSpace }
-        let sign = UInt8(ascii: "@")
-        guard let at = text.utf8.firstIndex(of: sign), text.utf8.lastIndex(of: sign) == at, at != text.startIndex,
+        let bytes = Address.Survey(text)
+        guard !bytes.hasUnseen, bytes.isASCII || !text.unicodeScalars.contains(where: Address.isUnseen) else {
+            throw .controlOrSpace
+        }
+        guard bytes.signs == 1, let at = text.utf8.firstIndex(of: UInt8(ascii: "@")), at != text.startIndex,
             text.utf8.index(after: at) != text.endIndex
         else { throw .notLocalAtDomain }
         let domain = text[text.utf8.index(after: at)...]
         guard domain.utf8.first != UInt8(ascii: "[") else { throw .addressLiteral }
-        let forbidden = "<>()[],;:\"\\".utf8
-        guard !text.utf8.contains(where: forbidden.contains) else { throw .forbiddenCharacter }
-        guard text[..<at].utf8.count <= 64 else { throw .tooLong }
-        guard !text[..<at].utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).contains(where: \.isEmpty)
-        else { throw .badDots }
+        guard !bytes.hasForbidden else { throw .forbiddenCharacter }
+        try Address.check(localPart: text[..<at])
         try Address.check(domain: domain)
         self.text = text
         self.at = at
+    }
+
+    /// What one look at each byte tells. Every candidate of a pass has its address read, so it is one look.
+    private struct Survey {
+        var signs = 0
+        var hasUnseen = false
+        var hasForbidden = false
+        var isASCII = true
+
+        init(_ text: String) {
+            for byte in text.utf8 {
+                switch byte {
+                case ..<0x21, 0x7f: hasUnseen = true
+                case UInt8(ascii: "@"): signs += 1
+                case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["),
+                    UInt8(ascii: "]"), UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"), UInt8(ascii: "\""),
+                    UInt8(ascii: "\\"):
+                    hasForbidden = true
+                case 0x80...: isASCII = false
+                default: break
+                }
+            }
+        }
     }
 
     package var localPart: Substring { text[..<at] }
@@ -55,20 +77,33 @@ package struct Address: Hashable, Sendable, CustomStringConvertible, CustomRefle
         }
     }
 
+    private static func check(localPart: Substring) throws(AddressError) {
+        guard localPart.utf8.count <= 64 else { throw .tooLong }
+        let dot = UInt8(ascii: ".")
+        var previous = dot
+        for byte in localPart.utf8 {
+            guard byte != dot || previous != dot else { throw .badDots }
+            previous = byte
+        }
+        guard previous != dot else { throw .badDots }
+    }
+
     /// The length counts in bytes (RFC 1035 2.3.4); of a name beyond ASCII its encoded form is the relay's to measure.
     private static func check(domain: Substring) throws(AddressError) {
-        let labels = domain.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        for label in labels {
-            guard let first = label.first, let last = label.last, label.count <= 63, first != 0x2d, last != 0x2d else {
-                throw .badDomain
+        var (length, previous, isNumber) = (0, UInt8(ascii: "-"), true)
+        for byte in domain.utf8 {
+            if byte == UInt8(ascii: ".") {
+                guard length > 0, length <= 63, previous != UInt8(ascii: "-") else { throw .badDomain }
+                (length, previous, isNumber) = (0, UInt8(ascii: "-"), true)
+                continue
             }
-            for byte in label {
-                let isLetterOrDigit = (0x30...0x39).contains(byte) || (0x61...0x7a).contains(TextMatch.folded(byte))
-                guard isLetterOrDigit || byte == 0x2d || byte == 0x5f || byte > 0x7f else { throw .badDomain }
-            }
+            let isDigit = (0x30...0x39).contains(byte)
+            let isLetter = (0x61...0x7a).contains(TextMatch.folded(byte)) || byte == UInt8(ascii: "_") || byte > 0x7f
+            guard isDigit || isLetter || byte == UInt8(ascii: "-") && length > 0 else { throw .badDomain }
+            (length, previous, isNumber) = (length + 1, byte, isNumber && isDigit)
         }
-        // An IPv4 address without brackets: no top level domain is a number.
-        guard let top = labels.last, !top.allSatisfy({ (0x30...0x39).contains($0) }) else { throw .badDomain }
+        // A number at the end: an IPv4 address without brackets, because no top level domain is one.
+        guard length > 0, length <= 63, previous != UInt8(ascii: "-"), !isNumber else { throw .badDomain }
     }
 }
 

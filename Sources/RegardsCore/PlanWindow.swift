@@ -40,10 +40,10 @@ package struct PlanWindow: Hashable, Sendable {
 
     func contains(_ instant: Instant) -> Bool { instant >= from && instant < through }
 
-    /// The local dates of everything that can be due in the window, wherever the customer lives. A day more on each
-    /// side than UTC shows, because no clock is further than a day from it, and one for a day that a zone left out.
+    /// The local dates of everything that can be due in the window, wherever the customer lives: a day more on each side
+    /// than UTC shows, because no clock is further than a day from it.
     var dates: ClosedRange<CivilDate>? {
         guard from < through else { return nil }
-        return (Zone.utc.local(at: from).date - 2)...(Zone.utc.local(at: through).date + 2)
+        return (Zone.utc.local(at: from).date - 1)...(Zone.utc.local(at: through).date + 1)
     }
 }
