@@ -31,16 +31,15 @@ struct PlanningPass {
     /// - Returns: rows to be written.
     mutating func plan(at now: Instant) throws -> Int {
         let windows = windows(at: now)
+        planner.beginPass(windows)
         var found = 0
         try source.forEachPage(size: 500) { page in
             for customer in page {
                 guard let zone = planner.zone(of: customer) else { continue }
-                for index in windows.indices {
-                    planner.candidates(of: customer, zone: zone, rule: index, in: windows[index]) { candidate in
-                        let due = candidate.outreach.dueAt
-                        let decision = Decision.make(candidate, Facts(customer: customer), book, now: max(now, due))
-                        found += decision.writesRow(candidate.outreach, in: windows[index]) ? 1 : 0
-                    }
+                _ = planner.candidates(of: customer, zone: zone) { candidate in
+                    let due = candidate.outreach.dueAt
+                    let decision = Decision.make(candidate, Facts(customer: customer), book, now: max(now, due))
+                    found += decision.writesRow(candidate.outreach, in: windows[candidate.rule]!) ? 1 : 0
                 }
             }
         }
@@ -49,14 +48,10 @@ struct PlanningPass {
 
     /// The planner alone.
     mutating func planReady(_ rounds: Int) -> Int {
-        let windows = windows(at: ordinaryDay)
+        planner.beginPass(windows(at: ordinaryDay))
         var found = 0
         for _ in 0..<rounds {
-            for item in ready {
-                for index in windows.indices {
-                    planner.candidates(of: item.customer, zone: item.zone, rule: index, in: windows[index]) { _ in found += 1 }
-                }
-            }
+            for item in ready { _ = planner.candidates(of: item.customer, zone: item.zone) { _ in found += 1 } }
         }
         return found
     }
@@ -69,7 +64,8 @@ struct PlanningPass {
         return found
     }
 
-    private func windows(at now: Instant) -> [PlanWindow] {
-        book.rules.map { PlanWindow(rule: $0, firstSeen: now - .days(90), plannedThrough: now, now: now) }
+    private func windows(at now: Instant) -> [Int: PlanWindow] {
+        let windows = book.rules.map { PlanWindow(rule: $0, firstSeen: now - .days(90), plannedThrough: now, now: now) }
+        return Dictionary(uniqueKeysWithValues: windows.enumerated().map { ($0, $1) })
     }
 }

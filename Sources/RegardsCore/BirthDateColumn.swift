@@ -12,30 +12,48 @@ extension Record {
     }
 }
 
+extension Record {
+    /// Month and day of the slot's date of birth, where it is written in the usual form; nil for all else, which
+    /// `birthDate` reads. All that a pass asks of most customers.
+    func usualDayOfBirth(_ slot: Int) -> (month: Int, day: Int)? {
+        withText(slot) { bytes in
+            guard let bytes, let found = UsualDate(bytes), (1...12).contains(found.month), found.day >= 1,
+                found.day <= 28 || found.day <= CivilDate.days(inMonth: found.month, year: found.year)
+            else { return nil }
+            return (found.month, found.day)
+        }
+    }
+}
+
 extension BirthDate {
-    /// Reads exactly `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` (also with a `T`); nil for all else.
     fileprivate init?(timestamp bytes: UnsafeBufferPointer<UInt8>) {
-        func number(at start: Int, _ count: Int) -> Int {
-            var value = 0
-            for index in start..<(start + count) {
-                let digit = bytes[index] &- UInt8(ascii: "0")
-                guard digit < 10 else { return -1 }
-                value = value &* 10 &+ Int(digit)
-            }
-            return value
+        guard let date = UsualDate(bytes) else { return nil }
+        self.init(year: date.year, month: date.month, day: date.day)
+    }
+}
+
+/// Exactly `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` (also with a `T`), with a year; whether the day exists is not looked at.
+private struct UsualDate {
+    var year: Int
+    var month: Int
+    var day: Int
+
+    init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard bytes.count == 10 || bytes.count == 19 else { return nil }
+        func two(_ index: Int) -> Int {
+            let (tens, ones) = (bytes[index] &- UInt8(ascii: "0"), bytes[index + 1] &- UInt8(ascii: "0"))
+            return tens < 10 && ones < 10 ? Int(tens) &* 10 &+ Int(ones) : -10_000
         }
         func isByte(_ index: Int, _ byte: Unicode.Scalar) -> Bool { bytes[index] == UInt8(ascii: byte) }
 
-        guard bytes.count == 10 || bytes.count == 19, isByte(4, "-"), isByte(7, "-") else { return nil }
-        if bytes.count == 19 {
-            guard isByte(10, " ") || isByte(10, "T"), isByte(13, ":"), isByte(16, ":"),
-                (0..<24).contains(number(at: 11, 2)), (0..<60).contains(number(at: 14, 2)),
-                (0..<60).contains(number(at: 17, 2))
-            else { return nil }
-        }
-        let year = number(at: 0, 4)
+        year = two(0) &* 100 &+ two(2)
+        month = two(5)
+        day = two(8)
         // The year 0000 means an unknown one, which the general reader knows.
-        guard year > 0 else { return nil }
-        self.init(year: year, month: number(at: 5, 2), day: number(at: 8, 2))
+        guard year > 0, month >= 0, day >= 0, isByte(4, "-"), isByte(7, "-") else { return nil }
+        guard bytes.count == 19 else { return }
+        guard isByte(10, " ") || isByte(10, "T"), isByte(13, ":"), isByte(16, ":"), (0..<24).contains(two(11)),
+            (0..<60).contains(two(14)), (0..<60).contains(two(17))
+        else { return nil }
     }
 }

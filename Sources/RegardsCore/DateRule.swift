@@ -25,11 +25,10 @@ struct DateRule {
 
     private(set) var window: PlanWindow?
     private(set) var kind: Kind
-    /// Slot of the column that an anniversary hangs on.
+    /// Slot of the column that an anniversary hangs on, and of the one that names its calendar.
     let column: Int
-    /// Slot of the column that says by which calendar it is kept.
     let calendarColumn: Int?
-    private var days = DaysOfBirth()
+    private(set) var days = DaysOfBirth()
     private var lunarDays = DaysOfBirth()
     /// Where the rule greets on the feasts of the customer's country.
     var feasts: CustomerFeasts?
@@ -55,6 +54,13 @@ struct DateRule {
             (column, calendarColumn) = (0, nil)
         }
         if case .feast(let trigger) = trigger { feasts = CustomerFeasts(trigger) }
+    }
+
+    /// Compared by the numbers: this is asked for every customer and rule.
+    func isReady(for window: PlanWindow) -> Bool {
+        guard let ready = self.window else { return false }
+        return ready.from.microseconds == window.from.microseconds
+            && ready.through.microseconds == window.through.microseconds
     }
 
     mutating func prepare(_ trigger: Trigger, for window: PlanWindow) {
@@ -113,6 +119,42 @@ struct DateRule {
         }
         known[Group(zone: ObjectIdentifier(zone), set: set)] = ZoneOccasions(zone: zone, occasions: occasions)
         return occasions
+    }
+}
+
+// MARK: - Nothing to do
+
+extension DateRule {
+    /// True when an anniversary surely has no occasion in the window for this customer: one look at a bit.
+    func isSilent(for customer: Customer) -> Bool {
+        PassColumn.isSilent(customer, column, calendarColumn, days)
+    }
+}
+
+/// Anniversaries that hang on one column: a customer whose day none of them has is done with all of them.
+struct PassColumn {
+    private var column: Int
+    private var calendarColumn: Int?
+    private var days: DaysOfBirth
+    private(set) var rules: [Int]
+
+    static func add(_ index: Int, _ rule: DateRule, to columns: inout [PassColumn]) {
+        if let known = columns.firstIndex(where: { $0.column == rule.column && $0.calendarColumn == rule.calendarColumn }) {
+            columns[known].days.formUnion(rule.days)
+            columns[known].rules.append(index)
+        } else {
+            columns.append(PassColumn(column: rule.column, calendarColumn: rule.calendarColumn, days: rule.days, rules: [index]))
+        }
+    }
+
+    func isSilent(for customer: Customer) -> Bool { PassColumn.isSilent(customer, column, calendarColumn, days) }
+
+    /// Only of a day in the usual form by the Gregorian calendar is it known without a closer look.
+    fileprivate static func isSilent(_ customer: Customer, _ column: Int, _ calendarColumn: Int?, _ days: DaysOfBirth) -> Bool {
+        guard let (month, day) = customer.record.usualDayOfBirth(column), !days.contains(month: month, day: day) else {
+            return false
+        }
+        return calendarColumn.map { !customer.record.isPresent($0) } ?? true
     }
 }
 

@@ -63,5 +63,7 @@ struct DaysOfBirth {
     func contains(_ born: BirthDate) -> Bool { contains(month: born.month, day: born.day) }
     func contains(_ born: LunarBirthDate) -> Bool { contains(month: born.month, day: born.day) }
 
-    private func contains(month: Int, day: Int) -> Bool { months[month] & (1 << UInt32(day)) != 0 }
+    mutating func formUnion(_ other: DaysOfBirth) { months |= other.months }
+
+    func contains(month: Int, day: Int) -> Bool { months[month] & (1 << UInt32(day)) != 0 }
 }

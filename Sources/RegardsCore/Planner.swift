@@ -43,14 +43,18 @@ package struct Facts: Sendable {
 
 /// Derives what every rule owes whom. It holds caches and is used by one thread at a time.
 ///
-/// A pass asks for millions of (customer, rule) pairs with the same window, and hardly any of them falls due. So each
-/// rule is made ready once for a window (`DateRule`), and a pair without an occasion costs a look at a few bits and
-/// no allocation.
+/// A pass asks for millions of (customer, rule) pairs with the same windows, and hardly any of them falls due. So each
+/// rule is made ready once for its window (`DateRule`), rules that hang on one column are asked together (`PassColumn`),
+/// and a customer without an occasion costs a look at a bit for each column, and no allocation.
 package struct Planner {
     package let book: RuleBook
     private let countries: CountryZones
     private var zones: ZoneFinder
     private var ready: [DateRule]
+    private var passWindows: [Int: PlanWindow] = [:]
+    private var passColumns: [PassColumn] = []
+    /// Rules of the pass that hang on no column and fall due in their window.
+    private var passRules: [Int] = []
 
     package init(book: RuleBook, zones: ZoneCatalog, countries: CountryZones) {
         self.book = book
@@ -69,7 +73,53 @@ package struct Planner {
         of customer: Customer, zone: CustomerZone, rule index: Int, in window: PlanWindow,
         _ body: (Candidate) -> Void
     ) -> Bool {
-        if ready[index].window != window { ready[index].prepare(book.rules[index].trigger, for: window) }
+        prepare(index, for: window)
+        return candidates(of: customer, zone: zone, rule: index, body)
+    }
+
+    /// Makes rules ready for a pass over all customers.
+    /// - Parameter windows: by index of the rule; rules without one take no part, and event rules have none.
+    package mutating func beginPass(_ windows: [Int: PlanWindow]) {
+        passWindows = windows
+        passColumns = []
+        passRules = []
+        for (index, window) in windows.sorted(by: { $0.key < $1.key }) {
+            prepare(index, for: window)
+            switch ready[index].kind {
+            case .anniversary: PassColumn.add(index, ready[index], to: &passColumns)
+            case .sameInZone, .feasts: passRules.append(index)
+            case .silent: continue
+            }
+        }
+    }
+
+    /// Calls `body` with each candidate of a customer that is due in the window of its rule, by the rules and windows
+    /// of `beginPass`.
+    /// - Returns: rules that cannot take what a column of the customer holds; `problem` says what it is.
+    package mutating func candidates(
+        of customer: Customer, zone: CustomerZone, _ body: (Candidate) -> Void
+    ) -> [Int] {
+        var unusable: [Int] = []
+        func ask(_ index: Int) {
+            // Somebody may have asked for this rule in another window in between.
+            if let window = passWindows[index] { prepare(index, for: window) }
+            if !candidates(of: customer, zone: zone, rule: index, body) { unusable.append(index) }
+        }
+        for column in passColumns.indices where !passColumns[column].isSilent(for: customer) {
+            for index in passColumns[column].rules { ask(index) }
+        }
+        for index in passRules { ask(index) }
+        return unusable
+    }
+
+    private mutating func prepare(_ index: Int, for window: PlanWindow) {
+        guard !ready[index].isReady(for: window) else { return }
+        ready[index].prepare(book.rules[index].trigger, for: window)
+    }
+
+    private mutating func candidates(
+        of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
+    ) -> Bool {
         switch ready[index].kind {
         case .anniversary:
             return anniversaries(of: customer, zone: zone, rule: index, body)
@@ -111,6 +161,7 @@ package struct Planner {
         of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
     ) -> Bool {
         let column = ready[index].column
+        if ready[index].isSilent(for: customer) { return true }
         guard let date = customer.record.birthDate(column) else { return !customer.record.isPresent(column) }
         var born = AnniversaryTrigger.Born.gregorian(date)
         if let calendar = ready[index].calendarColumn, customer.record.isPresent(calendar) {

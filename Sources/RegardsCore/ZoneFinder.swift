@@ -29,56 +29,89 @@ package struct ZoneFinder {
     package mutating func zone(of customer: Customer) -> CustomerZone? {
         let column = CustomerColumn.timeZone.rawValue
         if customer.record.isPresent(column) {
-            let zones = zones
-            let zone = customer.record.withText(column) { bytes in
-                bytes.flatMap { byZone.value(for: $0) { zones.zone(named: $0) } }
-            }
-            return zone.map { CustomerZone(zone: $0, source: .column) }
+            return zone(named: column, of: customer).map { CustomerZone(zone: $0, source: .column) }
         }
-        let (zones, countries) = (zones, countries)
-        let zone = customer.record.withText(CustomerColumn.country.rawValue) { bytes in
-            bytes.flatMap { byCountry.value(for: $0) { countries.onlyZone(of: $0, in: zones) } }
+        guard let zone = zone(ofCountryOf: customer) else { return house }
+        return CustomerZone(zone: zone, source: .country)
+    }
+
+    private mutating func zone(named column: Int, of customer: Customer) -> Zone? {
+        customer.record.withText(column) { bytes in
+            guard let bytes else { return nil }
+            if let known = byZone[bytes] { return known }
+            let zone = zones.zone(named: String(decoding: bytes, as: UTF8.self))
+            byZone.remember(bytes, zone)
+            return zone
         }
-        return zone.map { CustomerZone(zone: $0, source: .country) } ?? house
+    }
+
+    private mutating func zone(ofCountryOf customer: Customer) -> Zone? {
+        customer.record.withText(CustomerColumn.country.rawValue) { bytes in
+            guard let bytes else { return nil }
+            if let known = byCountry[bytes] { return known }
+            let zone = countries.onlyZone(of: String(decoding: bytes, as: UTF8.self), in: zones)
+            byCountry.remember(bytes, zone)
+            return zone
+        }
     }
 }
 
-/// A dictionary from short byte strings, looked up without making a `String`.
+/// A dictionary from short byte strings, looked up without making a `String`: every customer of a pass asks.
 struct ByteCache<Value> {
-    private var buckets: [UInt64: [(key: [UInt8], value: Value)]] = [:]
-    private var count = 0
+    private struct Entry {
+        var hash: UInt64
+        var key: [UInt8]
+        var value: Value
+    }
+
+    private var entries: [Entry] = []
+    /// Where entries stand, by the low bits of their hash; -1 is free. A power of two, and never more than half full.
+    private var table: [Int16] = [-1, -1]
     /// More than there are zones and countries; hostile data cannot grow it without end.
     private static var limit: Int { 4096 }
 
-    mutating func value(for bytes: UnsafeBufferPointer<UInt8>, otherwise make: (String) -> Value) -> Value {
-        if let known = self[bytes] { return known }
-        let value = make(String(decoding: bytes, as: UTF8.self))
-        remember(bytes, value)
-        return value
-    }
-
     subscript(bytes: UnsafeBufferPointer<UInt8>) -> Value? {
-        guard let bucket = buckets[ByteCache.hash(bytes)] else { return nil }
-        for entry in bucket where ByteCache.equal(entry.key, bytes) { return entry.value }
+        let hash = ByteCache.hash(bytes)
+        var place = first(hash)
+        while table[place] >= 0 {
+            let index = Int(table[place])
+            if entries[index].hash == hash, ByteCache.equal(entries[index].key, bytes) { return entries[index].value }
+            place = next(place)
+        }
         return nil
-    }
-
-    private static func equal(_ key: [UInt8], _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard key.count == bytes.count else { return false }
-        for index in key.indices where key[index] != bytes[index] { return false }
-        return true
     }
 
     /// Keeps the value of a key that is not known yet, while there is room.
     mutating func remember(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Value) {
-        guard count < Self.limit else { return }
-        buckets[ByteCache.hash(bytes), default: []].append((Array(bytes), value))
-        count += 1
+        guard entries.count < Self.limit else { return }
+        entries.append(Entry(hash: ByteCache.hash(bytes), key: Array(bytes), value: value))
+        if entries.count * 2 > table.count {
+            table = Array(repeating: -1, count: table.count * 2)
+            for index in entries.indices { enter(index) }
+        } else {
+            enter(entries.count - 1)
+        }
     }
 
+    private mutating func enter(_ index: Int) {
+        var place = first(entries[index].hash)
+        while table[place] >= 0 { place = next(place) }
+        table[place] = Int16(index)
+    }
+
+    private func first(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (table.count - 1) }
+    private func next(_ place: Int) -> Int { (place + 1) & (table.count - 1) }
+
+    /// FNV-1a, which is quick for names of a few bytes.
     private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return hash
+    }
+
+    private static func equal(_ key: [UInt8], _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard key.count == bytes.count else { return false }
+        for index in 0..<key.count where key[index] != bytes[index] { return false }
+        return true
     }
 }
