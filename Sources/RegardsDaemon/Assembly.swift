@@ -100,10 +100,14 @@ extension RuleBook {
             return unknown(variable, "\(parts[0]) has \(members.joined(separator: ", "))", NearestName.of(parts[1], among: members).map { "\(parts[0]).\($0)" })
         }
         guard case .event(let trigger) = rule.trigger, eventKinds[trigger.kind].name == parts[0] else {
-            let hint = eventKinds.contains { $0.name == parts[0] }
-                ? "rule \(rule.name), which sends card \(card), is not about a \(parts[0])"
-                : "expected a column of the customer, or one of \((CardFieldsBuilder.members.keys.sorted() + eventKinds.map(\.name)).joined(separator: ", "))"
-            return unknown(variable, hint, NearestName.of(parts[0], among: Array(CardFieldsBuilder.members.keys).sorted() + eventKinds.map(\.name)).map { "\($0).\(parts[1])" })
+            let kinds = eventKinds.map(\.name)
+            if kinds.contains(parts[0]) {
+                return unknown(variable, "rule \(rule.name), which sends card \(card), is not about a \(parts[0])", nil)
+            }
+            let known = CardFieldsBuilder.members.keys.sorted() + kinds
+            return unknown(
+                variable, "expected a column of the customer, or one of \(known.joined(separator: ", "))",
+                NearestName.of(parts[0], among: known).map { "\($0).\(parts[1])" })
         }
         _ = eventKinds[trigger.kind].columns.use(parts[1], at: variable.place)
         return nil

@@ -52,6 +52,8 @@ package final class Daemon: @unchecked Sendable {
     private var planDesk: PlanDesk
     private var planAlarm: Alarm!
     private var refresh: TimeSpan
+    /// Told again only when they are others: every pass meets them.
+    private var toldUnusable: [CustomerProblem: UnusableCustomers] = [:]
     private var eventDesk: EventDesk
     private var eventAlarm: Alarm!
     private var watch: any CustomerSource
@@ -297,12 +299,14 @@ package final class Daemon: @unchecked Sendable {
                         ("cancelled", counts.cancelled),
                     ]))
         }
-        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where toldUnusable[problem] != customers {
             options.announcer.announce(
                 Notice(
                     .unusableCustomers, reason: problem.rawValue, count: customers.count,
-                    detail: "customers " + customers.firstIDs.joined(separator: ", ")))
+                    detail: "customers " + customers.firstIDs.map(options.hash.customer).joined(separator: ", ")))
         }
+        toldUnusable = report.unusable
     }
 
     // MARK: The event loop

@@ -146,10 +146,12 @@ package enum CustomerProblem: String, CaseIterable, Hashable, Sendable {
 package struct UnusableCustomers: Hashable, Sendable {
     package private(set) var count = 0
     package private(set) var firstIDs: [String] = []
+    private var lastID: String?
 
     mutating func add(_ id: String) {
         // One customer is looked at by several rules, one after the other.
-        guard firstIDs.last != id else { return }
+        guard lastID != id else { return }
+        lastID = id
         count += 1
         if firstIDs.count < 10 { firstIDs.append(id) }
     }

@@ -10,7 +10,7 @@ struct CalendarCommand: ParsableCommand {
         commandName: "calendar",
         abstract: "Show when a calendar expression elapses, and when feasts fall.",
         discussion: """
-            A rule's `schedule` is a calendar expression as systemd.time(7) has it; a rule's `feast` is one of those listed
+            A rule's `schedule` is a calendar expression as systemd.time(7) has it; a rule's `feast` is one of those listed \
             by `regards calendar feasts`.
 
             EXAMPLES
@@ -27,9 +27,10 @@ struct CalendarNext: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
         abstract: "The normal form of a calendar expression, and when it elapses next.",
+        usage: "regards calendar next <expression> [<options>]",
         discussion: """
-            Times are shown in the zone and in UTC. A time that a change of the clocks skips does not elapse that day; one
-            that comes twice elapses at its first pass. Exits with 64 and points at the character where the expression is
+            Times are shown in the zone and in UTC. A time that a change of the clocks skips does not elapse that day; one \
+            that comes twice elapses at its first pass. Exits with 64 and points at the character where the expression is \
             wrong.
 
             EXAMPLES
@@ -136,8 +137,9 @@ struct CalendarFeasts: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "feasts",
         abstract: "On which days of a year the feasts fall that rules can name.",
+        usage: "regards calendar feasts [<options>]",
         discussion: """
-            The built-in ones, and the house's own where there is a configuration. With --country those that
+            The built-in ones, and the house's own where there is a configuration. With --country those that \
             `feast: by_country` greets the customers of a country on.
 
             EXAMPLES

@@ -8,7 +8,7 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Find every mistake in configuration, rules, cards and queries.",
         discussion: """
-            Prints each as FILE:LINE:COLUMN: KEY: what was expected, and exits with 78 when one is an error. Reads the
+            Prints each as FILE:LINE:COLUMN: KEY: what was expected, and exits with 78 when one is an error. Reads the \
             customer database, and writes nothing.
 
             EXAMPLES

@@ -10,7 +10,9 @@ import RegardsStore
 struct ConfigurationOptions: ParsableArguments {
     @Option(
         name: [.customShort("c"), .customLong("config")],
-        help: ArgumentHelp("The configuration file.", discussion: "Default: regards.yaml in $CONFIGURATION_DIRECTORY, in /etc/regards, or here.", valueName: "file"))
+        help: ArgumentHelp(
+            "The configuration file. Default: regards.yaml in $CONFIGURATION_DIRECTORY, in /etc/regards, or here.",
+            valueName: "file"))
     var file: String?
 
     var environment: [String: String] {
@@ -103,6 +105,7 @@ struct Failure: Error, CustomStringConvertible {
         case let error as OutboxError: self.init(.io, error.description)
         case let error as KeyFileError: self.init(.io, error.description)
         case let error as SimulationError: self.init(.cannotCreate, error.description)
+        case let error as TrialError: self.init(Status(error), error.description)
         case let error as DemoError: self.init(.cannotCreate, error.description)
         default: self.init(.software, "\(error)")
         }
@@ -113,6 +116,16 @@ struct Failure: Error, CustomStringConvertible {
             return try body()
         } catch {
             throw Failure(error)
+        }
+    }
+}
+
+extension Failure.Status {
+    fileprivate init(_ error: TrialError) {
+        switch error {
+        case .noRule, .noStep: self = .usage
+        case .noCustomer: self = .noInput
+        case .noZone: self = .data
         }
     }
 }

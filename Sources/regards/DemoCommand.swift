@@ -10,8 +10,8 @@ struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "See it work: a made-up shop of 250 customers, real rules and cards, mail as .eml files.",
         discussion: """
-            Makes a folder with the shop's database and a configuration, and runs the daemon on it. A few seconds after
-            the start a customer complains. A second start goes on where the first one ended: nobody hears twice.
+            Makes a folder with the shop's database and a configuration, and runs the daemon on it. A few seconds after \
+            the start a customer complains. A second start goes on where the first one ended: nobody hears twice. \
             On a terminal it runs until Ctrl-C; otherwise it ends after the summary.
 
             EXAMPLES

@@ -9,7 +9,7 @@ struct Init: ParsableCommand {
         commandName: "init",
         abstract: "Make an empty customer database for a business that has none.",
         discussion: """
-            A SQLite file with customers, staff, orders, interactions and responses, to be filled by any tool that
+            A SQLite file with customers, staff, orders, interactions and responses, to be filled by any tool that \
             writes SQLite; the shipped configuration reads it as it is. A file that is there is left alone.
 
             EXAMPLES

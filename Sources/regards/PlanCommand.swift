@@ -38,8 +38,9 @@ struct PeriodOptions: ParsableArguments {
 struct Plan: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show who gets what, when, in their own local time.",
+        usage: "regards plan [<options>]",
         discussion: """
-            Asks the same code as the daemon, and writes nothing. Steps of events that are already open are listed from
+            Asks the same code as the daemon, and writes nothing. Steps of events that are already open are listed from \
             the state file.
 
             EXAMPLES
@@ -91,7 +92,7 @@ struct Plan: ParsableCommand {
 
     private func summary(_ report: Forecast.Report) -> String {
         let due = report.lines.count { $0.verdict.word == "due" }
-        var parts = ["\(report.lines.count) occasions, \(due) due", "\(report.customers) customers"]
+        var parts = [counted(report.lines.count, "occasion") + ", \(due) due", counted(report.customers, "customer")]
         for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             parts.append("\(customers.count) with \(problem.rawValue): \(customers.firstIDs.joined(separator: ", "))")
         }
@@ -129,7 +130,9 @@ extension Assembly {
     /// Refuses a rule that is in no file, with the nearest name.
     func requireRule(_ name: String?) throws {
         guard let name, !book.rules.contains(where: { $0.name == name }) else { return }
-        let nearest = NearestName.of(name, among: book.rules.map(\.name)).map { "; did you mean \($0)?" } ?? ""
-        throw Failure(.usage, "there is no rule \(name)\(nearest)")
+        let names = book.rules.map(\.name)
+        let hint = NearestName.of(name, among: names).map { "did you mean \($0)?" }
+            ?? (names.isEmpty ? "there are none" : "there are " + names.joined(separator: ", "))
+        throw Failure(.usage, "there is no rule \(name); \(hint)")
     }
 }

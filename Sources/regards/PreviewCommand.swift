@@ -9,6 +9,7 @@ import RegardsStore
 struct Preview: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show a rule's message to one customer as it would be sent.",
+        usage: "regards preview <rule> --customer <id> [<options>]",
         discussion: """
             Writes the complete message to standard output, or to a file that a mail reader opens. Nothing is sent.
 
@@ -38,6 +39,7 @@ struct Preview: ParsableCommand {
 struct SendTest: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send a rule's message to yourself, through the real relay.",
+        usage: "regards send-test <rule> --customer <id> --to <address> [<options>]",
         discussion: """
             The subject begins with [TEST]; the customer gets nothing, and no row is written to the outbox.
 

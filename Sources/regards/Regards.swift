@@ -6,8 +6,8 @@ struct Regards: ParsableCommand {
         commandName: "regards",
         abstract: "Keeps a business in touch with its customers.",
         discussion: """
-            Reads the customer database the business already has and rule files that say who should hear from it and
-            when; sends every card on time in the customer's own local time, never twice, and never to somebody who
+            Reads the customer database the business already has and rule files that say who should hear from it and \
+            when; sends every card on time in the customer's own local time, never twice, and never to somebody who \
             should not get it.
 
             EXAMPLES
@@ -18,9 +18,16 @@ struct Regards: ParsableCommand {
               regards serve --once                  plan, send what is due, exit
 
             EXIT STATUS (sysexits.h)
-              0 done; 64 wrong usage; 66 a file is missing; 69 the customer database cannot be reached; 70 an error of
-              Regards itself; 74 the state file cannot be read or written; 75 another daemon runs; 78 mistakes in the
-              configuration
+              0   done
+              64  wrong usage
+              65  a card cannot be made for this customer
+              66  a file is missing
+              69  the customer database or the relay cannot be reached
+              70  an error of Regards itself
+              73  a file cannot be made
+              74  the state file cannot be read or written
+              75  another daemon runs
+              78  mistakes in the configuration
             """,
         version: Version.text,
         subcommands: [

@@ -6,8 +6,9 @@ import RegardsDaemon
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the whole daemon over a period in seconds, writing every message to a folder.",
+        usage: "regards simulate --out <folder> [<options>]",
         discussion: """
-            The same code as the daemon, under a clock of its own and with a ledger that is thrown away afterwards.
+            The same code as the daemon, under a clock of its own and with a ledger that is thrown away afterwards. \
             Customers are as the database has them now.
 
             EXAMPLES
@@ -43,7 +44,7 @@ struct Simulate: ParsableCommand {
         let busiest = report.sentByDay.max { ($0.value, $1.key) < ($1.value, $0.key) }
         Terminal.write(
             Terminal.dim(
-                "\(report.sent) messages to \(report.customers) customers, written to \(out)/new"
+                counted(report.sent, "message") + " to " + counted(report.customers, "customer") + ", written to \(out)/new"
                     + (busiest.map { "; busiest day \($0.key) with \($0.value)" } ?? "")))
     }
 

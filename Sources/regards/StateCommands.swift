@@ -9,7 +9,7 @@ struct GoLive: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Let this machine mail customers.",
         discussion: """
-            `mode: live` in regards.yaml counts only on a machine that was taken live, so that a copied configuration
+            `mode: live` in regards.yaml counts only on a machine that was taken live, so that a copied configuration \
             mails nobody. --undo takes it back. A running daemon follows at its next reload.
 
             EXAMPLES
@@ -137,7 +137,7 @@ struct OutboxCommand: ParsableCommand {
 
 struct OutboxList: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List rows of the outbox.",
+        commandName: "list", abstract: "List rows of the outbox.", usage: "regards outbox list [<options>]",
         discussion: """
             EXAMPLES
               regards outbox list --state planned --state held

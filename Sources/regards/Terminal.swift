@@ -43,7 +43,8 @@ struct Table {
             let cells = row.enumerated().map { column, cell in
                 column == columns - 1 ? cell : cell + String(repeating: " ", count: widths[column] - DisplayWidth.of(cell))
             }
-            let line = cells.joined(separator: "  ")
+            var line = cells.joined(separator: "  ")
+            while line.last == " " { line.removeLast() }
             Terminal.write(number == 0 ? Terminal.bold(line) : line)
         }
     }
