@@ -31,13 +31,19 @@ enum CardFieldsBuilder {
         for role in book.house.people.keys { fields.add(book.house.contacts(role, for: facts.customer).first, as: role.name) }
         fields.add(book.house.signer(rule.sender, for: facts.customer), as: "from")
         fields.add(to, as: "to")
-        fields.addOccasion(on: candidate.outreach.localDate, name: rule.name)
+        fields.addOccasion(on: candidate.outreach.localDate, name: occasionName(candidate, rule))
         addEvent(to: &fields, rule, facts, book, zone)
         return fields
     }
 
     private static func isTold(_ candidate: Candidate, _ book: RuleBook) -> Bool {
         if case .tell = book.rules[candidate.rule].steps[candidate.step].action { true } else { false }
+    }
+
+    /// The feast that is greeted on, else the rule's name.
+    private static func occasionName(_ candidate: Candidate, _ rule: Rule) -> String {
+        guard case .feast = rule.trigger else { return rule.name }
+        return FeastTrigger.feast(ofOccasion: candidate.outreach.key.occasion)?.name ?? rule.name
     }
 
     /// Times are read by whoever gets the message: the customer's clock for the customer, the house's for staff.
