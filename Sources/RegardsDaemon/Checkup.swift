@@ -23,8 +23,7 @@ package struct Checkup: Sendable {
     }
 
     private mutating func look(at assembly: Assembly) {
-        let book = assembly.book
-        summary.append("\(book.rules.count) rules in \(assembly.configuration.ruleFiles.count) files, \(book.eventKinds.count) kinds of events")
+        summary.append(inventory(of: assembly))
         let place = assembly.configuration.source.databasePlace
         do {
             let source = try Workshop.source(assembly)
@@ -40,12 +39,20 @@ package struct Checkup: Sendable {
         }
     }
 
+    private func inventory(of assembly: Assembly) -> String {
+        let rules = Words.count(assembly.book.rules.count, "rule")
+        let files = assembly.configuration.ruleFiles.count
+        let kinds = assembly.book.eventKinds.count
+        return rules + (files == 0 ? "" : " in \(Words.count(files, "file"))")
+            + (kinds == 0 ? "" : ", \(Words.count(kinds, "kind")) of events")
+    }
+
     /// A whole pass over the next 31 days: usable and unusable rows, and what will be due.
     private mutating func lookAtCustomers(_ assembly: Assembly, _ source: any CustomerSource) throws {
         let now = SystemClock().now()
         var forecast = Forecast(assembly: assembly, source: source, outbox: nil)
         let report = try forecast.report(from: now, to: now + .days(31))
-        summary.append("\(report.customers) customers")
+        summary.append(Words.count(report.customers, "customer"))
         let place = assembly.configuration.source.query.place
         func warn(_ count: Int, _ what: String, _ ids: [String]) {
             guard count > 0 else { return }
