@@ -96,7 +96,7 @@ extension RuleBook {
             return nil
         }
         if let members = CardFieldsBuilder.members[parts[0]] ?? (isGroup ? CardFieldsBuilder.personMembers : nil) {
-            if members.contains(parts[1]) { return nil }
+            if members.contains(parts[1]) { return unsigned(variable, in: rule) }
             return unknown(variable, "\(parts[0]) has \(members.joined(separator: ", "))", NearestName.of(parts[1], among: members).map { "\(parts[0]).\($0)" })
         }
         guard case .event(let trigger) = rule.trigger, eventKinds[trigger.kind].name == parts[0] else {
@@ -111,6 +111,15 @@ extension RuleBook {
         }
         _ = eventKinds[trigger.kind].columns.use(parts[1], at: variable.place)
         return nil
+    }
+
+    /// The house signs by `business.name` alone, so a card of such a rule can have no other name at its end.
+    private func unsigned(_ variable: CardVariable, in rule: Rule) -> Mistake? {
+        guard variable.name == "from.name", variable.needsValue, rule.sender == .house else { return nil }
+        return Mistake(
+            at: variable.place,
+            "{{from.name}} is empty where the house signs, as in rule \(rule.name): write {{business.name}}, or "
+                + "{{#from.name}}{{from.name}}{{/from.name}}")
     }
 
     private func unknown(_ variable: CardVariable, _ hint: String, _ nearest: String?) -> Mistake {

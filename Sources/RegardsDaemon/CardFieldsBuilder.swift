@@ -29,7 +29,7 @@ enum CardFieldsBuilder {
         fields.set("customer", customerGroup(facts))
         fields.add(book.house.business)
         for role in book.house.people.keys { fields.add(book.house.contacts(role, for: facts.customer).first, as: role.name) }
-        fields.add(book.house.signer(rule.sender, for: facts.customer), as: "from")
+        fields.add(signer(rule, facts, book.house), as: "from")
         fields.add(to, as: "to")
         fields.addOccasion(on: candidate.outreach.localDate, name: occasionName(candidate, rule))
         addEvent(to: &fields, rule, facts, book, zone)
@@ -44,6 +44,13 @@ enum CardFieldsBuilder {
     private static func occasionName(_ candidate: Candidate, _ rule: Rule) -> String {
         guard case .feast = rule.trigger else { return rule.name }
         return FeastTrigger.feast(ofOccasion: candidate.outreach.key.occasion)?.name ?? rule.name
+    }
+
+    /// Who signs, by a name of their own: the house's is `business.name`, which stands in every signature anyway.
+    private static func signer(_ rule: Rule, _ facts: Facts, _ house: House) -> Contact {
+        var signer = house.signer(rule.sender, for: facts.customer)
+        if signer.name == house.business.name { signer.name = "" }
+        return signer
     }
 
     /// Times are read by whoever gets the message: the customer's clock for the customer, the house's for staff.

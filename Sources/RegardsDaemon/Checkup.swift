@@ -23,10 +23,7 @@ package struct Checkup: Sendable {
     }
 
     private mutating func look(at assembly: Assembly) {
-        let book = assembly.book
-        summary.append(
-            counted(book.rules.count, "rule") + " in " + counted(assembly.configuration.ruleFiles.count, "file") + ", "
-                + counted(book.eventKinds.count, "kind of events", "kinds of events"))
+        summary.append(inventory(of: assembly))
         let place = assembly.configuration.source.databasePlace
         do {
             let source = try Workshop.source(assembly)
@@ -42,36 +39,36 @@ package struct Checkup: Sendable {
         }
     }
 
+    private func inventory(of assembly: Assembly) -> String {
+        let rules = Words.count(assembly.book.rules.count, "rule")
+        let files = assembly.configuration.ruleFiles.count
+        let kinds = assembly.book.eventKinds.count
+        return rules + (files == 0 ? "" : " in \(Words.count(files, "file"))")
+            + (kinds == 0 ? "" : ", \(Words.count(kinds, "kind")) of events")
+    }
+
     /// A whole pass over the next 31 days: usable and unusable rows, and what will be due.
     private mutating func lookAtCustomers(_ assembly: Assembly, _ source: any CustomerSource) throws {
         let now = SystemClock().now()
         var forecast = Forecast(assembly: assembly, source: source, outbox: nil)
         let report = try forecast.report(from: now, to: now + .days(31))
-        summary.append(counted(report.customers, "customer"))
+        summary.append(Words.count(report.customers, "customer"))
         let place = assembly.configuration.source.query.place
-        func warn(_ count: Int, _ one: String, _ many: String, _ ids: [String]) {
+        func warn(_ count: Int, _ what: String, _ ids: [String]) {
             guard count > 0 else { return }
             let names = ids.isEmpty ? "" : ": " + ids.joined(separator: ", ") + (count > ids.count ? ", …" : "")
-            mistakes.append(Mistake(.warning, at: place, path: "customers.query", counted(count, one, many) + names))
+            mistakes.append(Mistake(.warning, at: place, path: "customers.query", "\(count) \(what)\(names)"))
         }
-        warn(report.scan.withoutID, "row without an id is left out", "rows without an id are left out", [])
-        warn(
-            report.scan.duplicates, "row repeats an id and is left out", "rows repeat an id and are left out",
-            report.scan.duplicateIDs)
+        warn(report.scan.withoutID, "rows without an id are left out", [])
+        warn(report.scan.duplicates, "rows repeat an id and are left out", report.scan.duplicateIDs)
         for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            warn(
-                customers.count, "customer has a \(problem.words)", "customers have a \(problem.words)", customers.firstIDs)
+            warn(customers.count, "customers have a \(problem.words)", customers.firstIDs)
         }
         for rule in assembly.book.rules where !rule.isAboutEvents {
             let due = report.lines.count { $0.outreach.key.rule == rule.name && $0.verdict.word == "due" }
             summary.append("\(rule.name): \(due) due in the next 31 days")
         }
     }
-}
-
-/// `1 rule`, `2 rules`.
-package func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
-    "\(count) \(count == 1 ? one : many ?? one + "s")"
 }
 
 extension CustomerProblem {

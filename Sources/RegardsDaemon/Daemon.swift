@@ -141,7 +141,7 @@ package final class Daemon: @unchecked Sendable {
     package func stop(done: @escaping @Sendable () -> Void) {
         guard !isStopping.exchange(true, ordering: .relaxed) else { return }
         health.silence()
-        options.announcer.announce(Notice(.stopping))
+        options.announcer.announce(Notice(.stopping, detail: "what was handed over is finished first"))
         premises.planProgress.cancel()
         premises.eventProgress.cancel()
         // Whoever is told may close the state file, so nothing may be at work on it then: not a pass, not a reload.
@@ -377,7 +377,7 @@ package final class Daemon: @unchecked Sendable {
             options.announcer.announce(
                 Notice(
                     .ruleBaseline, count: baseline,
-                    detail: "events that were there before are recorded as seen; only a rule with backfill: sends about them"))
+                    detail: "they were there before this start; only a rule's backfill: sends about them"))
         }
     }
 
@@ -426,21 +426,32 @@ package final class Daemon: @unchecked Sendable {
     private func tellMode(_ mode: Mode, written: Mode) {
         let detail: String
         switch (mode, written) {
-        case (.redirect, _): detail = "mode: redirect: all mail goes to one address"
-        case (_, .live): detail = "mode: live is in the file, but this machine was not taken live: regards go-live"
-        default: detail = "mode: rehearse: set mode: live in regards.yaml, then run regards go-live"
+        case (.redirect, _): detail = "mode is redirect, all mail goes to one address"
+        case (_, .live): detail = "mode is live, but this machine was not taken live; run regards go-live"
+        default: detail = "mode is rehearse; to mail them, write mode: live in regards.yaml and run regards go-live"
         }
         options.announcer.announce(Notice(.rehearsing, detail: detail))
     }
 
     private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
         let report = try outbox.adoptRules(book.rules.map { RuleAdoption($0) }, now: now)
-        for rule in report.rules where rule.isNew {
-            let backfill = book.rules.first { $0.name == rule.ledger.name }?.backfill ?? .none
-            announcer.announce(Notice(.ruleBaseline, rule: rule.ledger.name, detail: backfill.words))
-        }
+        announceNew(report.rules.filter(\.isNew).map(\.ledger.name), book, announcer)
         for rule in report.vanished {
             announcer.announce(Notice(.ruleVanished, rule: rule.name, count: rule.cancelled))
+        }
+    }
+
+    /// One notice for all new rules that treat the past alike: a first start has many.
+    private static func announceNew(_ names: [String], _ book: RuleBook, _ announcer: any Announcer) {
+        let groups = Dictionary(grouping: names) { name in
+            book.rules.first { $0.name == name }?.backfill.words ?? Backfill.none.words
+        }
+        for (words, names) in groups.sorted(by: { $0.value[0] < $1.value[0] }) {
+            let isOne = names.count == 1
+            announcer.announce(
+                Notice(
+                    .ruleBaseline, rule: isOne ? names[0] : nil,
+                    detail: isOne ? words : "new rules \(names.joined(separator: ", ")): \(words)"))
         }
     }
 
@@ -459,8 +470,8 @@ extension Backfill {
     fileprivate var words: String {
         switch self {
         case .none: "what was due before now is not sent"
-        case .since(let span): "what was due in the last \(span.seconds / 3600) hours is sent, as its backfill says"
-        case .all: "what was due before now is sent too, as its backfill says"
+        case .since(let span): "what was due in the last \(span.seconds / 3600) hours is sent (backfill)"
+        case .all: "what was due before now is sent too (backfill)"
         }
     }
 }

@@ -79,6 +79,10 @@ package struct Forecast {
         }
         let book = assembly.book
         let facts = Facts(customer: customer)
+        // Nobody without an address is a mistake of the data, but somebody with one that no relay would take.
+        if customer.text(.email) != nil, Contact(customer: customer) == nil {
+            report.unusable[.badAddress, default: UnusableCustomers()].add(customer.id)
+        }
         for index in book.rules.indices where wanted == nil || book.rules[index].name == wanted {
             let rule = book.rules[index]
             let isUsable = planner.candidates(of: customer, zone: zone, rule: index, in: window) { candidate in

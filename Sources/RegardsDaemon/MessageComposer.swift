@@ -5,6 +5,7 @@ package import RegardsMessage
 /// A message with everything a channel needs, made from one candidate.
 package struct ComposedMessage: Sendable {
     package var card: String
+    package var channel: ChannelName
     package var destination: Outgoing.Destination
     package var message: RenderedMessage
     /// Who it really goes to; nil for a webhook.
@@ -88,7 +89,9 @@ package struct MessageComposer: Sendable {
             let message = try assembly.cards.renderMail(
                 card, locale: toStaff ? nil : facts.customer?.text(.locale), fields: fields, header: header)
             let envelope = Envelope(sender: house.business.email, recipient: header.to.address)
-            return ComposedMessage(card: card, destination: .mailbox(envelope), message: message, recipient: header.to.address)
+            return ComposedMessage(
+                card: card, channel: candidate.outreach.channel, destination: .mailbox(envelope), message: message,
+                recipient: header.to.address)
         } catch {
             throw .card(error)
         }
@@ -102,7 +105,8 @@ package struct MessageComposer: Sendable {
             let message = try assembly.cards.renderWebhook(
                 card, id: MessageID.webhook(for: candidate.outreach.key, salt: salt), type: rule.name,
                 timestamp: candidate.outreach.dueAt, fields: fields)
-            return ComposedMessage(card: card, destination: .endpoint, message: message, recipient: nil)
+            return ComposedMessage(
+                card: card, channel: candidate.outreach.channel, destination: .endpoint, message: message, recipient: nil)
         } catch {
             throw .card(error)
         }

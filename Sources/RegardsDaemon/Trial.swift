@@ -100,8 +100,7 @@ package enum TestMessage {
         let clock = SystemClock()
         let built = ChannelBuilder.channels(for: assembly.configuration, environment: environment, clock: clock)
         guard let channels = built.channels else { throw WorkshopError(mistakes: built.mistakes) }
-        let name: ChannelName =
-            if case .mailbox = composed.destination { .mail } else { channels.names.first { $0 != .mail } ?? .mail }
+        let name = composed.channel
         let answer = Answer()
         channels.whenStateChanges { [weak channels] changed, change in
             guard changed == name else { return }

@@ -10,8 +10,8 @@ struct CalendarCommand: ParsableCommand {
         commandName: "calendar",
         abstract: "Show when a calendar expression elapses, and when feasts fall.",
         discussion: """
-            A rule's `schedule` is a calendar expression as systemd.time(7) has it; a rule's `feast` is one of those listed \
-            by `regards calendar feasts`.
+            A rule's `schedule` is a calendar expression as systemd.time(7) has it; a rule's `feast` is one of those \
+            listed by `regards calendar feasts`.
 
             EXAMPLES
               regards calendar 'Mon..Fri 09:00'
@@ -27,11 +27,10 @@ struct CalendarNext: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
         abstract: "The normal form of a calendar expression, and when it elapses next.",
-        usage: "regards calendar next <expression> [<options>]",
         discussion: """
-            Times are shown in the zone and in UTC. A time that a change of the clocks skips does not elapse that day; one \
-            that comes twice elapses at its first pass. Exits with 64 and points at the character where the expression is \
-            wrong.
+            Times are shown in the zone and in UTC. A time that a change of the clocks skips does not elapse that day; \
+            one that comes twice elapses at its first pass. Exits with 64 and points at the character where the \
+            expression is wrong.
 
             EXAMPLES
               regards calendar 'Mon..Fri 09:00'
@@ -137,7 +136,6 @@ struct CalendarFeasts: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "feasts",
         abstract: "On which days of a year the feasts fall that rules can name.",
-        usage: "regards calendar feasts [<options>]",
         discussion: """
             The built-in ones, and the house's own where there is a configuration. With --country those that \
             `feast: by_country` greets the customers of a country on.
@@ -188,7 +186,7 @@ struct CalendarFeasts: ParsableCommand {
         var catalog = FeastCatalog()
         if options.file != nil || access(options.path, R_OK) == 0 {
             let (assembly, mistakes) = Assembly.load(
-                file: options.path, environment: options.environment, zones: ZoneCatalog())
+                file: options.path, environment: Process.environment, zones: ZoneCatalog())
             if let assembly {
                 catalog = assembly.book.house.feasts
             } else if options.file != nil {

@@ -1,8 +1,6 @@
 import ArgumentParser
 import RegardsCore
 import RegardsDaemon
-import RegardsRules
-import RegardsStore
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,26 +21,31 @@ struct Check: ParsableCommand {
 
     func run() throws {
         try carryOut {
-            let checkup = try Checkup.run(file: options.path, environment: options.environment)
-            for mistake in checkup.mistakes { show(mistake) }
-            guard !json else { return try leave(checkup) }
-            for line in checkup.summary { Terminal.write(line) }
-            try leave(checkup)
+            let checkup = try Checkup.run(file: try options.requirePath(), environment: Process.environment)
+            for mistake in checkup.mistakes {
+                json ? Terminal.write(mistake.json.description) : Terminal.error(mistake.description)
+            }
+            let errors = checkup.mistakes.count { $0.severity == .error }
+            if !json {
+                for line in checkup.summary { Terminal.write(line) }
+                Terminal.write(verdict(errors: errors, warnings: checkup.mistakes.count - errors))
+            }
+            if errors > 0 { throw ExitCode(Failure.Status.config.rawValue) }
+            if checkup.isSourceUnreachable { throw ExitCode(Failure.Status.unavailable.rawValue) }
         }
     }
 
-    private func leave(_ checkup: Checkup) throws {
-        if checkup.mistakes.contains(where: { $0.severity == .error }) { throw ExitCode(Failure.Status.config.rawValue) }
-        if checkup.isSourceUnreachable { throw ExitCode(Failure.Status.unavailable.rawValue) }
+    private func verdict(errors: Int, warnings: Int) -> String {
+        let mistakes = errors == 0 ? "no mistakes" : Words.count(errors, "mistake")
+        return warnings == 0 ? mistakes : "\(mistakes), \(Words.count(warnings, "warning"))"
     }
+}
 
-    private func show(_ mistake: Mistake) {
-        guard json else { return Terminal.error(mistake.description) }
-        Terminal.write(
-            JSON.object([
-                "severity": .text(mistake.severity.rawValue), "file": .text(mistake.place.file),
-                "line": .number(mistake.place.line), "column": .number(mistake.place.column),
-                "key": .text(mistake.path), "message": .text(mistake.message),
-            ]).description)
+extension Mistake {
+    fileprivate var json: JSON {
+        .object([
+            "severity": .text(severity.rawValue), "file": .text(place.file), "line": .number(place.line),
+            "column": .number(place.column), "key": .text(path), "message": .text(message),
+        ])
     }
 }

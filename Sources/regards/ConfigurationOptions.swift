@@ -11,42 +11,41 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(
         name: [.customShort("c"), .customLong("config")],
         help: ArgumentHelp(
-            "The configuration file. Default: regards.yaml in $CONFIGURATION_DIRECTORY, in /etc/regards, or here.",
-            valueName: "file"))
+            """
+            The configuration file. Default: regards.yaml in $CONFIGURATION_DIRECTORY, in /etc/regards, or in this \
+            folder.
+            """, valueName: "file"))
     var file: String?
 
-    var environment: [String: String] {
-        var variables: [String: String] = [:]
-        var entry = environ
-        while let text = entry.pointee {
-            let pair = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
-            entry += 1
+    /// The file that is meant, whether or not it is there.
+    var path: String { file ?? found }
+
+    /// - Throws: `Failure` 66 when it is not there.
+    func requirePath() throws -> String {
+        let path = path
+        guard access(path, F_OK) == 0 else {
+            throw Failure(
+                .noInput,
+                "\(path): \(String(cString: strerror(errno))); name the file with --config, or look around first: "
+                    + "\(Process.command) demo")
         }
-        return variables
+        return path
     }
 
-    var path: String {
-        if let file { return file }
-        let folders = [environment["CONFIGURATION_DIRECTORY"]?.split(separator: ":").first.map(String.init), "/etc/regards"]
-        for folder in folders.compactMap({ $0 }) where access(folder + "/regards.yaml", F_OK) == 0 {
+    private var found: String {
+        let given = Process.environment["CONFIGURATION_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+        for folder in [given, "/etc/regards"].compactMap({ $0 }) where access(folder + "/regards.yaml", F_OK) == 0 {
             return folder + "/regards.yaml"
         }
         return "regards.yaml"
     }
 
-    /// The checked files; prints every mistake and exits with 78 when one is an error, and with 66 when there is no file.
+    /// The checked files.
+    /// - Throws: `Failure` 66 when there is no file, 78 with every mistake when one is an error.
     func load(zones: ZoneCatalog = ZoneCatalog(), printsWarnings: Bool = false) throws -> Assembly {
-        let path = path
-        guard access(path, F_OK) == 0 else {
-            throw Failure(.noInput, "\(path): no such file; name one with --config, or try: regards demo")
-        }
-        let (assembly, mistakes) = Assembly.load(file: path, environment: environment, zones: zones)
-        for mistake in mistakes where printsWarnings || mistake.severity == .error { Terminal.error(mistake.description) }
-        guard let assembly else {
-            let count = mistakes.count { $0.severity == .error }
-            throw Failure(.config, "\(count) \(count == 1 ? "mistake" : "mistakes"); nothing was done")
-        }
+        let (assembly, mistakes) = Assembly.load(file: try requirePath(), environment: Process.environment, zones: zones)
+        guard let assembly else { throw Failure(mistakes: mistakes) }
+        if printsWarnings { for mistake in mistakes { Terminal.error(mistake.description) } }
         return assembly
     }
 }
@@ -66,79 +65,67 @@ extension Assembly {
     /// The ledger as it stands; nil where no daemon has run yet.
     func ledger() throws -> SQLiteOutbox? {
         guard access(statePath, F_OK) == 0 else { return nil }
-        return try Failure.translating { try SQLiteOutbox.openForCommand(path: statePath, access: .read) }
+        return try SQLiteOutbox.openForCommand(path: statePath, access: .read)
     }
 
-    /// The installation's key, or one for this run where there is no state yet.
-    func key() -> AddressHash.Key {
+    /// The same, for commands that have nothing to say without one.
+    /// - Throws: `Failure` 66 where no daemon has run yet.
+    func requireLedger() throws -> SQLiteOutbox {
+        if let outbox = try ledger() { return outbox }
+        throw Failure(.noInput, "\(statePath): no state file yet; it is made by the first: \(Process.command) serve")
+    }
+
+    /// The installation's key. Where there is none yet, or for somebody who may not look into the state folder, one for
+    /// this run: a preview then has another Message-ID than the real message.
+    func key() throws -> AddressHash.Key {
         guard access("\(stateFolder)/\(KeyFile.name)", R_OK) == 0 else { return .random() }
-        do {
-            return try KeyFile.load(stateDirectory: stateFolder)
-        } catch {
-            return .random()
+        return try KeyFile.load(stateDirectory: stateFolder)
+    }
+
+    /// - Throws: `Failure` 64 with the nearest name for a rule that is in no file.
+    func requireRule(_ name: String?) throws {
+        guard let name, !book.rules.contains(where: { $0.name == name }) else { return }
+        let nearest = NearestName.of(name, among: book.rules.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+        throw Failure(.usage, "there is no rule \(name)\(nearest)")
+    }
+}
+
+/// A day, from its midnight in the business's zone, or an instant.
+enum DayOrInstant: ExpressibleByArgument {
+    case day(CivilDate)
+    case instant(Instant)
+
+    init?(argument: String) {
+        if let date = CivilDate(argument) {
+            self = .day(date)
+        } else if let instant = Instant(argument) {
+            self = .instant(instant)
+        } else {
+            return nil
+        }
+    }
+
+    func instant(in zone: Zone) -> Instant {
+        switch self {
+        case .day(let date): zone.startOfDay(date)
+        case .instant(let instant): instant
         }
     }
 }
 
-/// An exit with a sentence and a status of sysexits(3).
-struct Failure: Error, CustomStringConvertible {
-    enum Status: Int32 {
-        case usage = 64, data = 65, noInput = 66, unavailable = 69, software = 70, cannotCreate = 73, io = 74
-        case tryAgain = 75, noPermission = 77, config = 78
-    }
+struct PeriodOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "First day (2027-05-01) or instant (2027-05-01T09:00:00Z). Default: now.", valueName: "date"))
+    var from: DayOrInstant?
 
-    var status: Status
-    var description: String
+    @Option(help: ArgumentHelp("The end, not included. Default: 31 days after the start.", valueName: "date"))
+    var to: DayOrInstant?
 
-    init(_ status: Status, _ description: String) {
-        self.status = status
-        self.description = description
-    }
-
-    /// The same sentence under the status that fits.
-    init(_ error: any Error) {
-        switch error {
-        case let failure as Failure: self = failure
-        case let error as SourceError: self.init(.unavailable, error.description)
-        case let error as WorkshopError: self.init(.config, error.description)
-        case OutboxError.inUse: self.init(.tryAgain, "\(error)")
-        case let error as OutboxError: self.init(.io, error.description)
-        case let error as KeyFileError: self.init(.io, error.description)
-        case let error as SimulationError: self.init(.cannotCreate, error.description)
-        case let error as TrialError: self.init(Status(error), error.description)
-        case let error as DemoError: self.init(.cannotCreate, error.description)
-        default: self.init(.software, "\(error)")
-        }
-    }
-
-    static func translating<Result>(_ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch {
-            throw Failure(error)
-        }
-    }
-}
-
-extension Failure.Status {
-    fileprivate init(_ error: TrialError) {
-        switch error {
-        case .noRule, .noStep: self = .usage
-        case .noCustomer: self = .noInput
-        case .noZone: self = .data
-        }
-    }
-}
-
-/// Runs a command's body and turns what it throws into one line and an exit status.
-func carryOut(_ body: () throws -> Void) throws {
-    do {
-        try body()
-    } catch let code as ExitCode {
-        throw code
-    } catch {
-        let failure = Failure(error)
-        Terminal.error("regards: \(failure)")
-        throw ExitCode(failure.status.rawValue)
+    func range(in zone: Zone) throws -> Range<Instant> {
+        let start = from?.instant(in: zone) ?? SystemClock().now()
+        let end = to?.instant(in: zone) ?? CalendarSpan(days: 31).added(to: start, in: zone)
+        guard start < end else { throw Failure(.usage, "--to must be later than --from") }
+        return start..<end
     }
 }

@@ -8,11 +8,12 @@ import RegardsStore
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "See it work: a made-up shop of 250 customers, real rules and cards, mail as .eml files.",
+        abstract: "See it work, with a made-up shop of 250 customers.",
         discussion: """
-            Makes a folder with the shop's database and a configuration, and runs the daemon on it. A few seconds after \
-            the start a customer complains. A second start goes on where the first one ended: nobody hears twice. \
-            On a terminal it runs until Ctrl-C; otherwise it ends after the summary.
+            Makes a folder with the shop's database and a configuration, and runs the daemon on it: real rules, real \
+            cards, mail as .eml files. A few seconds after the start a customer complains. A second start goes on where \
+            the first one ended: nobody hears twice. On a terminal it runs until Ctrl-C; otherwise it ends after the \
+            summary.
 
             EXAMPLES
               regards demo
@@ -25,41 +26,41 @@ struct Demo: ParsableCommand {
     @Option(help: ArgumentHelp("Which made-up shop.", valueName: "number"))
     var seed: UInt64 = 2027
 
-    @Option(help: ArgumentHelp("The shipped rules and cards. Default: config here, or /usr/share/regards/config.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "The shipped rules and cards. Default: config in this folder, or /usr/share/regards/config.",
+            valueName: "folder"))
     var shipped: String?
 
     func run() throws {
         try carryOut {
-            let environment = ConfigurationOptions.parseNothing().environment
             let today = Zone.utc.local(at: SystemClock().now()).date
-            let place = try Failure.translating { try DemoFolder(at: folder, shipped: try shippedFolder(), seed: seed, today: today) }
-            Terminal.error("A shop of \(DemoShop.customerCount) made-up customers (seed \(place.shop.seed)) in \(folder)/\(place.isNew ? "" : ", as the last demo left it")")
+            let place = try DemoFolder(at: folder, shipped: try shippedFolder(), seed: seed, today: today)
+            Terminal.error(
+                "A shop of \(DemoShop.customerCount) made-up customers (seed \(place.shop.seed)) in \(folder)/"
+                    + (place.isNew ? "" : ", as the last demo left it"))
             let zones = ZoneCatalog()
-            let (assembly, mistakes) = Assembly.load(file: place.configurationFile, environment: environment, zones: zones)
-            guard let assembly else { throw Failure(.config, mistakes.map(\.description).joined(separator: "\n")) }
-            let service = try Service(
-                assembly: assembly, file: place.configurationFile, environment: environment, zones: zones, goesLive: true)
+            let (assembly, mistakes) = Assembly.load(
+                file: place.configurationFile, environment: Process.environment, zones: zones)
+            guard let assembly else { throw Failure(mistakes: mistakes) }
+            let service = try Service(assembly: assembly, file: place.configurationFile, zones: zones, goesLive: true)
             DemoRun(place: place, assembly: assembly, service: service).schedule()
             service.run(once: false)
         }
     }
 
     private func shippedFolder() throws -> String {
-        for folder in [shipped, "config", "/usr/share/regards/config", "/etc/regards"].compactMap({ $0 })
+        let folders = shipped.map { [$0] } ?? ["config", "/usr/share/regards/config", "/etc/regards"]
+        for folder in folders
         where access(folder + "/rules.d", F_OK) == 0 && access(folder + "/cards", F_OK) == 0 {
             return folder
         }
-        throw Failure(.noInput, "the shipped rules and cards were not found; name their folder with --shipped")
+        throw Failure(.noInput, "\(folders.joined(separator: ", ")): no rules.d and cards; name their folder with --shipped")
     }
 }
 
-extension ConfigurationOptions {
-    /// With every option at its default.
-    static func parseNothing() -> ConfigurationOptions { ConfigurationOptions() }
-}
-
 /// What happens in a demo by itself: a complaint, and a summary.
-private final class DemoRun: @unchecked Sendable {
+private final class DemoRun: Sendable {
     private static let complaintAfter = 4
     private static let summaryAfter = 12
 
@@ -89,26 +90,51 @@ private final class DemoRun: @unchecked Sendable {
     }
 
     private func summarise() {
-        let path = place.path
         do {
-            guard let outbox = try assembly.ledger() else { return }
-            let counts = try outbox.counts(endedSince: Instant(seconds: 0))
-            Terminal.error(
-                """
-
-                \(counts[.sent]) messages were written, \(counts[.planned]) are planned, \(counts[.held]) wait for a complaint to be solved.
-
-                Look at them:   ls \(place.maildir)/new          (.eml files: open one in a mail reader)
-                Who is next:    regards plan --config \(path)/regards.yaml
-                The ledger:     regards outbox list --config \(path)/regards.yaml
-                One customer:   regards preview birthday-card --customer 17 --config \(path)/regards.yaml
-                Change a rule:  edit \(path)/rules.d/*.yaml, then: regards check --config \(path)/regards.yaml
-                Run it again:   nobody hears twice
-                """)
+            if let outbox = try assembly.ledger() { Terminal.error(try summary(outbox)) }
         } catch {
             Terminal.error("regards: \(error)")
         }
         guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return service.stop() }
-        Terminal.error("\nThe daemon goes on; Ctrl-C ends it.\n")
+        Terminal.error("The daemon goes on; Ctrl-C ends it.\n")
+    }
+
+    /// Counts, and commands that can be pasted into a shell as they stand.
+    private func summary(_ outbox: SQLiteOutbox) throws -> String {
+        let counts = try outbox.counts(endedSince: Instant(seconds: 0))
+        let greeted = try outbox.list(OutreachFilter(states: [.sent], rule: "birthday-card"), limit: 1, after: 0).first
+        let held = counts[.held] > 0 ? ", \(counts[.held]) held back until a complaint is solved" : ""
+        let command = Process.command
+        let file = "--config \(place.path)/regards.yaml"
+        var text = """
+
+            So far: \(Words.count(counts[.sent], "message")) sent, \(counts[.planned]) planned\(held).
+            Try these, in another terminal or later:
+
+              # the messages: .eml files, which mail programs open
+              ls \(place.maildir)/new
+              # who gets what and when, by the clock where they live
+              \(command) plan \(file)
+              # what was sent, what waits, and for what
+              \(command) outbox list \(file)
+              # how things stand
+              \(command) status \(file)
+
+            """
+        if let greeted {
+            text += """
+                  # one customer's card
+                  \(command) preview birthday-card --customer \(greeted.key.customer) \(file)
+
+                """
+        }
+        return text + """
+              # change a rule, then look for mistakes
+              ${EDITOR:-nano} \(place.rules)/birthday-card.yaml
+              \(command) check \(file)
+              # once more: nobody hears twice
+              \(command) demo\(place.path == "regards-demo" ? "" : " --folder \(place.path)")
+
+            """
     }
 }

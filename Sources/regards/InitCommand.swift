@@ -1,16 +1,14 @@
 import ArgumentParser
 import Glibc
-import RegardsCore
-import RegardsDaemon
 import RegardsStore
 
 struct Init: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Make an empty customer database for a business that has none.",
+        abstract: "Make an empty customer database for a business without one.",
         discussion: """
             A SQLite file with customers, staff, orders, interactions and responses, to be filled by any tool that \
-            writes SQLite; the shipped configuration reads it as it is. A file that is there is left alone.
+            writes SQLite; the shipped regards.yaml reads it as it is. A file that is there is left alone.
 
             EXAMPLES
               regards init /var/lib/shop/business.sqlite
@@ -21,14 +19,17 @@ struct Init: ParsableCommand {
 
     func run() throws {
         try carryOut {
-            guard access(file, F_OK) != 0 else { throw Failure(.cannotCreate, "\(file): is already there; nothing was changed") }
-            do {
-                _ = try BusinessDatabase.create(at: file)
-            } catch {
-                throw Failure(.cannotCreate, "\(error)")
-            }
-            Terminal.write("made \(file)")
-            Terminal.write("in regards.yaml: customers: {database: sqlite:\(file), query: …}; the shipped regards.yaml holds the query")
+            _ = try BusinessDatabase.create(at: file)
+            Terminal.write("made \(file), with empty tables")
+            Terminal.write("the shipped regards.yaml has the query for it; name the file there:")
+            Terminal.write("  database: sqlite:\(wholePath)")
         }
+    }
+
+    /// regards.yaml reads other paths from its own folder.
+    private var wholePath: String {
+        guard let whole = realpath(file, nil) else { return file }
+        defer { free(whole) }
+        return String(cString: whole)
     }
 }

@@ -1,15 +1,13 @@
 import ArgumentParser
 import Glibc
-import RegardsCalendar
 import RegardsCore
 import RegardsDaemon
 import RegardsRules
-import RegardsStore
 
 struct Preview: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show a rule's message to one customer as it would be sent.",
-        usage: "regards preview <rule> --customer <id> [<options>]",
+        usage: "regards preview <rule> --customer <id> [--at <date>] [<options>]",
         discussion: """
             Writes the complete message to standard output, or to a file that a mail reader opens. Nothing is sent.
 
@@ -26,12 +24,20 @@ struct Preview: ParsableCommand {
 
     func run() throws {
         try carryOut {
-            let composed = try trial.compose(options, MessageComposer.Options())
-            guard let out else { return Terminal.write(String(decoding: composed.message.bytes, as: UTF8.self)) }
-            guard let file = fopen(out, "w"),
-                fwrite(composed.message.bytes, 1, composed.message.bytes.count, file) == composed.message.bytes.count,
-                fclose(file) == 0
-            else { throw Failure(.cannotCreate, "\(out): \(String(cString: strerror(errno)))") }
+            let composed = try trial.compose(try options.load(), MessageComposer.Options())
+            guard let out else { return Terminal.write(bytes: composed.message.bytes) }
+            try write(composed.message.bytes, to: out)
+        }
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) throws {
+        guard let file = fopen(path, "w") else {
+            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
+        }
+        let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
+        // What the buffer holds is written only now.
+        guard fclose(file) == 0, isWritten else {
+            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
         }
     }
 }
@@ -41,7 +47,8 @@ struct SendTest: ParsableCommand {
         abstract: "Send a rule's message to yourself, through the real relay.",
         usage: "regards send-test <rule> --customer <id> --to <address> [<options>]",
         discussion: """
-            The subject begins with [TEST]; the customer gets nothing, and no row is written to the outbox.
+            The subject begins with [TEST]; the customer gets nothing, and no row is written to the outbox. A step that \
+            calls a webhook calls the real one.
 
             EXAMPLES
               regards send-test birthday-card --customer 17 --to me@example.com
@@ -61,17 +68,20 @@ struct SendTest: ParsableCommand {
             } catch {
                 throw Failure(.usage, "--to \(error)")
             }
-            let composed = try trial.compose(
-                options, MessageComposer.Options(redirect: address, subjectPrefix: "[TEST] ", trial: "/test"))
             let assembly = try options.load()
-            let report = try Failure.translating {
-                try TestMessage.send(composed, assembly: assembly, environment: options.environment)
-            }
+            let composed = try trial.compose(
+                assembly, MessageComposer.Options(redirect: address, subjectPrefix: "[TEST] ", trial: "/test"))
+            let report = try TestMessage.send(composed, assembly: assembly, environment: Process.environment)
             guard report.outcome == .delivered else {
-                throw Failure(.unavailable, "not sent: \(report.detail)")
+                throw Failure(.unavailable, "not sent: \(NoticeText.printable(report.detail))")
             }
-            Terminal.write("sent to \(to)\(assembly.configuration.maildir.map { ", written to \($0)/new" } ?? "")")
+            Terminal.write(place(composed, assembly))
         }
+    }
+
+    private func place(_ composed: ComposedMessage, _ assembly: Assembly) -> String {
+        guard composed.channel == .mail else { return "sent to \(composed.channel)" }
+        return "sent to \(to)" + (assembly.configuration.maildir.map { ", written to \($0)/new" } ?? "")
     }
 }
 
@@ -89,20 +99,12 @@ struct TrialOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The day to pretend. Default: the next occasion, or today.", valueName: "date"))
     var at: DayOrInstant?
 
-    func compose(_ options: ConfigurationOptions, _ composing: MessageComposer.Options) throws -> ComposedMessage {
-        let assembly = try options.load()
+    func compose(_ assembly: Assembly, _ composing: MessageComposer.Options) throws -> ComposedMessage {
         try assembly.requireRule(rule)
-        let trial = try Failure.translating {
-            try Trial.find(
-                assembly, source: Workshop.source(assembly), rule: rule, step: step, customer: customer,
-                at: at?.instant(in: assembly.book.house.business.zone), now: SystemClock().now())
-        }
-        let composer = MessageComposer(assembly: assembly, salt: assembly.key().salt)
-        do {
-            return try composer.compose(
-                trial.candidate, trial.facts, card: nil, now: trial.candidate.outreach.dueAt, options: composing)
-        } catch {
-            throw Failure(.data, error.description)
-        }
+        let trial = try Trial.find(
+            assembly, source: Workshop.source(assembly), rule: rule, step: step, customer: customer,
+            at: at?.instant(in: assembly.book.house.business.zone), now: SystemClock().now())
+        return try MessageComposer(assembly: assembly, salt: try assembly.key().salt).compose(
+            trial.candidate, trial.facts, card: nil, now: trial.candidate.outreach.dueAt, options: composing)
     }
 }

@@ -7,7 +7,7 @@ struct Regards: ParsableCommand {
         abstract: "Keeps a business in touch with its customers.",
         discussion: """
             Reads the customer database the business already has and rule files that say who should hear from it and \
-            when; sends every card on time in the customer's own local time, never twice, and never to somebody who \
+            when. Sends every card on time in the customer's own local time, never twice, and never to somebody who \
             should not get it.
 
             EXAMPLES
@@ -19,21 +19,26 @@ struct Regards: ParsableCommand {
 
             EXIT STATUS (sysexits.h)
               0   done
-              64  wrong usage
-              65  a card cannot be made for this customer
-              66  a file is missing
+              64  wrong usage, or a rule that is in no file
+              65  no message can be made of this card and this customer
+              66  there is no such file, customer or row
               69  the customer database or the relay cannot be reached
               70  an error of Regards itself
-              73  a file cannot be made
+              73  a file cannot be made, or is there already
               74  the state file cannot be read or written
-              75  another daemon runs
-              78  mistakes in the configuration
+              75  another daemon uses the state file
+              78  mistakes in configuration, rules, cards or queries
             """,
         version: Version.text,
         subcommands: [
             Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Status.self,
             OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
         ])
+
+    static func main() {
+        Process.openMissingStreams()
+        main(nil)
+    }
 }
 
 enum Version {

@@ -26,9 +26,7 @@ struct Serve: ParsableCommand {
         try carryOut {
             let zones = ZoneCatalog()
             let assembly = try options.load(zones: zones, printsWarnings: true)
-            let service = try Service(
-                assembly: assembly, file: options.path, environment: options.environment, zones: zones)
-            service.run(once: once)
+            try Service(assembly: assembly, file: options.path, zones: zones).run(once: once)
         }
     }
 }
@@ -41,22 +39,24 @@ final class Service: Sendable {
     private let notify = Notify()
     private let reloads = DispatchQueue(label: "regards.reloads")
 
-    init(assembly: Assembly, file: String, environment: [String: String], zones: ZoneCatalog, goesLive: Bool = false) throws {
+    /// - Parameter goesLive: as if `regards go-live` had been given before.
+    init(assembly: Assembly, file: String, zones: ZoneCatalog, goesLive: Bool = false) throws {
         Signals.hold()
+        let environment = Process.environment
         try Folder.make(assembly.stateFolder)
         outbox = try SQLiteOutbox.openForDaemon(path: assembly.statePath, now: SystemClock().now())
         if goesLive { try outbox.setLiveMachine(Machine.identity(), now: SystemClock().now()) }
         let key = try KeyFile.load(stateDirectory: assembly.stateFolder)
         let hash = AddressHash(key: key)
-        announcer = JournalAnnouncer.isConnected(environment: environment)
+        announcer =
+            JournalAnnouncer.isConnected(environment: environment)
             ? JournalAnnouncer(hash: hash)
-            : TerminalAnnouncer(
-                colours: TerminalAnnouncer.wantsColours(descriptor: STDERR_FILENO, environment: environment), hash: hash,
-                zone: zones.systemZone() ?? .utc, now: { SystemClock().now() })
+            : TerminalAnnouncer(hash: hash, zone: zones.systemZone() ?? .utc, environment: environment)
         var daemonOptions = Daemon.Options(
             file: file, environment: environment, zones: zones, announcer: announcer, hash: hash, salt: key.salt)
         daemonOptions.notify = notify
-        announcer.announce(Notice(.started, count: assembly.book.rules.count, detail: "regards \(Version.text)"))
+        let rules = Words.count(assembly.book.rules.count, "rule")
+        announcer.announce(Notice(.started, detail: "regards \(Version.text), \(rules)"))
         daemon = try Daemon(assembly: assembly, outbox: outbox, options: daemonOptions)
     }
 
@@ -89,20 +89,6 @@ final class Service: Sendable {
                 announcer.announce(Notice(.fault, detail: "\(error)"))
             }
             exit(trouble.map { Failure($0).status.rawValue } ?? 0)
-        }
-    }
-}
-
-enum Folder {
-    /// Made with mode 0700 where it is missing, with the folders above it.
-    static func make(_ path: String) throws {
-        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
-            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
-        }
-        try make(String(path[..<slash]))
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
         }
     }
 }

@@ -1,15 +1,16 @@
 import ArgumentParser
+import Glibc
 import RegardsCalendar
 import RegardsCore
 import RegardsDaemon
 
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run the whole daemon over a period in seconds, writing every message to a folder.",
-        usage: "regards simulate --out <folder> [<options>]",
+        abstract: "Run a whole period in seconds; messages go to a folder.",
+        usage: "regards simulate --from <date> --to <date> --out <folder> [<options>]",
         discussion: """
             The same code as the daemon, under a clock of its own and with a ledger that is thrown away afterwards. \
-            Customers are as the database has them now.
+            Customers are as the database has them now. The folder must hold no messages yet.
 
             EXAMPLES
               regards simulate --from 2027-01-01 --to 2028-01-01 --out year
@@ -27,12 +28,18 @@ struct Simulate: ParsableCommand {
     func run() throws {
         try carryOut {
             let assembly = try options.load()
-            let range = try period.range(in: assembly.book.house.business.zone)
-            try Folder.make(out)
-            let report = try Failure.translating {
-                try Simulation(assembly: assembly, folder: out).run(from: range.lowerBound, to: range.upperBound)
+            let zone = assembly.book.house.business.zone
+            let range = try period.range(in: zone)
+            guard !Folder.hasFiles("\(out)/new") else {
+                throw Failure(.cannotCreate, "\(out)/new: holds messages already; name another folder, or empty it")
             }
-            json ? printJSON(report) : printTable(report)
+            try Folder.make(out)
+            let progress = ProgressLine()
+            let report = try Simulation(assembly: assembly, folder: out).run(from: range.lowerBound, to: range.upperBound) {
+                progress.show("\(zone.local(at: $0).date)")
+            }
+            progress.clear()
+            json ? Terminal.write(report.json.description) : printTable(report)
         }
     }
 
@@ -44,17 +51,18 @@ struct Simulate: ParsableCommand {
         let busiest = report.sentByDay.max { ($0.value, $1.key) < ($1.value, $0.key) }
         Terminal.write(
             Terminal.dim(
-                counted(report.sent, "message") + " to " + counted(report.customers, "customer") + ", written to \(out)/new"
+                "\(Words.count(report.sent, "message")) for \(Words.count(report.customers, "customer")), "
+                    + "written to \(out)/new"
                     + (busiest.map { "; busiest day \($0.key) with \($0.value)" } ?? "")))
     }
+}
 
-    private func printJSON(_ report: Simulation.Report) {
-        func counts(_ counts: [String: Int]) -> JSON { .object(counts.mapValues { .number($0) }) }
-        Terminal.write(
-            JSON.object([
-                "sent": .number(report.sent), "customers": .number(report.customers), "by_rule": counts(report.sentByRule),
-                "by_day": counts(Dictionary(uniqueKeysWithValues: report.sentByDay.map { ($0.key.description, $0.value) })),
-                "others": counts(report.others),
-            ]).description)
+extension Simulation.Report {
+    fileprivate var json: JSON {
+        .object([
+            "sent": .number(sent), "customers": .number(customers), "by_rule": .counts(sentByRule),
+            "by_day": .counts(Dictionary(uniqueKeysWithValues: sentByDay.map { ($0.key.description, $0.value) })),
+            "others": .counts(others),
+        ])
     }
 }

@@ -1,136 +1,77 @@
 import Glibc
-import RegardsCalendar
+import RegardsDaemon
 
-/// Where text goes: results to standard output, everything else to standard error, nothing buffered for long.
+/// Where text goes: results to standard output, everything else to standard error, nothing kept back.
 enum Terminal {
-    static func write(_ line: String) { put(line + "\n", STDOUT_FILENO) }
-    static func error(_ line: String) { put(line + "\n", STDERR_FILENO) }
+    static func write(_ line: String) { put(Array((line + "\n").utf8), STDOUT_FILENO) }
+    static func write(bytes: [UInt8]) { put(bytes, STDOUT_FILENO) }
+    static func error(_ line: String) { put(Array((line + "\n").utf8), STDERR_FILENO) }
 
-    /// A reader that closed the pipe wants no more: that is no error.
-    private static func put(_ text: String, _ descriptor: Int32) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                if errno == EPIPE { exit(0) }
+    /// What was asked for must arrive: a full disk behind standard output ends the command with 74. A reader that closed
+    /// the pipe wants no more: that is no error.
+    private static func put(_ bytes: [UInt8], _ descriptor: Int32) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&wait, 1, -1)
+            } else if errno != EINTR {
+                fail(errno, descriptor)
                 return
             }
-            bytes = bytes.dropFirst(count)
         }
     }
 
-    static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }
-    static var hasColours: Bool { isInteractive && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false }
+    private static func fail(_ code: Int32, _ descriptor: Int32) {
+        guard descriptor == STDOUT_FILENO else { return }
+        if code == EPIPE { exit(0) }
+        error("regards: standard output: \(String(cString: strerror(code)))")
+        exit(Failure.Status.io.rawValue)
+    }
 
     static func bold(_ text: String) -> String { hasColours ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
     static func dim(_ text: String) -> String { hasColours ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
+
+    private static let hasColours = TerminalAnnouncer.wantsColours(
+        descriptor: STDOUT_FILENO, environment: Process.environment)
 }
 
-/// Columns of text, as wide as their widest cell.
+/// Long work that shows where it is, in one line of a terminal that the next replaces; elsewhere it says nothing.
+struct ProgressLine {
+    private let isShown = isatty(STDERR_FILENO) == 1
+
+    func show(_ text: String) { if isShown { put("\r\u{1b}[K\(text)") } }
+    func clear() { if isShown { put("\r\u{1b}[K") } }
+
+    private func put(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    }
+}
+
+/// Columns of text, as wide as their widest cell. Cells come from other people's databases, so nothing in them is obeyed.
 struct Table {
     private var rows: [[String]] = []
 
     init(_ header: [String]) { rows.append(header) }
 
-    mutating func add(_ row: [String]) { rows.append(row) }
+    mutating func add(_ row: [String]) { rows.append(row.map(NoticeText.printable)) }
 
+    /// Prints nothing when there are no rows.
     func print() {
         guard rows.count > 1 else { return }
-        let columns = rows[0].count
-        let widths = (0..<columns).map { column in rows.map { DisplayWidth.of($0[column]) }.max() ?? 0 }
+        let columns = rows[0].indices
+        let widths = columns.map { column in rows.map { DisplayWidth.of($0[column]) }.max() ?? 0 }
         for (number, row) in rows.enumerated() {
-            let cells = row.enumerated().map { column, cell in
-                column == columns - 1 ? cell : cell + String(repeating: " ", count: widths[column] - DisplayWidth.of(cell))
+            let cells = columns.map { column in
+                column == columns.last ? row[column] : DisplayWidth.padded(row[column], widths[column])
             }
             var line = cells.joined(separator: "  ")
             while line.last == " " { line.removeLast() }
             Terminal.write(number == 0 ? Terminal.bold(line) : line)
         }
     }
-}
-
-/// How many cells a text takes in a terminal.
-enum DisplayWidth {
-    static func of(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
-
-    /// Two cells for East Asian wide characters and emoji (Unicode UAX #11), one for all others.
-    private static func width(_ character: Character) -> Int {
-        guard let scalar = character.unicodeScalars.first else { return 0 }
-        switch scalar.value {
-        case 0x1100...0x115f, 0x2e80...0x303e, 0x3041...0x33ff, 0x3400...0x4dbf, 0x4e00...0x9fff, 0xa000...0xa4cf,
-            0xac00...0xd7a3, 0xf900...0xfaff, 0xfe30...0xfe6f, 0xff00...0xff60, 0xffe0...0xffe6, 0x1f300...0x1f64f,
-            0x1f900...0x1f9ff, 0x20000...0x3fffd:
-            return 2
-        default:
-            return scalar.properties.generalCategory == .nonspacingMark ? 0 : 1
-        }
-    }
-}
-
-/// Values for `--json`, written with sorted keys.
-indirect enum JSON {
-    case text(String), number(Int), flag(Bool), list([JSON]), object([String: JSON]), null
-
-    static func optional(_ text: String?) -> JSON { text.map { .text($0) } ?? .null }
-
-    var description: String {
-        switch self {
-        case .text(let text): JSON.quoted(text)
-        case .number(let number): String(number)
-        case .flag(let flag): flag ? "true" : "false"
-        case .list(let items): "[" + items.map(\.description).joined(separator: ",") + "]"
-        case .object(let members):
-            "{" + members.sorted { $0.key < $1.key }.map { "\(JSON.quoted($0.key)):\($0.value.description)" }.joined(separator: ",") + "}"
-        case .null: "null"
-        }
-    }
-
-    /// RFC 8259, section 7.
-    private static func quoted(_ text: String) -> String {
-        var out = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-                let digits = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out + "\""
-    }
-}
-
-/// How instants are shown: in a zone, to the second or its fraction where there is one, with the offset, as RFC 3339 has it.
-enum Moment {
-    static func text(_ instant: Instant, _ zone: Zone) -> String {
-        let offset = Int(zone.offset(at: instant))
-        let local = zone.local(at: instant)
-        let sign = offset < 0 ? "-" : "+"
-        let minutes = abs(offset) / 60
-        return "\(local.date)T\(clock(local.time))\(fraction(instant))\(sign)\(two(minutes / 60)):\(two(minutes % 60))"
-    }
-
-    static func utc(_ instant: Instant) -> String {
-        let local = Zone.utc.local(at: instant)
-        return "\(local.date)T\(clock(local.time))\(fraction(instant))Z"
-    }
-
-    private static func clock(_ time: WallTime) -> String { "\(two(time.hour)):\(two(time.minute)):\(two(time.second))" }
-    /// Nothing for a whole second, which nearly all are.
-    private static func fraction(_ instant: Instant) -> String {
-        let microseconds = instant.microseconds - instant.seconds * 1_000_000
-        guard microseconds > 0 else { return "" }
-        var digits = String(microseconds)
-        digits = String(repeating: "0", count: 6 - digits.count) + digits
-        while digits.last == "0" { digits.removeLast() }
-        return "." + digits
-    }
-
-    private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }

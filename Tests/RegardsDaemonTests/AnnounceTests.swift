@@ -162,13 +162,13 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
     @Test func aLineIsWrittenAtOnce() throws {
         let pipe = try Pipe()
         terminal(pipe).announce(Notice(AttemptReport(.delivered, code: 250), about: outreach()))
-        #expect(pipe.available() == "09:00:03  sent          birthday-card   customer 17   2027        1970-01-01 00:00 UTC, 250\n")
+        #expect(pipe.available() == "09:00:03  sent        birthday-card   customer 17   2027  250\n")
     }
 
     @Test func aHouseWideNoticeSaysItsWords() throws {
         let pipe = try Pipe()
         terminal(pipe).announce(Notice(.planned, numbers: [("customers", 250), ("new", 12)]))
-        #expect(pipe.available() == "09:00:03  planned       planned, 250 customers, 12 new\n")
+        #expect(pipe.available() == "09:00:03  planned     250 customers, 12 new\n")
     }
 
     @Test func colourStaysOutsideTheColumns() throws {
@@ -176,19 +176,19 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
         terminal(pipe, colours: true).announce(Notice(.relayDown, channel: "smtp", until: Instant(seconds: 36_000)))
         #expect(
             pipe.available()
-                == "\u{1b}[2m09:00:03\u{1b}[0m  \u{1b}[31mrelay-down\u{1b}[0m    relay down, by smtp, until 10:00:00\n")
+                == "\u{1b}[2m09:00:03\u{1b}[0m  \u{1b}[31mrelay-down\u{1b}[0m  relay down, by smtp, until 10:00:00\n")
     }
 
     @Test func anotherDayIsShownWithItsDate() throws {
         let pipe = try Pipe()
         terminal(pipe).announce(Notice(.held, until: Instant(seconds: 86_400)))
-        #expect(pipe.available() == "09:00:03  held          held, until 1970-01-02 00:00:00\n")
+        #expect(pipe.available() == "09:00:03  held        until Fri 00:00:00\n")
     }
 
     @Test func aHostileIdCannotSteerTheTerminal() throws {
         let pipe = try Pipe()
         terminal(pipe).announce(Notice(.held, rule: "r", customer: "\u{1b}]0;x\u{7}\n2"))
-        #expect(pipe.available() == "09:00:03  held          r               customer \\u{1b}]0;x\\u{7} | 2\n")
+        #expect(pipe.available() == "09:00:03  held        r               customer \\u{1b}]0;x\\u{7} | 2\n")
     }
 
     @Test func noColourWithoutATerminalOrAgainstAWish() throws {

@@ -35,7 +35,7 @@ struct ModeTests {
         #expect(try standings(daemon) == Array(repeating: "skipped(rehearsed)", count: 4))
         #expect(
             daemon.announcer.notices(.rehearsing).map(\.detail) == [
-                "mode: rehearse: set mode: live in regards.yaml, then run regards go-live"
+                "mode is rehearse; to mail them, write mode: live in regards.yaml and run regards go-live"
             ])
         #expect(daemon.daemon.status().contains("rehearsing"))
     }
@@ -61,7 +61,7 @@ struct ModeTests {
         #expect(mails.map(\.recipient) == Array(repeating: "me@office.example", count: 4))
         #expect(mails.allSatisfy { $0.header("To").contains("<me@office.example>") && $0.header("X-Regards-Redirected") == "yes" })
         #expect(!mails.contains { $0.text.contains("mail.example>") })
-        #expect(daemon.announcer.notices(.rehearsing).map(\.detail) == ["mode: redirect: all mail goes to one address"])
+        #expect(daemon.announcer.notices(.rehearsing).map(\.detail) == ["mode is redirect, all mail goes to one address"])
     }
 
     @Test("live in the file without go-live rehearses", arguments: [nil, "another machine"])
@@ -71,7 +71,7 @@ struct ModeTests {
         #expect(try standings(daemon) == Array(repeating: "skipped(rehearsed)", count: 4))
         #expect(
             daemon.announcer.notices(.rehearsing).map(\.detail) == [
-                "mode: live is in the file, but this machine was not taken live: regards go-live"
+                "mode is live, but this machine was not taken live; run regards go-live"
             ])
     }
 

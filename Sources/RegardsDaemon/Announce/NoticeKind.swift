@@ -75,7 +75,6 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
         case critical = 2, error = 3, warning = 4, notice = 5, info = 6
     }
 
-    /// What the journal's line begins with: the same text each time.
     /// What `count` counts; empty where the message says it.
     var counted: String {
         switch self {
@@ -88,6 +87,18 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
         }
     }
 
+    /// What `until` is the end of.
+    var untilWords: String {
+        self == .eventOpened ? "answer by" : "until"
+    }
+
+    /// Whether a line that begins with the word needs no message to be understood.
+    var isSaidByWord: Bool { message.hasSuffix(word) || self == .ruleBaseline }
+
+    /// Whether the detail is the kind of an event: `complaint`.
+    var isAboutEvent: Bool { self == .eventOpened || self == .eventEnded }
+
+    /// What the journal's line begins with: the same text each time.
     package var message: String { facts.message }
     /// One word, for the column of a terminal.
     package var word: String { facts.word }
@@ -109,7 +120,7 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
         case .reloadRefused:
             ("not-reloaded", .error, "reload refused, old rules kept", "d03d2764b50f4c9783730acdf8a8c088")
         case .planned: ("planned", .info, "planned", "a89775cb05954c1c8d6789948828464b")
-        case .rehearsing: ("rehearsing", .warning, "rehearsing: nobody is mailed", "5f0e0bb4edf144bd80c9d724492ff2f0")
+        case .rehearsing: ("rehearsing", .warning, "no customer is mailed", "5f0e0bb4edf144bd80c9d724492ff2f0")
         case .sent: ("sent", .info, "sent", "7c458df9b499444f8fcbb99e8b978b81")
         case .deferred: ("deferred", .notice, "deferred", "26f4260f983d42c9bc27c24b6989472e")
         case .refused: ("refused", .warning, "refused", "5ccf29d914364933b24736b741802761")
@@ -122,7 +133,7 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
         case .eventEnded: ("ended", .notice, "event ended", "9e81fb7acf4943ecb3a4ab9f982a86a0")
         case .nearLimit: ("near-limit", .warning, "promise nears its limit", "893616daf71b47c3aa4d2a98069ce136")
         case .promiseBroken: ("broken", .error, "promise broken", "ecea9e3392ee403c87417baeaa3dd868")
-        case .ruleBaseline: ("baseline", .notice, "rule seen for the first time", "221756f69a8c41aaaf5394b717399827")
+        case .ruleBaseline: ("baseline", .notice, "seen for the first time", "221756f69a8c41aaaf5394b717399827")
         case .ruleVanished: ("rule-gone", .warning, "rule with a ledger vanished", "6aad13964e8f47d196a20f0951f05753")
         case .relayDown: ("relay-down", .error, "relay down", "c34ddf932272484eb2e50f285747a66e")
         case .relayUp: ("relay-up", .notice, "relay up", "9f5c09e7e68b45bd8a96300449d1a31a")

@@ -1,7 +1,7 @@
 import RegardsCalendar
 
 /// The words of a notice as one line of text.
-enum NoticeText {
+package enum NoticeText {
     /// `sent rule=birthday-card customer=17 …`: constant words, then fixed keys. Values with a space, a quote or a
     /// control character are quoted, so that a customer id from somebody's database can neither break a line nor
     /// forge a key.
@@ -10,6 +10,16 @@ enum NoticeText {
         for field in notice.fields(hash: hash) { line += " \(field.name)=\(quoted(field.value))" }
         if !notice.detail.isEmpty { line += ": " + printable(notice.detail) }
         return line
+    }
+
+    /// What the number of a notice counts, in words for people; its name where that says it.
+    static func words(of name: StaticString) -> String {
+        switch name.description {
+        case "inserted": "messages planned"
+        case "updated": "moved"
+        case "reopened": "owed again"
+        default: name.description.replacing("_", with: " ")
+        }
     }
 
     /// The text itself where it is plain, else in double quotes with escapes.
@@ -26,7 +36,7 @@ enum NoticeText {
 
     /// Without anything that a terminal would obey: control characters and marks that turn the writing direction are
     /// shown as `\u{1b}`; line ends become ` | `.
-    static func printable(_ text: String) -> String {
+    package static func printable(_ text: String) -> String {
         let lines = text.split(whereSeparator: \.isNewline)
         return lines.map { line in
             var result = ""

@@ -1,7 +1,8 @@
 import Glibc
 package import RegardsCalendar
 
-/// One readable line for each notice: local time, the kind's word, rule, customer, what.
+/// One readable line for each notice: local time, the kind's word, rule, customer, what. On a terminal that is too narrow
+/// for it the line goes on below, under its own column.
 ///
 /// Lines go out by one write(2) each, because standard output is fully buffered when it is no terminal. A closed
 /// reader ends in EPIPE only where the process ignores SIGPIPE; the daemon does.
@@ -45,49 +46,77 @@ package final class TerminalAnnouncer: Announcer {
 
     func line(_ notice: Notice) -> String {
         let time = NoticeText.clock(zone.local(at: now()).time)
-        let pad = String(repeating: " ", count: max(0, 12 - notice.kind.word.count))
-        let parts = [subject(notice), what(notice)].filter { !$0.isEmpty }.joined(separator: "  ")
-        return "\(paint(time, .dim))  \(paint(notice.kind.word, colour(notice.kind)))\(pad)  \(parts)"
+        let word = notice.kind.word
+        let text = (subject(notice) + [what(notice)]).filter { !$0.isEmpty }.joined(separator: "  ")
+        // Two columns of 8 and 10 cells, and what follows each.
+        let indent = 22
+        let lines = DisplayWidth.wrapped(text, to: width().map { max(20, $0 - indent) } ?? .max)
+        let pad = text.isEmpty ? "" : String(repeating: " ", count: max(0, 10 - word.count) + 2)
+        return "\(paint(time, .dim))  \(paint(word, colour(notice.kind)))\(pad)"
+            + lines.joined(separator: "\n" + String(repeating: " ", count: indent))
+    }
+
+    /// Cells of the terminal; nil where it is none.
+    private func width() -> Int? {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
     }
 
     /// Rule, customer and occasion, padded so that a screen of birthdays stands in columns.
-    private func subject(_ notice: Notice) -> String {
+    private func subject(_ notice: Notice) -> [String] {
         var words: [String] = []
-        if let rule = notice.rule { words.append(padded(NoticeText.printable(rule), 14)) }
-        if let customer = notice.customer {
-            words.append(padded("customer " + NoticeText.printable(hash.customer(customer)), 12))
+        if let name = notice.rule ?? (notice.kind.isAboutEvent ? notice.detail : nil) {
+            words.append(DisplayWidth.padded(NoticeText.printable(name), 14))
         }
-        if let occasion = notice.occasion { words.append(padded(NoticeText.printable(occasion), 10)) }
+        if let customer = notice.customer {
+            words.append(DisplayWidth.padded("customer " + NoticeText.printable(hash.customer(customer)), 12))
+        }
+        if let occasion = notice.occasion, !isDate(notice) { words.append(NoticeText.printable(occasion)) }
         if let step = notice.step, step != "send" { words.append(NoticeText.printable(step)) }
-        return words.joined(separator: "  ")
+        return words
+    }
+
+    /// Whether the occasion is told by the local date: the year or the month of an anniversary, the day of a schedule.
+    private func isDate(_ notice: Notice) -> Bool {
+        guard let occasion = notice.occasion, let local = notice.local else { return false }
+        return occasion.count >= 4 && local.hasPrefix(occasion)
     }
 
     private func what(_ notice: Notice) -> String {
-        var words: [String] = notice.rule == nil && notice.customer == nil ? [notice.kind.message] : []
-        if let local = notice.local { words.append(NoticeText.printable(local)) }
+        var words: [String] = []
+        let isHouseWide = notice.rule == nil && notice.customer == nil
+        if isHouseWide, !notice.kind.isSaidByWord { words.append(notice.kind.message) }
+        // What an event owes goes when it goes: only a date means a customer's own clock.
+        if let local = notice.local, isDate(notice) { words.append(NoticeText.printable(nearby(local))) }
         if let channel = notice.channel, channel != "mail" { words.append("by " + NoticeText.printable(channel)) }
         if let attempt = notice.attempt, attempt > 1 { words.append("attempt \(attempt)") }
         if let reason = notice.reason { words.append(NoticeText.printable(reason)) }
         if let code = notice.code { words.append(String(code)) }
-        if let until = notice.until { words.append("until " + moment(until)) }
+        if let until = notice.until { words.append("\(notice.kind.untilWords) \(moment(until))") }
         if let count = notice.count {
             words.append([String(count), notice.kind.counted].filter { !$0.isEmpty }.joined(separator: " "))
         }
-        words += notice.numbers.filter { $0.value != 0 }.map { "\($0.value) \($0.name)" }
-        if !notice.detail.isEmpty { words.append(NoticeText.printable(notice.detail)) }
-        return words.joined(separator: ", ")
+        words += notice.numbers.filter { $0.value != 0 }.map { "\($0.value) \(NoticeText.words(of: $0.name))" }
+        let facts = words.joined(separator: ", ")
+        guard !notice.detail.isEmpty, !notice.kind.isAboutEvent else { return facts }
+        return [facts, NoticeText.printable(notice.detail)].filter { !$0.isEmpty }.joined(separator: ": ")
     }
 
-    /// The clock alone today, the date with it on another day.
+    /// The clock alone today, with the day on another.
     private func moment(_ instant: Instant) -> String {
         let local = zone.local(at: instant)
         let clock = NoticeText.clock(local.time)
-        return local.date == zone.local(at: now()).date ? clock : "\(local.date) \(clock)"
+        return local.date == today ? clock : nearby("\(local.date) \(clock)")
     }
 
-    private func padded(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
+    /// `2027-05-04 09:00 …` with the day of the week for its date where less than a week lies between.
+    private func nearby(_ local: String) -> String {
+        guard let date = CivilDate(String(local.prefix(10))), abs(date.dayNumber - today.dayNumber) < 7 else { return local }
+        return "\(date.weekday)\(local.dropFirst(10))"
     }
+
+    private var today: CivilDate { zone.local(at: now()).date }
 
     private enum Colour: String {
         case green = "32", yellow = "33", red = "31", blue = "34", cyan = "36", dim = "2", bold = "1"

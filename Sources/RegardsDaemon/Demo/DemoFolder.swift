@@ -20,16 +20,17 @@ package struct DemoFolder: Sendable {
     /// Makes the folder where it is not there, else finds out which shop it holds. A demo that was interrupted while
     /// it was being made begins again: `regards.yaml` is written last.
     /// - Parameters:
-    ///   - shipped: the folder with the project's own `rules.d` and `cards`.
+    ///   - shipped: the folder with the project's own `rules.d` and `cards`; asked for where the demo is new.
     ///   - seed: of a new shop; an old one keeps its own.
     ///   - today: the UTC date.
-    package init(at path: String, shipped: String, seed: UInt64, today: CivilDate) throws {
+    package init(at path: String, shipped: @autoclosure () throws -> String, seed: UInt64, today: CivilDate) throws {
         self.path = path
         if let text = try DemoFiles.read(path + "/regards.yaml") {
             guard let (seed, day) = DemoFolder.origin(of: text) else { throw DemoError.notADemo(path) }
             (shop, isNew) = (DemoShop(seed: seed, today: day), false)
             return
         }
+        let shipped = try shipped()
         (shop, isNew) = (DemoShop(seed: seed, today: today), true)
         try DemoFiles.makeFolder(path)
         try DemoFiles.makeFolder(rules)

@@ -1,0 +1,159 @@
+import ArgumentParser
+import RegardsCalendar
+import RegardsCore
+import RegardsDaemon
+import RegardsStore
+
+struct OutboxCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "outbox", abstract: "Look into the ledger of everything owed.",
+        subcommands: [OutboxList.self, OutboxShow.self])
+}
+
+struct OutboxList: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List rows of the outbox.",
+        usage: "regards outbox list [--state <state> ...] [--rule <name>] [<options>]",
+        discussion: """
+            EXAMPLES
+              regards outbox list --state planned --state held
+              regards outbox list --customer 17 --json
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Only rows in this state: \(OutboxList.states). May be given several times.", valueName: "state"))
+    var state: [String] = []
+
+    @Option(help: ArgumentHelp("Only this rule.", valueName: "name"))
+    var rule: String?
+
+    @Option(help: ArgumentHelp("Only this customer.", valueName: "id"))
+    var customer: String?
+
+    @Option(help: ArgumentHelp("At most so many.", valueName: "number"))
+    var limit = 100
+
+    @Option(help: ArgumentHelp("Go on after this row.", valueName: "id"))
+    var after: Int64 = 0
+
+    @Flag(help: "One JSON object a line.")
+    var json = false
+
+    private static let states = OutreachState.allCases.map(\.description).joined(separator: ", ")
+
+    func run() throws {
+        try carryOut {
+            guard limit > 0 else { throw Failure(.usage, "--limit must be at least 1") }
+            let states = try state.map { name in
+                guard let state = OutreachState(name: name) else {
+                    throw Failure(.usage, "there is no state \(name); expected one of \(Self.states)")
+                }
+                return state
+            }
+            let outbox = try options.load().requireLedger()
+            let filter = OutreachFilter(states: states.isEmpty ? nil : Set(states), rule: rule, customer: customer)
+            let rows = try outbox.list(filter, limit: limit, after: after)
+            json ? rows.forEach { Terminal.write($0.json.description) } : print(rows)
+        }
+    }
+
+    private func print(_ rows: [Outreach]) {
+        var table = Table([
+            "ID", "STATE", "WHEN (THEIR TIME)", "CUSTOMER", "RULE", "OCCASION", "STEP", "TRIES", "REASON",
+        ])
+        for row in rows {
+            table.add([
+                "\(row.id)", row.state.description, "\(row.plan.localDate) \(row.plan.localTime)", row.key.customer,
+                row.key.rule, row.key.occasion, row.key.step, "\(row.attempts)", row.reason,
+            ])
+        }
+        table.print()
+        if rows.count == limit, let last = rows.last {
+            Terminal.write(Terminal.dim("there may be more: --after \(last.id)"))
+        }
+    }
+}
+
+struct OutboxShow: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one row with its attempts.",
+        discussion: """
+            EXAMPLES
+              regards outbox show 4711
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "The row's id, as `outbox list` prints it.")
+    var id: Int64
+
+    @Flag(help: "One JSON object.")
+    var json = false
+
+    func run() throws {
+        try carryOut {
+            let assembly = try options.load()
+            guard let detail = try assembly.requireLedger().show(id) else {
+                throw Failure(.noInput, "there is no row \(id)")
+            }
+            json ? Terminal.write(detail.json.description) : print(detail, assembly.book.house.business.zone)
+        }
+    }
+
+    private func print(_ detail: OutreachDetail, _ zone: Zone) {
+        let row = detail.outreach
+        var table = Table(["ROW", "\(row.id)"])
+        table.add(["state", row.state.description + (row.reason.isEmpty ? "" : " (\(row.reason))")])
+        table.add(["customer", row.key.customer])
+        table.add(["rule", "\(row.key.rule), step \(row.key.step), occasion \(row.key.occasion)"])
+        table.add(["recipient", "\(row.key.recipient) by \(row.plan.channel)"])
+        table.add(["due", "\(row.plan.localDate) \(row.plan.localTime) \(row.plan.zone), \(Moment.utc(row.plan.dueAt))"])
+        table.add(["expires", row.plan.expiresAt.map(Moment.utc) ?? "never"])
+        if let notBefore = row.notBefore { table.add(["not before", Moment.utc(notBefore)]) }
+        table.add(["card", row.card ?? "-"])
+        table.add(["made", Moment.utc(detail.createdAt)])
+        for attempt in detail.attempts { table.add(["attempt \(attempt.number)", attempt.sentence(zone)]) }
+        table.print()
+    }
+}
+
+extension Attempt {
+    fileprivate func sentence(_ zone: Zone) -> String {
+        let end = endedAt == nil ? "under way" : outcome
+        let parts = [Moment.text(startedAt, zone), end, reason, code == 0 ? "" : "\(code)", detail]
+        return parts.filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    fileprivate var json: JSON {
+        .object([
+            "number": .number(number), "started_at": .text(Moment.utc(startedAt)),
+            "ended_at": .optional(endedAt.map(Moment.utc)), "outcome": .text(outcome), "reason": .text(reason),
+            "code": .number(code), "detail": .text(detail),
+        ])
+    }
+}
+
+extension OutreachDetail {
+    fileprivate var json: JSON {
+        .object([
+            "row": outreach.json, "created_at": .text(Moment.utc(createdAt)), "attempts": .list(attempts.map(\.json)),
+        ])
+    }
+}
+
+extension Outreach {
+    fileprivate var json: JSON {
+        .object([
+            "id": .number(Int(id)), "state": .text(state.description), "reason": .text(reason),
+            "customer": .text(key.customer), "rule": .text(key.rule), "occasion": .text(key.occasion),
+            "step": .text(key.step), "recipient": .text(key.recipient), "channel": .text(plan.channel.description),
+            "due_at": .text(Moment.utc(plan.dueAt)), "local": .text("\(plan.localDate)T\(plan.localTime)"),
+            "zone": .text(plan.zone), "expires_at": .optional(plan.expiresAt.map(Moment.utc)),
+            "not_before": .optional(notBefore.map(Moment.utc)), "card": .optional(card), "attempts": .number(attempts),
+            "ended_at": .optional(endedAt.map(Moment.utc)),
+        ])
+    }
+}
