@@ -21,7 +21,7 @@ package final class Daemon: @unchecked Sendable {
         package var announcer: any Announcer
         package var hash: AddressHash
         package var salt: [UInt8]
-        package var notify = Notify(isEnabled: false)
+        package var notify = Notify(socket: nil)
         package var pollEvery = TimeSpan.seconds(2)
 
         package init(

@@ -64,31 +64,33 @@ final class PseudoTerminal {
 
 /// Plays systemd's side of sd_notify(3).
 final class NotifySocket: Sendable {
+    /// As `$NOTIFY_SOCKET` would name it.
+    let path: String
     private let descriptor: Int32
     private let folder: TemporaryFolder
 
-    /// Also sets `$NOTIFY_SOCKET` for this process.
-    init() throws {
+    init(abstract: Bool = false) throws {
         folder = try TemporaryFolder()
-        let path = folder.path + "/notify"
+        path = (abstract ? "@" : "") + folder.path + "/notify"
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SystemCallFailed(call: "socket") }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        if abstract { address.sun_path.0 = 0 }
+        let size = socklen_t(MemoryLayout<sa_family_t>.size + path.utf8.count)
         let bound = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) }
         }
-        guard bound == 0, setenv("NOTIFY_SOCKET", path, 1) == 0 else { throw SystemCallFailed(call: "bind") }
+        guard bound == 0 else { throw SystemCallFailed(call: "bind") }
     }
 
     deinit { close(descriptor) }
 
-    /// The next datagram; nil when none comes within five seconds.
-    func receive() -> String? {
+    /// The next datagram; nil when none comes within the limit, in seconds.
+    func receive(within limit: Int32 = 5) -> String? {
         var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&wait, 1, 5000) == 1 else { return nil }
+        guard poll(&wait, 1, limit * 1000) == 1 else { return nil }
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = recv(descriptor, &bytes, bytes.count, 0)
         return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)

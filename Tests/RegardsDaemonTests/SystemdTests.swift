@@ -5,15 +5,32 @@ import Testing
 
 @testable import RegardsDaemon
 
-/// `setenv` is made once in the life of the process: the first call never frees what a reader may hold.
-@Suite(.serialized) struct NotifyTests {
-    private static let socket = try? NotifySocket()
-    private let notify = Notify()
+@Suite struct NotifyTests {
+    private let socket: NotifySocket
+    private let notify: Notify
+    init() throws {
+        socket = try NotifySocket()
+        notify = Notify(socket: socket.path)
+    }
 
     private func received(_ act: (Notify) -> Void) throws -> String {
-        let socket = try #require(NotifyTests.socket)
         act(notify)
         return try #require(socket.receive())
+    }
+
+    @Test func aNameWithoutAFileIsReachedToo() throws {
+        let socket = try NotifySocket(abstract: true)
+        #expect(socket.path.hasPrefix("@"))
+        Notify(socket: socket.path).feedWatchdog()
+        #expect(socket.receive() == "WATCHDOG=1")
+    }
+
+    @Test(arguments: [nil, "", "relative", "vsock:2:1", "/nonexistent/notify", "/" + String(repeating: "x", count: 108)])
+    func whereNobodyListensNothingHappens(socket: String?) {
+        let notify = Notify(socket: socket)
+        notify.ready(status: "x")
+        notify.feedWatchdog()
+        #expect(self.socket.receive(within: 0) == nil)
     }
 
     @Test func everyStateIsOneDatagram() throws {
