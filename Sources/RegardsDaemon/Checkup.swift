@@ -54,15 +54,18 @@ package struct Checkup: Sendable {
         let report = try forecast.report(from: now, to: now + .days(31))
         summary.append(Words.count(report.customers, "customer"))
         let place = assembly.configuration.source.query.place
-        func warn(_ count: Int, _ what: String, _ ids: [String]) {
+        func warn(_ count: Int, _ one: String, _ many: String, _ ids: [String]) {
             guard count > 0 else { return }
             let names = ids.isEmpty ? "" : ": " + ids.joined(separator: ", ") + (count > ids.count ? ", …" : "")
-            mistakes.append(Mistake(.warning, at: place, path: "customers.query", "\(count) \(what)\(names)"))
+            mistakes.append(Mistake(.warning, at: place, path: "customers.query", Words.count(count, one, many) + names))
         }
-        warn(report.scan.withoutID, "rows without an id are left out", [])
-        warn(report.scan.duplicates, "rows repeat an id and are left out", report.scan.duplicateIDs)
+        warn(report.scan.withoutID, "row without an id is left out", "rows without an id are left out", [])
+        warn(
+            report.scan.duplicates, "row repeats an id and is left out", "rows repeat an id and are left out",
+            report.scan.duplicateIDs)
         for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            warn(customers.count, "customers have a \(problem.words)", customers.firstIDs)
+            warn(
+                customers.count, "customer has a \(problem.words)", "customers have a \(problem.words)", customers.firstIDs)
         }
         for rule in assembly.book.rules where !rule.isAboutEvents {
             let due = report.lines.count { $0.outreach.key.rule == rule.name && $0.verdict.word == "due" }

@@ -27,6 +27,7 @@ struct CalendarNext: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
         abstract: "The normal form of a calendar expression, and when it elapses next.",
+        usage: "regards calendar next <expression> [--zone <name>] [<options>]",
         discussion: """
             Times are shown in the zone and in UTC. A time that a change of the clocks skips does not elapse that day; \
             one that comes twice elapses at its first pass. Exits with 64 and points at the character where the \
@@ -136,6 +137,7 @@ struct CalendarFeasts: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "feasts",
         abstract: "On which days of a year the feasts fall that rules can name.",
+        usage: "regards calendar feasts [--year <number>] [<options>]",
         discussion: """
             The built-in ones, and the house's own where there is a configuration. With --country those that \
             `feast: by_country` greets the customers of a country on.

@@ -85,8 +85,9 @@ extension Assembly {
     /// - Throws: `Failure` 64 with the nearest name for a rule that is in no file.
     func requireRule(_ name: String?) throws {
         guard let name, !book.rules.contains(where: { $0.name == name }) else { return }
-        let nearest = NearestName.of(name, among: book.rules.map(\.name)).map { "; did you mean \($0)?" } ?? ""
-        throw Failure(.usage, "there is no rule \(name)\(nearest)")
+        let names = book.rules.map(\.name)
+        let hint = NearestName.of(name, among: names).map { "did you mean \($0)?" } ?? "there are \(names.joined(separator: ", "))"
+        throw Failure(.usage, "there is no rule \(name); \(hint)")
     }
 }
 

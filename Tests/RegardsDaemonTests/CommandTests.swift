@@ -111,7 +111,7 @@ struct CommandTests {
         let shop = try shop()
         let status = try run(shop, ["status"])
         #expect(status.ending.status == 66)
-        #expect(status.errors == ["regards: \(shop.state): no state file yet; it is made by the first: regards serve"])
+        #expect(status.errors == ["regards: \(shop.state): no state file yet; it is made by the first: \(ChildProcess.regards) serve"])
         #expect(try run(shop, ["outbox", "list"]).output == [])
     }
 
@@ -231,14 +231,14 @@ struct CommandTests {
     @Test("go-live and its undoing say what they did")
     func goLive() throws {
         let shop = try shop()
-        #expect(try run(shop, ["go-live"]).output == ["this machine may mail customers; reload the daemon"])
-        #expect(try run(shop, ["go-live", "--undo"]).output == ["this machine rehearses again; reload the daemon"])
+        #expect(try run(shop, ["go-live"]).output == ["this machine may mail customers; a running daemon follows at its next reload"])
+        #expect(try run(shop, ["go-live", "--undo"]).output == ["this machine rehearses again; a running daemon follows at its next reload"])
         var settings = TestShop.Settings()
         settings.mode = "rehearse"
         try shop.configure(settings)
         #expect(
             try run(shop, ["go-live"]).output == [
-                "this machine may mail customers; reload the daemon",
+                "this machine may mail customers; a running daemon follows at its next reload",
                 "regards.yaml does not say `mode: live` yet: until it does, nobody is mailed",
             ])
     }
@@ -249,11 +249,11 @@ struct CommandTests {
         let file = folder.path + "/business.sqlite"
         let made = try ChildProcess.run([ChildProcess.regards, "init", file])
         #expect(made.ending.status == 0)
-        #expect(made.output.first == "made \(file)")
+        #expect(made.output.first == "made \(file), with empty tables")
         let before = try TestShop.bytes(file)
         let again = try ChildProcess.run([ChildProcess.regards, "init", file])
         #expect(again.ending.status == 73)
-        #expect(again.errors == ["regards: \(file): is already there; nothing was changed"])
+        #expect(again.errors == ["regards: \(file): is there already; nothing is overwritten"])
         #expect(try TestShop.bytes(file) == before)
     }
 }

@@ -49,9 +49,9 @@ import Testing
         try await daemon.stop()
         let check = try Checkup.run(file: shop.file, environment: [:])
         let warnings = check.mistakes.map(\.message)
-        #expect(warnings.contains("1 customers have a birthday_calendar that is neither lunar nor gregorian: 1"))
+        #expect(warnings.contains("1 customer has a birthday_calendar that is neither lunar nor gregorian: 1"))
         #expect(
-            warnings.contains("1 customers have a lunar birthday outside 1900-01-31 to 2101-01-28, where the Chinese calendar is known: 3"))
+            warnings.contains("1 customer has a lunar birthday outside 1900-01-31 to 2101-01-28, where the Chinese calendar is known: 3"))
     }
 
     // MARK: Feasts

@@ -19,7 +19,7 @@ struct ProcessTests {
         child.signal(SIGTERM)
         #expect(try child.wait().status == 0)
         #expect(SystemClock().now() - asked < .seconds(5))
-        #expect(child.errors.all.suffix(2).map { String($0.dropFirst(10)) } == ["stopping      stopping", "stopped       stopped"])
+        #expect(child.errors.all.suffix(2).map { String($0.dropFirst(10)) } == ["stopping    what was handed over is finished first", "stopped"])
     }
 
     @Test("SIGTERM at any moment of the start ends it with 0 as well")
@@ -163,7 +163,7 @@ struct ProcessTests {
 
         let missing = try ChildProcess.run([ChildProcess.regards, "serve", "--config", shop.path + "/none.yaml"])
         #expect(missing.ending.status == 66)
-        #expect(missing.errors == ["regards: \(shop.path)/none.yaml: no such file; name one with --config, or try: regards demo"])
+        #expect(missing.errors == ["regards: \(shop.path)/none.yaml: No such file or directory; name the file with --config, or look around first: \(ChildProcess.regards) demo"])
 
         try shop.rules("birthday-card:\n  purpose: greting\n  when: {anniversary: birthday, at: 25:00}\n  send: birthday\n")
         let config = try served.run(["serve"])

@@ -63,12 +63,16 @@ package final class ChildProcess: Sendable {
     /// A test that failed leaves nobody behind.
     deinit { if ending.all.isEmpty { kill(process, SIGKILL) } }
 
+    /// What speaks of a service manager belongs to whoever runs the tests, or to the test of the notify socket that runs
+    /// beside this one; a child must not write there.
+    private static let ofTheServiceManager: Set<Substring> = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"]
+
     private static func variables(_ added: [String: String]) -> [UnsafeMutablePointer<CChar>?] {
         var all: [UnsafeMutablePointer<CChar>?] = []
         var entry = environ
         while let text = entry.pointee {
             let name = String(cString: text).prefix { $0 != "=" }
-            if added[String(name)] == nil { all.append(strdup(text)) }
+            if added[String(name)] == nil, !ofTheServiceManager.contains(name) { all.append(strdup(text)) }
             entry += 1
         }
         return all + added.map { strdup("\($0.key)=\($0.value)") } + [nil]
