@@ -159,6 +159,12 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugS
 
 /// Takes personal data out of what other programs answer, before it is logged or stored.
 package enum Redaction {
+    /// The codes a reply begins with, such as `5.1.1` or `550 5.1.1` (RFC 3463); empty where it begins with a word.
+    package static func codes(_ text: some StringProtocol) -> String {
+        text.split(separator: " ").prefix { word in word.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2e } }
+            .joined(separator: " ")
+    }
+
     /// A reply in one line of at most 200 characters: controls and marks of direction become spaces, and every word
     /// with an `@` in it becomes `<address>`, because servers like to repeat the recipient.
     package static func reply(_ text: some StringProtocol) -> String {

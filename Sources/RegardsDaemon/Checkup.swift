@@ -85,6 +85,9 @@ extension CustomerProblem {
             "lunar birthday outside \(LunarDate.firstDate) to \(LunarDate.lastDate), where the Chinese calendar is known"
         case .unknownFeast: "feast that nobody is greeted on; expected names of feasts, a country or none"
         case .badAddress: "mail address that cannot be used"
+        case .withoutID: "row without an id"
+        case .repeatedID: "id that another row has too"
+        case .badID: "id that begins with event: or staff:, or holds a NUL"
         }
     }
 }

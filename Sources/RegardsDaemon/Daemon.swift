@@ -54,6 +54,7 @@ package final class Daemon: @unchecked Sendable {
     private var refresh: TimeSpan
     /// Told again only when they are others: every pass meets them.
     private var toldUnusable: [CustomerProblem: UnusableCustomers] = [:]
+    private var toldUnusableEvents: [EventProblem: UnusableCustomers] = [:]
     private var eventDesk: EventDesk
     private var eventAlarm: Alarm!
     private var watch: any CustomerSource
@@ -336,11 +337,13 @@ package final class Daemon: @unchecked Sendable {
             // Before the queries: what changes while they run is then seen at the next look.
             let token = try token ?? watch.changeToken()
             let report = try eventDesk.sync(now: options.clock.now(), all: all)
-            seenToken = token
-            health.sourceWorked(.events)
-            health.stateWorked(.events)
             announce(report)
             if report.counts.changes > 0 || report.released > 0 { sendLoop.wake() }
+            health.stateWorked(.events)
+            if let failure = report.failure { throw failure }
+            // Only now: what failed is asked for again at the next look.
+            seenToken = token
+            health.sourceWorked(.events)
             return nil
         } catch {
             sourceFailed(error)
@@ -355,6 +358,15 @@ package final class Daemon: @unchecked Sendable {
     }
 
     private func announce(_ report: EventDesk.Report) {
+        if report.released > 0 { options.announcer.announce(Notice(.released, count: report.released)) }
+        for (problem, rows) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where toldUnusableEvents[problem] != rows {
+            options.announcer.announce(
+                Notice(
+                    .unusableCustomers, reason: problem.rawValue, count: rows.count,
+                    detail: "events " + rows.firstIDs.map(options.hash.customer).joined(separator: ", ")))
+        }
+        toldUnusableEvents.merge(report.unusable) { _, new in new }
         for (_, change) in report.changes where !change.event.isBaseline {
             // An event of a kind without `done` is over as soon as it happened: nothing opens or ends.
             let hasOpened = change.kind == .new || change.kind == .reopened

@@ -11,6 +11,10 @@ package final class EventDesk: @unchecked Sendable {
         package var changes: [(kind: Int, change: EventChange)] = []
         package var counts = ReconcileCounts()
         package var released = 0
+        /// Rows of event queries that cannot be used, by what is wrong.
+        package var unusable: [EventProblem: UnusableCustomers] = [:]
+        /// The first kind's failure; the other kinds were synced all the same.
+        package var failure: (any Error)?
     }
 
     /// Events read and recorded together.
@@ -22,6 +26,7 @@ package final class EventDesk: @unchecked Sendable {
     private let settings: [EventSettings]
     private var planner: Planner
     private let progress: Progress
+    private var lastFailed = false
 
     package init(assembly: Assembly, outbox: any Outbox, source: any CustomerSource, progress: Progress) {
         self.outbox = outbox
@@ -34,26 +39,39 @@ package final class EventDesk: @unchecked Sendable {
 
     /// - Parameter all: also what no event changed is derived again: after a start, a reload, and from time to time,
     ///   because customers change too.
-    /// - Throws: `SourceError`, `OutboxError`.
+    /// Kinds stand alone: a query that fails keeps no other kind's events from being served. What a failed kind's
+    /// changes should have led to is derived by the next sync, which therefore has to be one of `all`.
+    /// - Throws: `OutboxError`; what fails for one kind is in the report.
     package func sync(now: Instant, all: Bool) throws -> Report {
         var report = Report()
         let ledgers = Dictionary(uniqueKeysWithValues: try outbox.ruleLedgers().map { ($0.name, $0) })
         for kind in book.eventKinds.indices {
-            let (changes, records) = try read(kind, now: now)
-            report.changes += changes.map { (kind, $0) }
-            let events = all
-                ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: now - settings[kind].horizon)
-                : changes.map(\.event)
-            report.counts += try plan(events, former: changes, kind, records, ledgers, now: now)
+            do {
+                try sync(kind, all: all || lastFailed, ledgers, now: now, &report)
+            } catch {
+                report.failure = report.failure ?? error
+            }
             try progress.step()
         }
-        report.released = try release(after: report.changes, all: all, now: now)
+        report.released = try release(after: report.changes, all: all || lastFailed, now: now)
+        lastFailed = report.failure != nil
         return report
+    }
+
+    private func sync(
+        _ kind: Int, all: Bool, _ ledgers: [String: RuleLedger], now: Instant, _ report: inout Report
+    ) throws {
+        let (changes, records) = try read(kind, now: now, &report)
+        report.changes += changes.map { (kind, $0) }
+        let events = all
+            ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: now - settings[kind].horizon)
+            : changes.map(\.event)
+        report.counts += try plan(events, former: changes, kind, records, ledgers, now: now, &report)
     }
 
     // MARK: Reading
 
-    private func read(_ kind: Int, now: Instant) throws -> ([EventChange], [String: Record]) {
+    private func read(_ kind: Int, now: Instant, _ report: inout Report) throws -> ([EventChange], [String: Record]) {
         let horizon = now - settings[kind].horizon
         let sync = try outbox.beginEventSync(
             kind: book.eventKinds[kind].name, vanished: book.eventKinds[kind].vanished, horizon: horizon,
@@ -65,7 +83,8 @@ package final class EventDesk: @unchecked Sendable {
             changes += try sync.add(rows.map { seen($0, kind) }, limits: { limits(of: $0, kind) })
         }
         let name = book.eventKinds[kind].name
-        try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
+        let scan = try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
+        report.note(scan)
         try take(Array(try source.lookUpEvents(kind: name, try sync.unseen()).values))
         changes += try sync.finish()
         return (changes, records)
@@ -93,7 +112,7 @@ package final class EventDesk: @unchecked Sendable {
 
     private func plan(
         _ events: [Event], former changes: [EventChange], _ kind: Int, _ records: [String: Record],
-        _ ledgers: [String: RuleLedger], now: Instant
+        _ ledgers: [String: RuleLedger], now: Instant, _ report: inout Report
     ) throws -> ReconcileCounts {
         let rules = book.rules.indices.filter { index in
             if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
@@ -106,9 +125,9 @@ package final class EventDesk: @unchecked Sendable {
         var plans: [EventPlan] = []
         for event in events where event.generation >= newest[event.id] ?? 0 {
             let facts = Facts(
-                customer: event.customer.flatMap { customers[$0] }, event: event,
+                customer: event.customer.flatMap { OutreachKey.isCustomerID($0) ? customers[$0] : nil }, event: event,
                 eventRecord: event.isGone ? nil : records[event.id])
-            plans.append(plan(facts, event, rules, ledgers, now: now))
+            plans.append(plan(facts, event, rules, ledgers, now: now, &report))
         }
         for change in changes {
             if change.event.generation < newest[change.event.id] ?? 0 {
@@ -123,7 +142,8 @@ package final class EventDesk: @unchecked Sendable {
     }
 
     private func plan(
-        _ facts: Facts, _ event: Event, _ rules: [Int], _ ledgers: [String: RuleLedger], now: Instant
+        _ facts: Facts, _ event: Event, _ rules: [Int], _ ledgers: [String: RuleLedger], now: Instant,
+        _ report: inout Report
     ) -> EventPlan {
         var rows: [PlannedOutreach] = []
         var reasons: [OutreachKey: CancelReason] = [:]
@@ -136,6 +156,10 @@ package final class EventDesk: @unchecked Sendable {
                 let decision = Decision.make(candidate, facts, book, now: max(now, outreach.dueAt))
                 if case .cancel(let reason) = decision.verdict {
                     reasons[outreach.key] = reason
+                    // Somebody waits for an answer that cannot reach them: that must not pass in silence.
+                    if reason == .noAddress || reason == .customerGone {
+                        report.unusable[.nobodyToAnswer, default: UnusableCustomers()].add(event.id)
+                    }
                 } else {
                     rows.append(outreach)
                 }
@@ -176,5 +200,26 @@ package final class EventDesk: @unchecked Sendable {
     private struct HeldCustomer: Hashable {
         var customer: String
         var kind: String
+    }
+}
+
+/// What makes an event's row unusable, or its answer impossible.
+package enum EventProblem: String, CaseIterable, Hashable, Sendable {
+    case withoutID = "event-without-id"
+    case repeatedID = "event-repeats-id"
+    case badInstant = "event-without-instant"
+    /// The event's customer is not in the customers' query, or has no usable address.
+    case nobodyToAnswer = "event-without-address"
+}
+
+extension EventDesk.Report {
+    fileprivate mutating func note(_ scan: ScanReport) {
+        func note(_ problem: EventProblem, _ count: Int, _ ids: [String]) {
+            guard count > 0 else { return }
+            unusable[problem, default: UnusableCustomers()].add(count: count, ids: ids)
+        }
+        note(.withoutID, scan.withoutID, [])
+        note(.repeatedID, scan.duplicates, scan.duplicateIDs)
+        note(.badInstant, scan.withoutInstant, scan.withoutInstantIDs)
     }
 }

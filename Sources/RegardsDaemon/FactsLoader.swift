@@ -65,8 +65,12 @@ package final class FactsLoader: Sendable {
 
 extension OutreachKey {
     /// nil where the key's first part is no customer's id.
-    package var customerID: String? {
-        customer.hasPrefix("event:") || customer.hasPrefix("staff:") ? nil : customer
+    package var customerID: String? { OutreachKey.isCustomerID(customer) ? customer : nil }
+
+    /// False for what the ledger's key uses for other things, and for a NUL, which no query can be asked for: a customer
+    /// with such an id cannot be served, and is named as unusable.
+    package static func isCustomerID(_ id: String) -> Bool {
+        !id.isEmpty && !id.hasPrefix("event:") && !id.hasPrefix("staff:") && !id.utf8.contains(0)
     }
 }
 

@@ -73,6 +73,10 @@ package struct Forecast {
         _ report: inout Report
     ) {
         report.customers += 1
+        guard OutreachKey.isCustomerID(customer.id) else {
+            report.unusable[.badID, default: UnusableCustomers()].add(customer.id)
+            return
+        }
         guard let zone = planner.zone(of: customer) else {
             report.unusable[.unknownZone, default: UnusableCustomers()].add(customer.id)
             return

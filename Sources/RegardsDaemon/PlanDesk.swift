@@ -51,6 +51,10 @@ package final class PlanDesk: @unchecked Sendable {
             report.counts += try pass.reconcile(customers: page.ids, rows: page.rows) { page.reasons[$0] ?? .occasionGone }
             try progress.step()
         }
+        if scan.withoutID > 0 { report.unusable[.withoutID, default: UnusableCustomers()].add(count: scan.withoutID, ids: []) }
+        if scan.duplicates > 0 {
+            report.unusable[.repeatedID, default: UnusableCustomers()].add(count: scan.duplicates, ids: scan.duplicateIDs)
+        }
         report.scan = scan
         report.counts += try pass.finish()
         return report
@@ -92,6 +96,10 @@ package final class PlanDesk: @unchecked Sendable {
         _ report: inout Report
     ) {
         let id = customer.id
+        guard OutreachKey.isCustomerID(id) else {
+            report.unusable[.badID, default: UnusableCustomers()].add(id)
+            return
+        }
         page.ids.append(id)
         guard let zone = planner.zone(of: customer) else {
             report.unusable[.unknownZone, default: UnusableCustomers()].add(id)
@@ -129,6 +137,10 @@ package enum CustomerProblem: String, CaseIterable, Hashable, Sendable {
     case lunarWithoutYear = "lunar-without-year"
     case outsideLunarCalendar = "outside-lunar-calendar"
     case unknownFeast = "unknown-feast"
+    case withoutID = "without-id"
+    case repeatedID = "repeated-id"
+    /// An id that the ledger's key uses for other things: `event:…`, `staff:…`, or with a NUL.
+    case badID = "bad-id"
 
     init?(_ problem: DateProblem?) {
         switch problem {
@@ -154,6 +166,12 @@ package struct UnusableCustomers: Hashable, Sendable {
         lastID = id
         count += 1
         if firstIDs.count < 10 { firstIDs.append(id) }
+    }
+
+    /// Counted elsewhere, each once.
+    mutating func add(count: Int, ids: [String]) {
+        self.count += count
+        firstIDs += ids.prefix(10 - firstIDs.count)
     }
 }
 

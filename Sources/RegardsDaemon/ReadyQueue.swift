@@ -8,6 +8,8 @@ struct ReadyOutreach: Sendable {
     var isRedirected: Bool
     /// By the rules it was decided by: a reload may have removed its rule before its attempt ends.
     var ifInDoubt: InDoubtPolicy
+    /// What the step says of an event's promise: that it nears its limit, or is broken.
+    var ofPromise: NoticeKind?
 }
 
 /// A customer's message that waits for the end of an event of this kind.

@@ -39,6 +39,15 @@ package final class SendDesk: @unchecked Sendable {
         if case .redirect = mode { true } else { false }
     }
 
+    /// What a first step at the limit says of the promise; nil for any other.
+    private func promiseNotice(_ candidate: Candidate) -> NoticeKind? {
+        let key = candidate.outreach.key
+        guard candidate.position == 0, !key.step.contains("#"),
+            case .limit(let span) = planner.book.rules[candidate.rule].steps[candidate.step].time
+        else { return nil }
+        return span < .zero ? .nearLimit : .promiseBroken
+    }
+
     /// - Parameter alarmsOnly: the customer database was unreachable a moment ago: do not ask it, and let only those
     ///   rows go that need nothing from it.
     func prepare(_ rows: [Outreach], now: Instant, alarmsOnly: Bool) -> Outcome {
@@ -151,7 +160,8 @@ package final class SendDesk: @unchecked Sendable {
         outcome.ready.append(
             ReadyOutreach(
                 outreach: row, composed: composed, isRedirected: isRedirecting,
-                ifInDoubt: book.rules[candidate.rule].ifInDoubt ?? book.house.ifInDoubt))
+                ifInDoubt: book.rules[candidate.rule].ifInDoubt ?? book.house.ifInDoubt,
+                ofPromise: promiseNotice(candidate)))
     }
 
     private func fail(_ row: Outreach, _ error: ComposingError, _ outcome: inout Outcome) {

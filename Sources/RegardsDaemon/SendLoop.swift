@@ -18,6 +18,8 @@ package final class SendLoop: @unchecked Sendable {
         package var readyBytes = 32 << 20
         /// A relay that is down is tried again after this long.
         package var probe = TimeSpan.seconds(60)
+        /// No message is marked on facts older than this.
+        package var freshness = TimeSpan.seconds(5)
         package var storageRetry = TimeSpan.seconds(5)
         package var sourceRetry = TimeSpan.seconds(30)
         package init() {}
@@ -51,6 +53,8 @@ package final class SendLoop: @unchecked Sendable {
     private var hasLedgerWorked = false
     private var sourceDownUntil: Instant?
     private var givenBack: [Int64: Int] = [:]
+    /// When the oldest of `ready` was decided.
+    private var preparedAt: Instant?
     private var idleHandlers: [@Sendable () -> Void] = []
     /// Entered once for each set of channels that closes, and left when nothing of it is under way any more.
     private let closing = DispatchGroup()
@@ -149,6 +153,7 @@ package final class SendLoop: @unchecked Sendable {
         hasLedgerFailed = false
         hasLedgerWorked = false
         releaseClaims()
+        giveBackStale()
         claim()
         let marked = chooseForSessions()
         if commit(marked) { openChannels() } else { ready.putBack(marked) }
@@ -157,12 +162,24 @@ package final class SendLoop: @unchecked Sendable {
 
     private var hasRoom: Bool { ready.count + sending.count < limits.ready && ready.bytes < limits.readyBytes }
 
+    /// A decision holds for a few seconds: then customer, complaint and clock are asked again. Behind a slow relay rows
+    /// wait longer than that, and somebody may have opted out meanwhile.
+    private func giveBackStale() {
+        guard let preparedAt, clock.now() - preparedAt > limits.freshness, !ready.isEmpty else { return }
+        giveBack(ready.removeAll())
+        isDrained = false
+    }
+
     private func claim() {
         guard !isDrained, hasRoom else { return }
         let names = channels.names.filter { !channels.isDown($0) }
         let now = clock.now()
         do {
-            _ = try outbox.expireHeld(now: now)
+            let expired = try outbox.expireHeld(now: now)
+            if expired > 0 {
+                announcer.announce(
+                    Notice(.skipped, reason: SkipReason.late.rawValue, count: expired, detail: "held until it was too late"))
+            }
             let rows = try outbox.claim(limit: limits.claim, now: now, channels: names)
             hasLedgerWorked = true
             isDrained = rows.count < limits.claim
@@ -186,6 +203,7 @@ package final class SendLoop: @unchecked Sendable {
         }
         // What waits for the customer database was given back, and would only be claimed again.
         if sourceDownUntil != nil { isDrained = true }
+        if ready.isEmpty { preparedAt = now }
         for item in outcome.ready { ready.append(item) }
         endings += outcome.endings
         endingNotices += outcome.notices
@@ -225,6 +243,7 @@ package final class SendLoop: @unchecked Sendable {
 
     private func send(_ item: ReadyOutreach) {
         var item = item
+        tellOfPromise(item)
         item.outreach.attempts += 1
         sending[item.outreach.id] = item
         let outgoing = Outgoing(
@@ -234,6 +253,13 @@ package final class SendLoop: @unchecked Sendable {
         channels.send(outgoing, by: item.outreach.plan.channel) { report in
             self.queue.async { self.ended(id, report) }
         }
+    }
+
+    /// A rung of the ladder goes out: the promise nears its limit, or is broken.
+    private func tellOfPromise(_ item: ReadyOutreach) {
+        guard item.outreach.attempts == 0, let kind = item.ofPromise else { return }
+        let key = item.outreach.key
+        announcer.announce(Notice(kind, rule: key.rule, customer: key.customer, occasion: key.occasion, step: key.step))
     }
 
     private func ended(_ id: Int64, _ report: AttemptReport) {
@@ -252,6 +278,8 @@ package final class SendLoop: @unchecked Sendable {
             givenBack[id] = nil
             return counted(report.outcome, item, now)
         }
+        // Rows that end elsewhere leave their count behind.
+        if givenBack.count > 10_000 { givenBack.removeAll() }
         let times = (givenBack[id] ?? 0) + 1
         givenBack[id] = times
         // The first time at once; a connection that is lost again and again must not spin.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import RegardsCalendar
 import RegardsCore
 import RegardsDaemon
@@ -7,7 +8,7 @@ import RegardsStore
 struct OutboxCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "outbox", abstract: "Look into the ledger of everything owed.",
-        subcommands: [OutboxList.self, OutboxShow.self])
+        subcommands: [OutboxList.self, OutboxShow.self, OutboxSettle.self])
 }
 
 struct OutboxList: ParsableCommand {
@@ -76,6 +77,48 @@ struct OutboxList: ParsableCommand {
         }
     }
 }
+
+struct OutboxSettle: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "settle", abstract: "Say what became of a message in doubt.",
+        usage: "regards outbox settle <id> --sent | --resend [<options>]",
+        discussion: """
+            Under `if_in_doubt: ask` an attempt whose end nobody knows waits for this. A running daemon follows within \
+            a minute.
+
+            EXAMPLES
+              regards outbox list --state held
+              regards outbox settle 4711 --sent
+              regards outbox settle 4712 --resend
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "The row's id, as `outbox list` prints it.")
+    var id: Int64
+
+    @Flag(help: "It had arrived, or it had not and goes again.")
+    var settlement: Settlement
+
+    func run() throws {
+        try carryOut {
+            let assembly = try options.load()
+            guard access(assembly.statePath, F_OK) == 0 else { throw Failure(.noInput, "there is no row \(id)") }
+            let outbox = try SQLiteOutbox.openForCommand(path: assembly.statePath, access: .write)
+            do {
+                try outbox.settle(id, as: settlement, now: SystemClock().now())
+            } catch OutboxError.noSuchOutreach(let id) {
+                throw Failure(.noInput, "there is no row \(id)")
+            } catch OutboxError.notInDoubt(let id) {
+                throw Failure(.data, OutboxError.notInDoubt(id: id).description)
+            }
+            try outbox.close()
+            Terminal.write(settlement == .sent ? "row \(id) counts as sent" : "row \(id) goes again")
+        }
+    }
+}
+
+extension Settlement: EnumerableFlag {}
 
 struct OutboxShow: ParsableCommand {
     static let configuration = CommandConfiguration(

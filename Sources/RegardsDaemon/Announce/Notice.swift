@@ -76,7 +76,9 @@ package struct Notice: Sendable {
             case .refused(let reason): (.refused, "refused", reason.rawValue, nil)
             case .inDoubt(let reason): (.inDoubt, "in-doubt", reason.rawValue, nil)
             }
-        self.init(kind, about: outreach, reason: reason, detail: report.detail)
+        // What a server says may name anybody: the journal gets its codes, the ledger the sentence.
+        let detail = report.code == 0 ? report.detail : Redaction.codes(report.detail)
+        self.init(kind, about: outreach, reason: reason, detail: detail)
         self.outcome = outcome
         self.until = until
         self.code = report.code == 0 ? nil : report.code

@@ -79,7 +79,8 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
     var counted: String {
         switch self {
         case .started, .reloaded: "rules"
-        case .planned, .unusableCustomers: "customers"
+        case .planned: "customers"
+        case .unusableCustomers, .released: "rows"
         case .ruleBaseline: "events"
         case .ruleVanished: "rows cancelled"
         case .configurationRefused, .reloadRefused: "mistakes"
