@@ -51,18 +51,15 @@ extension Workshop {
     /// - Throws: `WorkshopError` for secrets and settings that cannot work and for queries that do not fit the rules,
     ///   `OutboxError`. A customer database that is away is waited for.
     package init(_ assembly: Assembly, _ premises: Premises, channels given: ChannelSet? = nil) throws {
-        let channels: ChannelSet
-        if let given {
-            channels = given
-        } else {
-            let built = ChannelBuilder.channels(
+        let built =
+            given.map { ($0, []) }
+            ?? ChannelBuilder.channels(
                 for: assembly.configuration, environment: premises.environment, clock: premises.clock)
-            guard let made = built.channels else { throw WorkshopError(mistakes: built.mistakes) }
-            channels = made
-        }
-        let mode = try Workshop.mode(assembly.book.house.mode, premises)
         // Each loop has its own connection: a long pass over all customers delays neither complaints nor sending.
-        let source = try Workshop.opener(assembly)
+        let (source, faults) = try Workshop.opener(assembly)
+        let mistakes = built.mistakes + faults
+        guard let channels = built.channels, mistakes.isEmpty else { throw WorkshopError(mistakes: mistakes) }
+        let mode = try Workshop.mode(assembly.book.house.mode, premises)
         self.init(
             assembly: assembly, mode: mode,
             plan: PlanDesk(
@@ -76,17 +73,16 @@ extension Workshop {
             channels: channels)
     }
 
-    /// Makes sources of queries that were looked at: now, or at their first use where the database is away.
-    private static func opener(_ assembly: Assembly) throws -> () -> any CustomerSource {
+    /// Makes sources of queries that were looked at: now, or at their first use where the database is away. With what is
+    /// wrong with the queries.
+    private static func opener(_ assembly: Assembly) throws -> (make: () -> any CustomerSource, mistakes: [Mistake]) {
         do {
             let mistakes = try source(assembly).describe().mistakes.filter { $0.severity == .error }
-            guard mistakes.isEmpty else { throw WorkshopError(mistakes: mistakes) }
-            return { AwaitedSource { try source(assembly) } }
-        } catch let error as SourceError where error.isPassing {
-            return { AwaitedSource { try described(assembly) } }
+            return ({ AwaitedSource { try source(assembly) } }, mistakes)
         } catch let error as SourceError {
             let place = assembly.configuration.source.query.place
-            throw WorkshopError(mistakes: [Mistake(at: place, path: "customers.query", error.description)])
+            let mistakes = error.isPassing ? [] : [Mistake(at: place, path: "customers.query", error.description)]
+            return ({ AwaitedSource { try described(assembly) } }, mistakes)
         }
     }
 

@@ -75,16 +75,16 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
         case critical = 2, error = 3, warning = 4, notice = 5, info = 6
     }
 
-    /// What `count` counts; empty where the message says it.
-    var counted: String {
+    /// `3 rules`: a count with what it counts, where the message does not say it.
+    func counted(_ count: Int) -> String {
         switch self {
-        case .started, .reloaded: "rules"
-        case .planned: "customers"
-        case .unusableCustomers, .released: "rows"
-        case .ruleBaseline: "events"
-        case .ruleVanished: "rows cancelled"
-        case .configurationRefused, .reloadRefused: "mistakes"
-        default: ""
+        case .reloaded: Words.count(count, "rule")
+        case .planned: Words.count(count, "customer")
+        case .unusableCustomers, .released: Words.count(count, "row")
+        case .ruleBaseline: Words.count(count, "event")
+        case .ruleVanished: Words.count(count, "row cancelled", "rows cancelled")
+        case .configurationRefused, .reloadRefused: Words.count(count, "mistake")
+        default: String(count)
         }
     }
 

@@ -94,9 +94,7 @@ package final class TerminalAnnouncer: Announcer {
         if let reason = notice.reason { words.append(NoticeText.printable(reason)) }
         if let code = notice.code { words.append(String(code)) }
         if let until = notice.until { words.append("\(notice.kind.untilWords) \(moment(until))") }
-        if let count = notice.count {
-            words.append([String(count), notice.kind.counted].filter { !$0.isEmpty }.joined(separator: " "))
-        }
+        if let count = notice.count { words.append(notice.kind.counted(count)) }
         words += notice.numbers.filter { $0.value != 0 }.map { "\($0.value) \(NoticeText.words(of: $0.name))" }
         let facts = words.joined(separator: ", ")
         guard !notice.detail.isEmpty, !notice.kind.isAboutEvent else { return facts }
