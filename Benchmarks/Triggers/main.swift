@@ -97,7 +97,7 @@ let house = House(business: Business(name: "The Shop", email: try Address("shop@
 let customerCount = 1000
 let rounds = 200
 /// Nanoseconds for a customer and a rule.
-let mark = 150.0
+let mark = 300.0
 var isMet = true
 
 func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
