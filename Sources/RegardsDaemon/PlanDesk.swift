@@ -43,10 +43,11 @@ package final class PlanDesk: @unchecked Sendable {
         let from = windows.values.map(\.from).min() ?? now
         let pass = try outbox.beginPlan(
             rules: rules.map { book.rules[$0].name }, window: from..<(now + PlanWindow.ahead), now: now)
+        planner.beginPass(windows)
         var page = Page()
         let scan = try source.forEachPage(size: PlanDesk.page) { customers in
             page.clear()
-            for customer in customers { derive(customer, rules, windows, now, &page, &report) }
+            for customer in customers { derive(customer, windows, now, &page, &report) }
             report.customers += customers.count
             report.counts += try pass.reconcile(customers: page.ids, rows: page.rows) { page.reasons[$0] ?? .occasionGone }
             try progress.step()
@@ -92,8 +93,7 @@ package final class PlanDesk: @unchecked Sendable {
     }
 
     private func derive(
-        _ customer: Customer, _ rules: [Int], _ windows: [Int: PlanWindow], _ now: Instant, _ page: inout Page,
-        _ report: inout Report
+        _ customer: Customer, _ windows: [Int: PlanWindow], _ now: Instant, _ page: inout Page, _ report: inout Report
     ) {
         let id = customer.id
         guard OutreachKey.isCustomerID(id) else {
@@ -106,24 +106,23 @@ package final class PlanDesk: @unchecked Sendable {
             return
         }
         let facts = Facts(customer: customer)
-        for index in rules {
-            guard let window = windows[index] else { continue }
-            let isUsable = planner.candidates(of: customer, zone: zone, rule: index, in: window) { candidate in
-                let outreach = candidate.outreach
-                let decision = Decision.make(candidate, facts, book, now: max(now, outreach.dueAt))
-                if case .cancel(let reason) = decision.verdict {
-                    page.reasons[outreach.key] = reason
-                } else if decision.writesRow(outreach, in: window) {
-                    page.rows.append(outreach)
-                }
-                // A customer without any address is no mistake of the data.
-                if decision.verdict == .cancel(.noAddress), customer.text(.email) != nil, decision.because == "email" {
-                    report.unusable[.badAddress, default: UnusableCustomers()].add(id)
-                }
+        let unusable = planner.candidates(of: customer, zone: zone) { candidate in
+            guard let window = windows[candidate.rule] else { return }
+            let outreach = candidate.outreach
+            let decision = Decision.make(candidate, facts, book, now: max(now, outreach.dueAt))
+            if case .cancel(let reason) = decision.verdict {
+                page.reasons[outreach.key] = reason
+            } else if decision.writesRow(outreach, in: window) {
+                page.rows.append(outreach)
             }
-            if !isUsable, let problem = CustomerProblem(planner.problem(with: customer, rule: index)) {
-                report.unusable[problem, default: UnusableCustomers()].add(id)
+            // A customer without any address is no mistake of the data.
+            if decision.verdict == .cancel(.noAddress), customer.text(.email) != nil, decision.because == "email" {
+                report.unusable[.badAddress, default: UnusableCustomers()].add(id)
             }
+        }
+        for rule in unusable {
+            guard let problem = CustomerProblem(planner.problem(with: customer, rule: rule)) else { continue }
+            report.unusable[problem, default: UnusableCustomers()].add(id)
         }
     }
 }

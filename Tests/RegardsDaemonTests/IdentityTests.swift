@@ -63,6 +63,15 @@ struct IdentityTests {
         #expect(try shop.mails().isEmpty)
     }
 
+    @Test("a card that nobody sent in time ends as late, not as an occasion that went away")
+    func sleptThroughTheDay() async throws {
+        let (shop, daemon) = try await planned()
+        // Half past midnight in Berlin.
+        try await daemon.cleanPass(at: "2027-05-05T22:30:00Z")
+        #expect(try daemon.row().standing == "skipped(late)")
+        #expect(try shop.mails().isEmpty)
+    }
+
     @Test("a customer who moves to another zone gets the card in the morning there")
     func zoneMoved() async throws {
         let (shop, daemon) = try await planned()

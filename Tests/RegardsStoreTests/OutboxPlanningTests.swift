@@ -131,6 +131,15 @@ import Testing
         #expect(try ledger.all().map(\.state) == [.planned, .cancelled, .cancelled, .planned])
     }
 
+    @Test func whatIsTooLateIsNotJudged() throws {
+        let ledger = try Ledger()
+        let expiry = noon + .hours(1)
+        try ledger.plan([.row("1", expires: expiry)])
+        #expect(try ledger.plan([], customers: ["1"], now: expiry).changes == 0)
+        #expect(try ledger.row(1).state == .planned)
+        #expect(try ledger.plan([], customers: ["1"], now: expiry - TimeSpan(microseconds: 1)).cancelled == 1)
+    }
+
     @Test func rowsOfOtherRulesAreNotJudged() throws {
         let ledger = try Ledger()
         try ledger.plan([.row("1"), .row("1", rule: "monthly"), .row("1", rule: "care")], rules: Ledger.rules)

@@ -148,7 +148,8 @@ private enum Action: CaseIterable {
 
     private func plan(_ ledger: Ledger, _ model: inout Model, _ random: inout SeededGenerator, finishes: Bool) throws {
         let rules = ["birthday", "monthly"].filter { !model.goneRules.contains($0) }
-        let window = (model.now - .hours(4))..<(model.now + .hours(8))
+        let now = model.now
+        let window = (now - .hours(4))..<(now + .hours(8))
         let customers = Model.customers.filter { _ in Int.random(in: 0...9, using: &random) > 0 }
         let pass = try ledger.outbox.beginPlan(rules: rules, window: window, now: model.now)
         let pages = finishes ? customers[...] : customers.prefix(customers.count / 2)
@@ -173,7 +174,7 @@ private enum Action: CaseIterable {
             for row in rows.values { model.derive(row) }
             model.cancelUnsent(.conditionFalse) {
                 $0.plan.key.customer == customer && rules.contains($0.plan.key.rule) && window.contains($0.plan.dueAt)
-                    && rows[$0.plan.key] == nil
+                    && rows[$0.plan.key] == nil && !($0.plan.expiresAt.map { expiry in expiry <= now } ?? false)
             }
         }
         guard finishes else { return }

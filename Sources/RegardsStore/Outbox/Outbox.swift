@@ -133,8 +133,8 @@ package protocol Outbox: AnyObject, Sendable {
 package protocol PlanPass: AnyObject {
     /// Brings the unsent rows of a page of customers in line with what was derived for them.
     ///
-    /// Rows that are no longer derived become cancelled when they are unsent, belong to a rule of the pass, and are due
-    /// inside its window.
+    /// Rows that are no longer derived become cancelled when they are unsent, belong to a rule of the pass, are due
+    /// inside its window, and have not expired: what is too late is not derived either, and ends as `skipped(late)`.
     /// - Parameters:
     ///   - customers: ids in the order of the page, each once in a pass; those without rows too.
     ///   - rows: what they are owed, grouped by customer in the same order.

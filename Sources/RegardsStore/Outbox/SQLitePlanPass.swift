@@ -68,8 +68,11 @@ final class SQLitePlanPass: PlanPass {
         return counts
     }
 
+    /// A row past its expiry is not judged: nothing derives it any more, because it is too late, and it must end as
+    /// `skipped(late)` by the decision about it, not as an occasion that went away.
     private func judges(_ row: SQLStatement) -> Bool {
-        window.contains(row.int64(Reconciler.Column.due)) && ruleIDs.contains(row.int64(Reconciler.Column.rule))
+        if let expiry = row.optionalInt64(Reconciler.Column.expires), expiry <= now.microseconds { return false }
+        return window.contains(row.int64(Reconciler.Column.due)) && ruleIDs.contains(row.int64(Reconciler.Column.rule))
     }
 
     func finish() throws -> ReconcileCounts {
