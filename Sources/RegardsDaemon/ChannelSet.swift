@@ -134,3 +134,9 @@ package final class ChannelSet: Sendable {
     /// One word for status lines.
     package func summary(_ name: ChannelName) -> String { isDown(name) ? "down" : "ok" }
 }
+
+/// Messages wait for a channel that cannot connect.
+package struct ChannelDown: Error, CustomStringConvertible {
+    package var name: ChannelName
+    package var description: String { "\(name): the relay or endpoint cannot be reached; its messages wait" }
+}

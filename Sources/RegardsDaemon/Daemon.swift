@@ -40,6 +40,7 @@ package final class Daemon: @unchecked Sendable {
     private let options: Options
     private let outbox: any Outbox
     private let premises: Workshop.Premises
+    private let givenChannels: ChannelSet?
     private let planQueue = DispatchQueue(label: "regards.plan")
     private let eventQueue = DispatchQueue(label: "regards.events")
     private let statusQueue = DispatchQueue(label: "regards.status")
@@ -72,6 +73,7 @@ package final class Daemon: @unchecked Sendable {
     private let inForce: Mutex<InForce>
 
     /// Adopts the rules and settles what an earlier daemon left; sends nothing yet.
+    /// - Parameter channels: the ways out, also after a reload; nil: those that the configuration names.
     /// - Throws: `WorkshopError`, `OutboxError`.
     package init(assembly: Assembly, outbox: any Outbox, options: Options, channels: ChannelSet? = nil) throws {
         self.options = options
@@ -80,6 +82,7 @@ package final class Daemon: @unchecked Sendable {
         health = Health(announcer: options.announcer)
         premises = Workshop.Premises(
             outbox: outbox, clock: options.clock, environment: options.environment, salt: options.salt)
+        givenChannels = channels
         let workshop = try Workshop(assembly, premises, channels: channels)
         try Daemon.adopt(assembly.book, outbox, now, options.announcer)
         try Daemon.recover(assembly.book, outbox, now, options.announcer)
@@ -125,9 +128,16 @@ package final class Daemon: @unchecked Sendable {
             let trouble = self.syncEvents(all: true)
             self.planQueue.async {
                 let failure = self.plan() ?? trouble
-                self.sendLoop.whenIdle { done(failure) }
+                self.sendLoop.whenIdle { done(failure ?? self.sendingTrouble) }
             }
         }
+    }
+
+    /// What keeps messages that are due from going.
+    private var sendingTrouble: (any Error)? {
+        if let error = health.trouble(of: .send) { return error }
+        let channels = inForce.withLock { $0.channels }
+        return channels.names.first(where: channels.isDown).map { ChannelDown(name: $0) }
     }
 
     /// Looks at the clock and the customer database at once, as after a jump of the clock.
@@ -197,7 +207,7 @@ package final class Daemon: @unchecked Sendable {
                     "another state file needs a restart: systemctl restart regards")
             ])
         }
-        let workshop = try Workshop(assembly, premises)
+        let workshop = try Workshop(assembly, premises, channels: givenChannels)
         // The ledger learns the new rules while no loop works by the old ones: else a pass under way could plan for a
         // rule that is gone, or find nothing under the name of one that was renamed.
         try planQueue.sync {

@@ -17,6 +17,8 @@ package final class Health: Sendable {
     private struct State {
         var source = Trouble()
         var ledger = Trouble()
+        /// What each loop met last and is not yet rid of.
+        var errors: [Loop: any Error] = [:]
         var isQuiet = false
     }
 
@@ -41,6 +43,9 @@ package final class Health: Sendable {
     /// The state file took this loop's writes.
     package func stateWorked(_ loop: Loop) { worked(loop, \.ledger, .stateWritable) }
 
+    /// What a loop met and is not yet rid of.
+    package func trouble(of loop: Loop) -> (any Error)? { state.withLock { $0.errors[loop] } }
+
     /// Nothing more is told: while the daemon stops, databases are closed under the loops.
     package func silence() { state.withLock { $0.isQuiet = true } }
 
@@ -49,6 +54,7 @@ package final class Health: Sendable {
     ) {
         let isNews = state.withLock { state in
             state[keyPath: part].loops.insert(loop)
+            state.errors[loop] = error
             defer { state[keyPath: part].told = kind }
             return state[keyPath: part].told != kind
         }
@@ -57,7 +63,9 @@ package final class Health: Sendable {
 
     private func worked(_ loop: Loop, _ part: WritableKeyPath<State, Trouble>, _ kind: NoticeKind) {
         let isOver = state.withLock { state in
-            guard state[keyPath: part].loops.remove(loop) != nil, state[keyPath: part].loops.isEmpty else { return false }
+            let wasAffected = state[keyPath: part].loops.remove(loop) != nil
+            if wasAffected { state.errors[loop] = nil }
+            guard wasAffected, state[keyPath: part].loops.isEmpty else { return false }
             state[keyPath: part].told = nil
             return true
         }

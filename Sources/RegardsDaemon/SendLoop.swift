@@ -94,13 +94,16 @@ package final class SendLoop: @unchecked Sendable {
     /// not been marked are given back first. Returns when the old ones decide nothing any more.
     package func replace(desk: SendDesk, channels: ChannelSet) {
         queue.sync {
-            guard !isStopping else { return close(channels, grace: .zero) }
+            let isSame = channels === self.channels
+            guard !isStopping else { return isSame ? () : close(channels, grace: .zero) }
             giveBack(ready.removeAll())
             self.desk = desk
-            let old = self.channels
-            self.channels = channels
-            watch(channels)
-            close(old, grace: .seconds(8))
+            if !isSame {
+                let old = self.channels
+                self.channels = channels
+                watch(channels)
+                close(old, grace: .seconds(8))
+            }
             wakeOnQueue()
         }
     }

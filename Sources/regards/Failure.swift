@@ -32,6 +32,7 @@ struct Failure: Error, CustomStringConvertible {
         case let failure as Failure: self = failure
         case let error as WorkshopError: self.init(mistakes: error.mistakes)
         case let error as SourceError: self.init(error.isPassing ? .unavailable : .config, error.description)
+        case let error as ChannelDown: self.init(.unavailable, error.description)
         case let error as OutboxError: self.init(error.status, error.description)
         case let error as TrialError: self.init(error.status, error.description)
         case let error as ComposingError: self.init(.data, error.description)

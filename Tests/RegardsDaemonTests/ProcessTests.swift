@@ -139,6 +139,18 @@ struct ProcessTests {
         }
     }
 
+    @Test("serve --once that cannot reach the relay ends with 69, and tries nobody's patience")
+    func onceWithoutRelay() throws {
+        let relay = try ScriptedSMTPServer()
+        let port = relay.port
+        relay.stop()
+        let served = try ServedShop(customers: 2, port: port)
+        let run = try served.run(["serve", "--once"])
+        #expect(run.ending.status == 69)
+        #expect(run.errors.contains { $0.contains("relay-down") })
+        #expect(try served.rows().map(\.attempts) == [0, 0])
+    }
+
     @Test("a second daemon on the same state is refused with 75")
     func second() throws {
         let served = try ServedShop(customers: 1)

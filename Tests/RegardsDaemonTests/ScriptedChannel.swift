@@ -9,9 +9,13 @@ import Synchronization
 final class ScriptedChannel: Channel {
     private struct State {
         var answer: Outcome?
+        /// Of eight messages one is answered by `answer`, whatever the others are.
+        var usual: Outcome?
+        var count = 0
         var handler: (@Sendable (ChannelState) -> Void)?
         var waiting: [@Sendable (AttemptReport) -> Void] = []
         var sent: [Outgoing] = []
+        var delivered: [Int64] = []
         var openAnswer = ChannelState.ready
         var keepsOpen = false
     }
@@ -28,6 +32,8 @@ final class ScriptedChannel: Channel {
         state = Mutex(State(answer: answer))
     }
 
+    /// Rows whose message was taken over, once for each time.
+    var delivered: [Int64] { state.withLock { $0.delivered } }
     var sent: [Outgoing] { state.withLock { $0.sent } }
     func awaitSent(_ count: Int) throws { try awaitCalls("send", count) }
     func awaitOpened(_ count: Int) throws { try awaitCalls("open", count) }
@@ -37,6 +43,8 @@ final class ScriptedChannel: Channel {
     }
 
     func answer(_ outcome: Outcome?) { state.withLock { $0.answer = outcome } }
+    /// To seven of eight messages; nil: to none.
+    func usualAnswer(_ outcome: Outcome?) { state.withLock { $0.usual = outcome } }
     /// What `open` leads to.
     func answerToOpen(_ answer: ChannelState) { state.withLock { $0.openAnswer = answer } }
     /// A `close` waits for `finish`, as one does with a message that was handed over.
@@ -65,8 +73,11 @@ final class ScriptedChannel: Channel {
     func send(_ outgoing: Outgoing, ended: @escaping @Sendable (AttemptReport) -> Void) {
         let answer = state.withLock { state -> Outcome? in
             state.sent.append(outgoing)
-            if state.answer == nil { state.waiting.append(ended) }
-            return state.answer
+            state.count += 1
+            let answer = state.usual.map { state.count % 8 == 0 ? state.answer : $0 } ?? state.answer
+            if answer == .delivered { state.delivered.append(outgoing.outreach) }
+            if answer == nil { state.waiting.append(ended) }
+            return answer
         }
         calls.add("send")
         if let answer { ended(AttemptReport(answer)) }
