@@ -16,10 +16,7 @@ package final class FactsLoader: Sendable {
     /// - Throws: `SourceError` when the customer database does not answer, `OutboxError` when the ledger does not.
     package func load(for rows: [Outreach], _ book: RuleBook) throws -> [Facts] {
         let customers = try source.lookUp(rows.compactMap(\.key.customerID).unique)
-        let open = try outbox.openEvents(customers: Array(customers.keys))
-        let openKinds = Dictionary(grouping: open, by: \.customerKey).mapValues { events in
-            events.compactMap { event in book.eventKinds.firstIndex { $0.name == event.kind } }
-        }
+        let openKinds = try outbox.openKinds(customers: Array(customers.keys), book)
         let events = try rows.map { try event(of: $0, book) }
         let records = try eventRecords(events)
         return rows.indices.map { index in
@@ -60,6 +57,15 @@ package final class FactsLoader: Sendable {
             }
         }
         return records
+    }
+}
+
+extension Outbox {
+    /// The kinds of each customer's open events, as indices into the book; customers without one are left out.
+    func openKinds(customers: [String], _ book: RuleBook) throws -> [String: [Int]] {
+        Dictionary(grouping: try openEvents(customers: customers), by: \.customerKey).mapValues { events in
+            events.compactMap { event in book.eventKinds.firstIndex { $0.name == event.kind } }
+        }
     }
 }
 

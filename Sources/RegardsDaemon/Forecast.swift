@@ -47,11 +47,16 @@ package struct Forecast {
         let known = try ledgerRows(from: from, to: to)
         if let customer {
             if let found = try source.lookUp([customer])[customer] {
-                derive(found, window, rule, known, &report)
+                let facts = Facts(customer: found, openEvents: try openKinds([customer])[customer] ?? [])
+                derive(found, facts, window, rule, known, &report)
             }
         } else {
             report.scan = try source.forEachPage(size: 1000) { page in
-                for customer in page { derive(customer, window, rule, known, &report) }
+                let open = try openKinds(page.map(\.id))
+                for customer in page {
+                    let facts = Facts(customer: customer, openEvents: open[customer.id] ?? [])
+                    derive(customer, facts, window, rule, known, &report)
+                }
             }
         }
         report.lines += eventLines(known, rule: rule, customer: customer)
@@ -62,6 +67,11 @@ package struct Forecast {
         return report
     }
 
+    /// What pauses messages as things stand.
+    private func openKinds(_ customers: [String]) throws -> [String: [Int]] {
+        try outbox?.openKinds(customers: customers, assembly.book) ?? [:]
+    }
+
     private func ledgerRows(from: Instant, to: Instant) throws -> [OutreachKey: Outreach] {
         guard let outbox else { return [:] }
         let rows = try outbox.list(OutreachFilter(due: from..<to), limit: .max, after: 0)
@@ -69,7 +79,7 @@ package struct Forecast {
     }
 
     private mutating func derive(
-        _ customer: Customer, _ window: PlanWindow, _ wanted: String?, _ known: [OutreachKey: Outreach],
+        _ customer: Customer, _ facts: Facts, _ window: PlanWindow, _ wanted: String?, _ known: [OutreachKey: Outreach],
         _ report: inout Report
     ) {
         report.customers += 1
@@ -82,7 +92,6 @@ package struct Forecast {
             return
         }
         let book = assembly.book
-        let facts = Facts(customer: customer)
         // Nobody without an address is a mistake of the data, but somebody with one that no relay would take.
         if customer.text(.email) != nil, Contact(customer: customer) == nil {
             report.unusable[.badAddress, default: UnusableCustomers()].add(customer.id)

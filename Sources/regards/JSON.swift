@@ -56,6 +56,12 @@ enum Moment {
         return "\(local.date)T\(clock(local.time))\(fraction(instant))Z"
     }
 
+    /// For people: `Mon 2027-05-03 09:00`, by the clocks of a zone that the reader knows.
+    static func short(_ instant: Instant, _ zone: Zone) -> String {
+        let local = zone.local(at: instant)
+        return "\(local.date.weekday) \(local.date) \(two(local.time.hour)):\(two(local.time.minute))"
+    }
+
     private static func clock(_ time: WallTime) -> String { "\(two(time.hour)):\(two(time.minute)):\(two(time.second))" }
 
     /// Nothing for a whole second, which nearly all are.

@@ -65,7 +65,8 @@ private struct StatusFacts {
     func print() {
         line("mode", mode)
         line("rules", "\(rules)")
-        let when = next.map { ", the next at \(Moment.text($0, zone))" } ?? ""
+        line("clock", "\(zone.name), the business's")
+        let when = next.map { ", the next at \(Moment.short($0, zone))" } ?? ""
         line("due", "\(nextHour) in the next hour, \(counts[.planned]) planned in all\(when)")
         let ends: [OutreachState] = [.sent, .failed, .skipped, .cancelled]
         line("24 hours", ends.map { "\(counts[$0]) \($0)" }.joined(separator: ", "))
@@ -80,9 +81,9 @@ private struct StatusFacts {
 
     private func sentence(_ event: Event) -> String {
         let limit = event.limits.values.min().map { limit in
-            "\(limit < now ? ", its promise ran out at" : ", to be answered by") \(Moment.text(limit, zone))"
+            "\(limit < now ? ", its promise ran out at" : ", to be answered by") \(Moment.short(limit, zone))"
         }
-        return "\(event.kind) \(event.id) of customer \(event.customer ?? "-") since \(Moment.text(event.at, zone))"
+        return "\(event.kind) \(event.id) of customer \(event.customer ?? "-") since \(Moment.short(event.at, zone))"
             + (limit ?? "")
     }
 

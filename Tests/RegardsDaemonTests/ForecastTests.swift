@@ -1,0 +1,103 @@
+import RegardsCalendar
+import RegardsCore
+import RegardsStore
+import RegardsTestSupport
+import Testing
+
+@testable import RegardsDaemon
+
+/// What `plan` and `check` say is what the daemon would do as things stand.
+@Suite("A forecast")
+struct ForecastTests {
+    private func verdicts(_ shop: TestShop, _ outbox: (any Outbox)?, customer: String? = nil) throws -> [String] {
+        let assembly = try shop.assembly()
+        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox)
+        let report = try forecast.report(
+            from: try at("2027-05-01T00:00:00Z"), to: try at("2027-06-01T00:00:00Z"), rule: "birthday-card",
+            customer: customer)
+        return report.lines.map { "\($0.outreach.key.customer) \($0.verdict.word) \($0.verdict.reason)" }
+    }
+
+    @Test("a customer with an open complaint is held, and nobody else; a solved one is due again")
+    func held() async throws {
+        let shop = try TestShop()
+        for id in 1...2 { try shop.addCustomer(id, birthday: "1980-05-20") }
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T06:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-04T06:00:00Z")
+        try shop.complain(7, customer: 2, at: try at("2027-05-04T07:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-04T07:00:00Z")
+        #expect(try verdicts(shop, daemon.outbox) == ["1 due ", "2 held open:complaint"])
+        #expect(try verdicts(shop, daemon.outbox, customer: "2") == ["2 held open:complaint"])
+        // Without a ledger nobody knows of it.
+        #expect(try verdicts(shop, nil) == ["1 due ", "2 due "])
+        try shop.sql("UPDATE complaints SET solved_at = '2027-05-04T08:00:00Z'")
+        try await daemon.cleanPass(at: "2027-05-04T08:00:00Z")
+        #expect(try verdicts(shop, daemon.outbox) == ["1 due ", "2 due "])
+        try await daemon.stop()
+    }
+
+    @Test("check names addresses that no relay would take, and not those that are missing")
+    func badAddress() throws {
+        let shop = try TestShop(rules: ["birthday"])
+        for id in 1...4 { try shop.addCustomer(id, birthday: "1980-05-20") }
+        try shop.sql("UPDATE customers SET email = 'no address' WHERE id = 2; UPDATE customers SET email = NULL WHERE id = 3")
+        let warnings = try Checkup.run(file: shop.file, environment: [:]).mistakes.map(\.message)
+        #expect(warnings.contains("1 customer has a mail address that cannot be used: 2"), "\(warnings)")
+    }
+}
+
+@Suite("Who signs")
+struct SignatureTests {
+    /// A card of the shipped set as one customer gets it, as text.
+    private func message(from: String?) throws -> String {
+        var settings = TestShop.Settings()
+        settings.extra = "cards: \(TestTools.root)/config/cards"
+        let shop = try TestShop(rules: [], settings)
+        try shop.addCustomer(1, birthday: "1980-05-20", name: "Luís Gonçalves")
+        try shop.rules(
+            """
+            birthday-card:
+              purpose: greeting
+              when: {anniversary: birthday, at: 09:00}
+              send: birthday
+              \(from.map { "from: \($0)" } ?? "")
+            """)
+        let assembly = try shop.assembly()
+        let trial = try Trial.find(
+            assembly, source: try Workshop.source(assembly), rule: "birthday-card", step: nil, customer: "1",
+            at: try at("2027-05-20T07:00:00Z"), now: try at("2027-05-20T07:00:00Z"))
+        let composed = try MessageComposer(assembly: assembly, salt: []).compose(
+            trial.candidate, trial.facts, card: nil, now: try at("2027-05-20T07:00:00Z"))
+        return String(decoding: composed.message.bytes, as: UTF8.self)
+    }
+
+    @Test("the house signs with its name once")
+    func house() throws {
+        let text = try message(from: nil)
+        #expect(text.contains("From: The Shop <house@shop.example>\r\n"))
+        #expect(text.contains("Warmly,\r\nThe Shop\r\n"))
+        #expect(!text.contains("The Shop\r\nThe Shop"))
+    }
+
+    @Test("a person signs with their own name and the business's")
+    func person() throws {
+        let text = try message(from: "advisor")
+        #expect(text.contains("From: Ana Lima <ana@shop.example>\r\n"))
+        #expect(text.contains("Warmly,\r\nAna Lima\r\nThe Shop\r\n"))
+    }
+
+    @Test("a card that needs a name where the house signs is a mistake, with the way out")
+    func nameless() throws {
+        let shop = try TestShop(rules: [])
+        try shop.rules("birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 09:00}, send: birthday}")
+        try shop.card("---\nsubject: Hello\n---\n<p>{{from.name}}</p>\n", name: "birthday")
+        let mistakes = try Checkup.run(file: shop.file, environment: [:]).mistakes
+        #expect(
+            mistakes.map(\.description) == [
+                "\(shop.path)/cards/birthday.html:4:4: {{from.name}} is empty where the house signs, as in rule birthday-card: "
+                    + "write {{business.name}}, or {{#from.name}}{{from.name}}{{/from.name}}"
+            ])
+        try shop.rules("birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 09:00}, send: birthday, from: advisor}")
+        #expect(try Checkup.run(file: shop.file, environment: [:]).mistakes == [])
+    }
+}
