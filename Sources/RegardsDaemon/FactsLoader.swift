@@ -42,11 +42,8 @@ package final class FactsLoader: Sendable {
     private func event(of row: Outreach, _ book: RuleBook) throws -> (kind: Int, event: Event)? {
         guard let rule = book.rules.first(where: { $0.name == row.key.rule }), case .event(let trigger) = rule.trigger else { return nil }
         let kind = book.eventKinds[trigger.kind].name
-        let occasion = row.key.occasion
-        if let event = try outbox.event(kind: kind, id: occasion, generation: 1) { return (trigger.kind, event) }
-        // The id itself may hold a `~`, so the whole text was tried first.
-        guard let tilde = occasion.lastIndex(of: "~"), let generation = Int(occasion[occasion.index(after: tilde)...]) else { return nil }
-        return try outbox.event(kind: kind, id: String(occasion[..<tilde]), generation: generation).map { (trigger.kind, $0) }
+        let (id, generation) = Event.identity(ofOccasion: row.key.occasion)
+        return try outbox.event(kind: kind, id: id, generation: generation).map { (trigger.kind, $0) }
     }
 
     private func eventRecords(_ events: [(kind: Int, event: Event)?]) throws -> [EventReference: Record] {

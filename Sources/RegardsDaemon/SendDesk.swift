@@ -80,8 +80,7 @@ package final class SendDesk: @unchecked Sendable {
     private typealias Sends = [(row: Outreach, candidate: Candidate, facts: Facts)]
 
     private func decide(_ row: Outreach, _ facts: Facts, _ now: Instant, _ outcome: inout Outcome, _ sends: inout Sends) {
-        let candidate = planner.derive(row.key, facts: facts)
-        let decision = Decision.make(candidate, facts, planner.book, now: now)
+        let (candidate, decision) = planner.decide(row.key, facts: facts, now: now)
         func end(_ next: Ending.Next, _ kind: NoticeKind, _ reason: String) {
             outcome.endings.append(Ending(id: row.id, next))
             outcome.notices.append(Notice(kind, about: row, reason: reason, detail: decision.because))
