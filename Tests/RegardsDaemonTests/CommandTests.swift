@@ -12,7 +12,7 @@ import Testing
 struct CommandTests {
     private static let commands = [
         "", "serve", "check", "plan", "preview", "send-test", "simulate", "go-live", "status", "outbox", "outbox list",
-        "outbox show", "calendar", "calendar next", "calendar feasts", "init", "demo",
+        "outbox show", "outbox settle", "calendar", "calendar next", "calendar feasts", "init", "demo",
     ]
 
     @Test("help fits a terminal of 80 columns", arguments: commands)
