@@ -48,7 +48,7 @@ struct SMTPDialogue {
     /// True when the relay answered something to the present message: then a lost connection is not just an idle
     /// session that had died unseen.
     private(set) var wasAnswered = false
-    /// Messages that got a verdict from the relay in this session.
+    /// Messages that got a verdict from the relay over this connection.
     private(set) var served = 0
 
     private var outgoing: Outgoing?
