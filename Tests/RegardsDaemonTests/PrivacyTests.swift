@@ -81,7 +81,7 @@ struct PrivacyTests {
         #expect(daemon.announcer.notices.contains { $0.kind == .refused || $0.kind == .deferred })
         try await daemon.stop()
         let told = try lines(of: daemon.announcer.notices)
-        #expect(leaks(["c1@mail.example"], in: told) == [])
+        #expect(leaks(["c1@mail.example", "Gonçalves", "house@shop.example"], in: told) == [])
     }
 
     private func dictionary(_ key: String, _ value: String) -> KeyValuePairs<String, String> { [key: value] }
