@@ -82,7 +82,9 @@ extension RuleBook {
                 }
             }
         }
-        return mistakes.sorted { ($0.place.file, $0.place.line, $0.place.column) < ($1.place.file, $1.place.line, $1.place.column) }
+        return mistakes.sorted {
+            ($0.place.file, $0.place.line, $0.place.column) < ($1.place.file, $1.place.line, $1.place.column)
+        }
     }
 
     private mutating func use(_ variable: CardVariable, of card: String, in rule: Rule) -> Mistake? {
@@ -97,7 +99,9 @@ extension RuleBook {
         }
         if let members = CardFieldsBuilder.members[parts[0]] ?? (isGroup ? CardFieldsBuilder.personMembers : nil) {
             if members.contains(parts[1]) { return unsigned(variable, in: rule) }
-            return unknown(variable, "\(parts[0]) has \(members.joined(separator: ", "))", NearestName.of(parts[1], among: members).map { "\(parts[0]).\($0)" })
+            return unknown(
+                variable, "\(parts[0]) has \(members.joined(separator: ", "))",
+                NearestName.of(parts[1], among: members).map { "\(parts[0]).\($0)" })
         }
         guard case .event(let trigger) = rule.trigger, eventKinds[trigger.kind].name == parts[0] else {
             let kinds = eventKinds.map(\.name)

@@ -28,7 +28,9 @@ enum CardFieldsBuilder {
         if let customer = facts.customer { fields.add(customer.record, columns: book.customers.columns) }
         fields.set("customer", customerGroup(facts))
         fields.add(book.house.business)
-        for role in book.house.people.keys { fields.add(book.house.contacts(role, for: facts.customer).first, as: role.name) }
+        for role in book.house.people.keys {
+            fields.add(book.house.contacts(role, for: facts.customer).first, as: role.name)
+        }
         fields.add(signer(rule, facts, book.house), as: "from")
         fields.add(to, as: "to")
         fields.addOccasion(on: candidate.outreach.localDate, name: occasionName(candidate, rule))
@@ -95,7 +97,9 @@ enum CardFieldsBuilder {
         ])
     }
 
-    private static func addEvent(to fields: inout CardFields, _ rule: Rule, _ facts: Facts, _ book: RuleBook, _ zone: Zone) {
+    private static func addEvent(
+        to fields: inout CardFields, _ rule: Rule, _ facts: Facts, _ book: RuleBook, _ zone: Zone
+    ) {
         guard case .event(let trigger) = rule.trigger, let event = facts.event else {
             fields.addPromise(limit: nil, zone: zone, answerWithin: nil)
             return

@@ -11,13 +11,16 @@ package struct Checkup: Sendable {
     package var isSourceUnreachable = false
 
     /// Reads every file, asks the customer database for its columns and a sample, and tries secrets and channels.
-    package static func run(file: String, environment: [String: String], zones: ZoneCatalog = ZoneCatalog()) throws -> Checkup {
+    package static func run(
+        file: String, environment: [String: String], zones: ZoneCatalog = ZoneCatalog()
+    ) throws -> Checkup {
         var checkup = Checkup()
         let (assembly, mistakes) = Assembly.load(file: file, environment: environment, zones: zones)
         checkup.mistakes = mistakes
         guard let assembly else { return checkup }
-        let clock = SystemClock()
-        checkup.mistakes += ChannelBuilder.channels(for: assembly.configuration, environment: environment, clock: clock).mistakes
+        checkup.mistakes += ChannelBuilder.channels(
+            for: assembly.configuration, environment: environment, clock: SystemClock()
+        ).mistakes
         checkup.look(at: assembly)
         return checkup
     }
@@ -33,7 +36,8 @@ package struct Checkup: Sendable {
             try lookAtCustomers(assembly, source)
         } catch let error as SourceError {
             isSourceUnreachable = error.isPassing
-            mistakes.append(Mistake(error.isPassing ? .warning : .error, at: place, path: "customers.database", error.description))
+            let severity: Mistake.Severity = error.isPassing ? .warning : .error
+            mistakes.append(Mistake(severity, at: place, path: "customers.database", error.description))
         } catch {
             mistakes.append(Mistake(at: place, path: "customers", "\(error)"))
         }

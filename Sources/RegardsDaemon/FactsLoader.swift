@@ -40,7 +40,8 @@ package final class FactsLoader: Sendable {
     }
 
     private func event(of row: Outreach, _ book: RuleBook) throws -> (kind: Int, event: Event)? {
-        guard let rule = book.rules.first(where: { $0.name == row.key.rule }), case .event(let trigger) = rule.trigger else { return nil }
+        guard let rule = book.rules.first(where: { $0.name == row.key.rule }), case .event(let trigger) = rule.trigger
+        else { return nil }
         let kind = book.eventKinds[trigger.kind].name
         let (id, generation) = Event.identity(ofOccasion: row.key.occasion)
         return try outbox.event(kind: kind, id: id, generation: generation).map { (trigger.kind, $0) }

@@ -135,7 +135,9 @@ extension Forecast.Line {
         case .send, .move: return ("due", "")
         case .hold(let reason): return ("held", reason.description)
         case .skip(let reason): return ("skipped", reason.rawValue)
-        case .cancel(let reason): return ("not due", decision.because.isEmpty ? reason.rawValue : "\(reason.rawValue): \(decision.because)")
+        case .cancel(let reason):
+            let parts = [reason.rawValue, decision.because].filter { !$0.isEmpty }
+            return ("not due", parts.joined(separator: ": "))
         }
     }
 }

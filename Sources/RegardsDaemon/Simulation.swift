@@ -67,7 +67,9 @@ package struct Simulation {
     }
 
     private func channels(_ clock: any WallClock) -> ChannelSet {
-        var channels: [ChannelName: any Channel] = [.mail: MaildirChannel(name: "maildir", directory: folder, isDurable: false)]
+        var channels: [ChannelName: any Channel] = [
+            .mail: MaildirChannel(name: "maildir", directory: folder, isDurable: false)
+        ]
         for webhook in assembly.configuration.webhooks {
             channels[.webhook(webhook.name)] = MaildirChannel(
                 name: webhook.name, directory: "\(folder)/webhook-\(webhook.name)", isDurable: false)

@@ -83,7 +83,8 @@ package enum TrialError: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .noRule(let name): "there is no rule \(name)"
-        case .noStep(let step, let rule, let known): "rule \(rule) has no step \(step); it has \(known.joined(separator: ", "))"
+        case .noStep(let step, let rule, let known):
+            "rule \(rule) has no step \(step); it has \(known.joined(separator: ", "))"
         case .noCustomer(let id): "there is no customer \(id)"
         case .noZone(let id): "customer \(id) has a time_zone that is no zone of tzdata"
         }

@@ -178,7 +178,8 @@ struct CalendarFeasts: ParsableCommand {
             if !LunarDate.years.contains(year) {
                 let years = LunarDate.years
                 Terminal.error(
-                    "regards: feasts of the Chinese calendar are left out: they are known from \(years.lowerBound) to \(years.upperBound)")
+                    "regards: feasts of the Chinese calendar are left out: they are known from \(years.lowerBound) to "
+                        + "\(years.upperBound)")
             }
         }
     }
@@ -220,7 +221,8 @@ struct CalendarFeasts: ParsableCommand {
         var table = Table(["DAY", "FEAST", "FALLS ON", "OCCASION"])
         for line in lines {
             table.add([
-                "\(line.date.weekday) \(line.date)", line.feast.name, line.feast.rule.description, "\(line.feast.name)-\(line.year)",
+                "\(line.date.weekday) \(line.date)", line.feast.name, line.feast.rule.description,
+                "\(line.feast.name)-\(line.year)",
             ])
         }
         table.print()
@@ -229,7 +231,8 @@ struct CalendarFeasts: ParsableCommand {
     private func printJSON(_ line: Line) {
         Terminal.write(
             JSON.object([
-                "feast": .text(line.feast.name), "date": .text(line.date.description), "rule": .text(line.feast.rule.description),
+                "feast": .text(line.feast.name), "date": .text(line.date.description),
+                "rule": .text(line.feast.rule.description),
                 "occasion": .text("\(line.feast.name)-\(line.year)"),
             ]).description)
     }

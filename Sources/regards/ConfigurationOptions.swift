@@ -86,7 +86,9 @@ extension Assembly {
     func requireRule(_ name: String?) throws {
         guard let name, !book.rules.contains(where: { $0.name == name }) else { return }
         let names = book.rules.map(\.name)
-        let hint = NearestName.of(name, among: names).map { "did you mean \($0)?" } ?? "there are \(names.joined(separator: ", "))"
+        let hint =
+            NearestName.of(name, among: names).map { "did you mean \($0)?" }
+            ?? (names.isEmpty ? "there are none" : "there are \(names.joined(separator: ", "))")
         throw Failure(.usage, "there is no rule \(name); \(hint)")
     }
 }

@@ -55,7 +55,8 @@ struct Demo: ParsableCommand {
         where access(folder + "/rules.d", F_OK) == 0 && access(folder + "/cards", F_OK) == 0 {
             return folder
         }
-        throw Failure(.noInput, "\(folders.joined(separator: ", ")): no rules.d and cards; name their folder with --shipped")
+        let looked = folders.joined(separator: ", ")
+        throw Failure(.noInput, "\(looked): no rules.d and cards; name their folder with --shipped")
     }
 }
 

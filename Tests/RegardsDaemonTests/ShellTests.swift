@@ -46,6 +46,16 @@ struct ShellTests {
         #expect(ignored.errors == [])
     }
 
+    @Test("a daemon whose reader goes away goes on without it")
+    func daemonWithoutReader() throws {
+        let served = try ServedShop(customers: 40)
+        let run = try sh("regards serve --once --config regards.yaml 2>&1 | head -n 1", in: served.shop.path)
+        #expect(run.output.count == 1)
+        // The shell waits for both, though `head` has long ended.
+        #expect(try served.rows().allSatisfy { $0.state == .sent && $0.attempts == 1 })
+        #expect(try served.shop.mails().count == 40)
+    }
+
     @Test("output that cannot be written is an error with 74, not a short answer")
     func fullDisk() throws {
         let shop = try bigShop()
