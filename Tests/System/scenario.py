@@ -21,9 +21,9 @@ MAIL = f"{STATE}/maildir"
 
 
 def mails():
-    """Every message in the maildir, by recipient."""
+    """Every message that was delivered into the maildir: what lies in tmp/ is still being written."""
     found = []
-    for path in glob.glob(f"{MAIL}/**/*.eml", recursive=True):
+    for path in glob.glob(f"{MAIL}/new/*.eml"):
         with open(path, "rb") as file:
             found.append(email.message_from_binary_file(file, policy=email.policy.SMTP))
     return found
@@ -61,8 +61,10 @@ def test_wrong_configuration_ends_the_service_for_good():
     write(CONFIGURATION, "business: {name: x, email: nobody}\n")
     with Journal() as journal:
         assert run("systemctl", "start", UNIT, check=False).returncode != 0
-        entry = journal.wait_for(lambda entry: "regards.yaml:1" in str(entry.get("MESSAGE", "")))
-        assert entry
+        entry = journal.wait("refused-config")
+        assert "regards.yaml:1" in entry["REGARDS_DETAIL"], entry
+        last = journal.wait_for(lambda entry: "nothing was done" in str(entry.get("MESSAGE", "")))
+        assert last["PRIORITY"] == "3", last
     assert show("ExecMainStatus") == "78", show("ExecMainStatus")
     assert show("NRestarts") == "0"
     assert show("ActiveState") == "failed"
