@@ -65,8 +65,6 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
     case schemaDrift
     /// Rows that cannot be served are counted and named by id.
     case unusableCustomers
-    /// The wall clock moved by more than it should.
-    case clockJumped
     /// An error that no other kind names.
     case fault
 
@@ -148,7 +146,6 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
             ("db-changed", .error, "customer database changed its columns", "179a192a1a8549359e11db1c0e12eb45")
         case .unusableCustomers:
             ("unusable", .warning, "customers with unusable data", "20ba08527912427db9740f7bb501ef83")
-        case .clockJumped: ("clock-jump", .warning, "clock jumped", "68f7884be3bc45dfa7aa5d02d1171804")
         case .fault: ("fault", .error, "unexpected error", "74838ec72af94d06b77b41bcf28c2482")
         }
     }

@@ -127,7 +127,7 @@ package final class TerminalAnnouncer: Announcer {
         case .eventOpened, .eventEnded, .planned, .released: .cyan
         case .skipped, .cancelled, .ruleBaseline: .dim
         case .held: .blue
-        case .deferred, .inDoubt, .nearLimit, .rehearsing, .ruleVanished, .unusableCustomers, .clockJumped: .yellow
+        case .deferred, .inDoubt, .nearLimit, .rehearsing, .ruleVanished, .unusableCustomers: .yellow
         case .refused, .promiseBroken, .relayDown, .stateUnwritable, .sourceUnreachable, .schemaDrift, .fault,
             .configurationRefused, .reloadRefused:
             .red
