@@ -19,6 +19,7 @@ package struct ConditionFacts {
         switch operand {
         case .customer(let slot): customer.map { ($0, slot) }
         case .event(let slot): event.map { ($0, slot) }
+        case .segment, .rank, .received: nil
         }
     }
 }
@@ -69,6 +70,8 @@ extension Condition.Test {
             // What is of another kind than the literal is neither less nor greater, and surely not the same.
             guard let order = record.order(slot, literal, facts.zone) else { return comparison == .notEqual }
             return comparison.accepts(order)
+        case .country(let comparison, let code):
+            return record.isPresent(slot) && (record.string(slot) == code) == (comparison == .equal)
         case .contains(let text):
             return record.withText(slot) { bytes in
                 bytes.map { TextMatch.words(in: $0, contain: text) }

@@ -83,7 +83,7 @@ struct DateRule {
                 feasts?.prepare(trigger, for: dates)
                 kind = .feasts
             }
-        case .event:
+        case .date, .on, .idle, .segment, .event:
             break
         }
     }
@@ -115,7 +115,7 @@ struct DateRule {
             } else if let feasts {
                 occasions = trigger.occasions(of: feasts.set(set), in: window, zone: zone)
             }
-        case .anniversary, .event: break
+        case .anniversary, .date, .on, .idle, .segment, .event: break
         }
         known[Group(zone: ObjectIdentifier(zone), set: set)] = ZoneOccasions(zone: zone, occasions: occasions)
         return occasions
@@ -281,7 +281,7 @@ extension Trigger {
         case .feast(let trigger):
             guard let feasts = trigger.feasts(of: customer, countries) else { return nil }
             return trigger.occasion(name, of: feasts, zone: zone)
-        case .event: return nil
+        case .date, .on, .idle, .segment, .event: return nil
         }
     }
 }

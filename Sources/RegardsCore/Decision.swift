@@ -83,6 +83,9 @@ package struct Decision: Hashable, Sendable {
                 return Decision(.cancel(hadNone ? .noAddress : .customerGone))
             }
             return Contact(customer: customer) == nil ? Decision(.cancel(.noAddress), because: "email") : nil
+        case .list(let target):
+            return book.house.contacts(target.role, for: facts.customer).indices.contains(position)
+                ? nil : Decision(.cancel(.noAddress), because: "people.\(target.role)")
         case .tell(let role, _):
             let isFilled = book.house.contacts(role, for: facts.customer).indices.contains(position)
             return isFilled ? nil : Decision(.cancel(.noAddress), because: "people.\(role)")

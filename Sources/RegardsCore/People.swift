@@ -27,10 +27,11 @@ extension Person.Source {
     fileprivate func contacts(for customer: Customer?) -> [Contact] {
         switch self {
         case .fixed(let contacts): return contacts
-        case .column(let email, let name):
+        case .column(let email, let name, let phone):
             guard let record = customer?.record, record.isPresent(email), let text = record.string(email) else { return [] }
             do {
-                return [Contact(name: name.flatMap(record.string) ?? "", address: try Address(text))]
+                let phone = phone.flatMap(record.string) ?? ""
+                return [Contact(name: name.flatMap(record.string) ?? "", address: try Address(text), phone: phone)]
             } catch {
                 // Unusable: the caller falls back; `check` lists such rows.
                 return []

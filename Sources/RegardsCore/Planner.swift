@@ -32,12 +32,20 @@ package struct Facts: Sendable {
     package var eventRecord: Record?
     /// Kinds (index into `RuleBook.eventKinds`) of this customer's open events that are not baseline.
     package var openEvents: [Int]
+    package var history: History
+    /// The customer's latest entry into each segment that a rule watches, by index of the segment.
+    package var entries: [Int: SegmentEntry]
 
-    package init(customer: Customer?, event: Event? = nil, eventRecord: Record? = nil, openEvents: [Int] = []) {
+    package init(
+        customer: Customer?, event: Event? = nil, eventRecord: Record? = nil, openEvents: [Int] = [],
+        history: History = .none, entries: [Int: SegmentEntry] = [:]
+    ) {
         self.customer = customer
         self.event = event
         self.eventRecord = event?.isGone == true ? nil : eventRecord
         self.openEvents = openEvents
+        self.history = history
+        self.entries = entries
     }
 }
 
@@ -153,7 +161,7 @@ package struct Planner {
         case .anniversary(let trigger):
             if case .failure(let problem) = trigger.born(customer) { problem } else { nil }
         case .feast(let trigger): trigger.feasts(of: customer, countries) == nil ? .unknownFeast : nil
-        case .schedule, .event: nil
+        case .schedule, .on, .date, .idle, .segment, .event: nil
         }
     }
 
@@ -318,6 +326,7 @@ extension Step.Action {
         switch self {
         case .send, .webhook: .customer
         case .tell(let role, _): role
+        case .list(let target): target.role
         }
     }
 
@@ -325,6 +334,7 @@ extension Step.Action {
         switch self {
         case .send, .tell: .mail
         case .webhook(let endpoint, _): .webhook(endpoint)
+        case .list(let target): .list(target.name)
         }
     }
 }

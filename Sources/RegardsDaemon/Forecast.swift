@@ -134,7 +134,7 @@ extension Forecast.Line {
         switch decision.verdict {
         case .send, .move: return ("due", "")
         case .hold(let reason): return ("held", reason.description)
-        case .skip(let reason): return ("skipped", reason.rawValue)
+        case .skip(let reason): return ("skipped", reason.description)
         case .cancel(let reason):
             let parts = [reason.rawValue, decision.because].filter { !$0.isEmpty }
             return ("not due", parts.joined(separator: ": "))

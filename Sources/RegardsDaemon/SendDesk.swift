@@ -95,7 +95,7 @@ package final class SendDesk: @unchecked Sendable {
         case .hold(let reason):
             end(.held(reason), .held, reason.description)
             if case .eventOpen(let kind) = reason { outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind)) }
-        case .skip(let reason): end(.skipped(reason), .skipped, reason.rawValue)
+        case .skip(let reason): end(.skipped(reason), .skipped, reason.description)
         case .cancel(let reason): end(.cancelled(reason), .cancelled, reason.rawValue)
         }
     }
@@ -152,7 +152,7 @@ package final class SendDesk: @unchecked Sendable {
         let leavesTheHouse = mode == .live || (isRedirecting && composed.recipient != nil)
         guard leavesTheHouse else {
             outcome.endings.append(Ending(id: row.id, .skipped(.rehearsed)))
-            outcome.notices.append(Notice(.skipped, about: row, reason: SkipReason.rehearsed.rawValue))
+            outcome.notices.append(Notice(.skipped, about: row, reason: SkipReason.rehearsed.description))
             return
         }
         let book = assembly.book

@@ -181,7 +181,7 @@ package final class SendLoop: @unchecked Sendable {
             let expired = try outbox.expireHeld(now: now)
             if expired > 0 {
                 announcer.announce(
-                    Notice(.skipped, reason: SkipReason.late.rawValue, count: expired, detail: "held until it was too late"))
+                    Notice(.skipped, reason: SkipReason.late.description, count: expired, detail: "held until it was too late"))
             }
             let rows = try outbox.claim(limit: limits.claim, now: now, channels: names)
             hasLedgerWorked = true

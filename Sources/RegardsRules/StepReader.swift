@@ -82,6 +82,7 @@ struct StepReader {
         case .send: "send"
         case .tell(let role, _): "tell-\(role.name)"
         case .webhook(let endpoint, _): "webhook-\(endpoint)"
+        case .list(let target): "list-\(target.name)"
         }
     }
 

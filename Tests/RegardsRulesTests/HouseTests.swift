@@ -135,8 +135,8 @@ import Testing
             """
         ).ruleBook
         #expect(book.house.people.count == 4)
-        guard case .column(let email, let name)? = book.house.people[Role("advisor")]?.source,
-            case .column(let driver, nil)? = book.house.people[Role("driver")]?.source,
+        guard case .column(let email, let name, nil)? = book.house.people[Role("advisor")]?.source,
+            case .column(let driver, nil, nil)? = book.house.people[Role("driver")]?.source,
             case .fixed(let managers)? = book.house.people[Role("manager")]?.source,
             case .fixed(let night)? = book.house.people[Role("night")]?.source
         else { return #expect(Bool(false)) }

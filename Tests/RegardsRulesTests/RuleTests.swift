@@ -160,7 +160,7 @@ import Testing
             """)
         #expect(rule.steps.map(\.name) == ["send", "tell-manager"])
         #expect(rule.steps.map(\.time) == [.occasion, .occasion])
-        #expect(rule.steps[1].action.card.names.first == "m/01")
+        #expect(rule.steps[1].action.card?.names.first == "m/01")
     }
 
     @Test func aRuleOfAnotherEventUsesItsOwnColumns() throws {

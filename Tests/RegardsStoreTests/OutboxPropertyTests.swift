@@ -297,7 +297,7 @@ extension Model.Row {
         switch next {
         case .sent: (state, reason) = (.sent, "")
         case .failed(let why): (state, reason) = (.failed, why.rawValue)
-        case .skipped(let why): (state, reason) = (.skipped, why.rawValue)
+        case .skipped(let why): (state, reason) = (.skipped, why.description)
         case .cancelled(let why): (state, reason) = (.cancelled, why.rawValue)
         case .held(let why): (state, reason) = (.held, why.description)
         case .retry(let until, let why, let givesBack):

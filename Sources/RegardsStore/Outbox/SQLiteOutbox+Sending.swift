@@ -365,7 +365,7 @@ extension Ending.Next {
         switch self {
         case .sent: (.sent, "")
         case .failed(let reason): (.failed, reason.rawValue)
-        case .skipped(let reason): (.skipped, reason.rawValue)
+        case .skipped(let reason): (.skipped, reason.description)
         case .cancelled(let reason): (.cancelled, reason.rawValue)
         case .held(let reason): (.held, reason.description)
         case .retry(_, let reason, _): (.planned, reason)
