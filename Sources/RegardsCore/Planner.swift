@@ -12,13 +12,22 @@ package struct Candidate: Sendable {
     package var position: Int
     /// Where the customer lives; where there is no customer, the business's zone.
     package var zone: CustomerZone
+    /// A rung of a ladder that was due before its event was first seen, when a higher one was due as well.
+    package var isOvertaken: Bool
+    /// The item of the rule's `unreachable` list that stands in for a message; `step` is the message's.
+    package var isFallback: Bool
 
-    package init(outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone) {
+    package init(
+        outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone, isOvertaken: Bool = false,
+        isFallback: Bool = false
+    ) {
         self.outreach = outreach
         self.rule = rule
         self.step = step
         self.position = position
         self.zone = zone
+        self.isOvertaken = isOvertaken
+        self.isFallback = isFallback
     }
 }
 
@@ -201,14 +210,6 @@ package struct Planner {
         var found: Candidate?
         emit(occasion, rule: index, customer: customer, zone: zone) { if $0.outreach.key == key { found = $0 } }
         return found
-    }
-
-    /// Derives a row of the ledger again and decides on it: `derive`, `Decision.make`, and the reason where nothing is
-    /// derived any more.
-    package mutating func decide(_ key: OutreachKey, facts: Facts, now: Instant) -> (candidate: Candidate?, decision: Decision) {
-        guard book.rules.contains(where: { $0.name == key.rule }) else { return (nil, .ruleGone) }
-        let candidate = derive(key, facts: facts)
-        return (candidate, Decision.make(candidate, facts, book, now: now))
     }
 }
 
