@@ -54,6 +54,7 @@ package struct Decision: Hashable, Sendable {
     }
 
     static let ruleGone = Decision(.cancel(.ruleGone))
+    static let ruleOff = Decision(.cancel(.ruleOff))
 
     /// Steps that hang on the event's start or limit end with the event; those on a column of their own
     /// (`3d after complaint.solved_at`) outlive it.
