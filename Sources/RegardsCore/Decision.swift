@@ -56,6 +56,7 @@ package struct Decision: Hashable, Sendable {
     }
 
     static let ruleGone = Decision(.cancel(.ruleGone))
+    static let ruleOff = Decision(.cancel(.ruleOff))
 }
 
 /// One candidate beside all that its decision depends on. Each property is one question; nil lets the next be asked.
