@@ -3,6 +3,11 @@ package struct CountryZones: Sendable {
     private var zones: [String: [String]] = [:]
     private var codes: [String: String] = [:]
 
+    /// Knows no country.
+    package static let none = CountryZones(codes: [:])
+
+    private init(codes: [String: String]) { self.codes = codes }
+
     /// Reads `zone.tab` and `iso3166.tab` of the folder; knows no country where they are missing.
     package init(directory: String = ZoneCatalog.systemDirectory) {
         for fields in CountryZones.rows("\(directory)/iso3166.tab") where fields.count >= 2 {

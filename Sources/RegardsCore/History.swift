@@ -43,7 +43,7 @@ package struct History: Hashable, Sendable {
     package var lastReceived: [String: Instant]
     /// Cards each rule sent the customer, newest first, for rules with a series.
     package var cards: [String: [String]]
-    /// The address is suppressed for these purposes.
+    /// The address is suppressed for these purposes; for `care` too where no mail reaches it (see `isUnreachable`).
     package var suppressed: Set<Purpose>
     /// Steps of the event's rules whose recipient was refused for good, and when: `RULE/STEP`.
     package var refused: [String: Instant]
@@ -106,15 +106,19 @@ package struct Standing: Sendable {
     package var isGuardTripped: Bool
     /// Where ranked segments begin.
     package var ranks: SegmentRanks
+    /// What was due, or had begun, before this is not served, by the rule's name (`Rule.baseline`); a rule that is not
+    /// named serves all. Only the messages that others are weighed against are asked for it.
+    package var baselines: [String: Instant]
 
     package init(
         pauses: [Pause] = [], unapproved: Set<String> = [], isGuardTripped: Bool = false,
-        ranks: SegmentRanks = SegmentRanks()
+        ranks: SegmentRanks = SegmentRanks(), baselines: [String: Instant] = [:]
     ) {
         self.pauses = pauses
         self.unapproved = unapproved
         self.isGuardTripped = isGuardTripped
         self.ranks = ranks
+        self.baselines = baselines
     }
 }
 

@@ -7,16 +7,19 @@ package struct RuleBook: Sendable {
     package var segments: [Segment]
     package var customers: CustomerSchema
     package var house: House
+    /// What names of countries in columns mean to conditions. Without them no country is any.
+    package var countries: CountryZones
 
     package init(
         rules: [Rule], eventKinds: [EventKind] = [], segments: [Segment] = [],
-        customers: CustomerSchema = CustomerSchema(), house: House
+        customers: CustomerSchema = CustomerSchema(), house: House, countries: CountryZones = .none
     ) {
         self.rules = rules
         self.eventKinds = eventKinds
         self.segments = segments
         self.customers = customers
         self.house = house
+        self.countries = countries
     }
 }
 

@@ -12,13 +12,26 @@ package struct Candidate: Sendable {
     package var position: Int
     /// Where the customer lives; where there is no customer, the business's zone.
     package var zone: CustomerZone
+    /// From this instant on the rule's belated card goes; nil: never.
+    package var belatedFrom: Instant?
+    /// The event was seen when a higher rung of the ladder was due already, so this one is not needed.
+    package var isOvertaken: Bool
+    /// The item of a list that stands in for a message to a customer without a usable address (`unreachable:`). `step`
+    /// is the step that cannot reach them.
+    package var isFallback: Bool
 
-    package init(outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone) {
+    package init(
+        outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone, belatedFrom: Instant? = nil,
+        isOvertaken: Bool = false, isFallback: Bool = false
+    ) {
         self.outreach = outreach
         self.rule = rule
         self.step = step
         self.position = position
         self.zone = zone
+        self.belatedFrom = belatedFrom
+        self.isOvertaken = isOvertaken
+        self.isFallback = isFallback
     }
 }
 
@@ -78,8 +91,8 @@ package struct Planner {
     /// - Returns: false when a column of the customer holds something that the rule cannot take; `problem` says what.
     @discardableResult
     package mutating func candidates(
-        of customer: Customer, zone: CustomerZone, rule index: Int, in window: PlanWindow,
-        _ body: (Candidate) -> Void
+        of customer: Customer, zone: CustomerZone, rule index: Int, entries: [Int: SegmentEntry] = [:],
+        in window: PlanWindow, _ body: (Candidate) -> Void
     ) -> Bool {
         prepare(index, for: window)
         return candidates(of: customer, zone: zone, rule: index, body)
@@ -105,7 +118,7 @@ package struct Planner {
     /// of `beginPass`.
     /// - Returns: rules that cannot take what a column of the customer holds; `problem` says what it is.
     package mutating func candidates(
-        of customer: Customer, zone: CustomerZone, _ body: (Candidate) -> Void
+        of customer: Customer, zone: CustomerZone, entries: [Int: SegmentEntry] = [:], _ body: (Candidate) -> Void
     ) -> [Int] {
         var unusable: [Int] = []
         func ask(_ index: Int) {
@@ -201,14 +214,6 @@ package struct Planner {
         var found: Candidate?
         emit(occasion, rule: index, customer: customer, zone: zone) { if $0.outreach.key == key { found = $0 } }
         return found
-    }
-
-    /// Derives a row of the ledger again and decides on it: `derive`, `Decision.make`, and the reason where nothing is
-    /// derived any more.
-    package mutating func decide(_ key: OutreachKey, facts: Facts, now: Instant) -> (candidate: Candidate?, decision: Decision) {
-        guard book.rules.contains(where: { $0.name == key.rule }) else { return (nil, .ruleGone) }
-        let candidate = derive(key, facts: facts)
-        return (candidate, Decision.make(candidate, facts, book, now: now))
     }
 }
 

@@ -455,24 +455,6 @@ package struct CardPattern: Hashable, Sendable {
     }
 }
 
-extension Rule {
-    /// The card of a step for one outreach.
-    package func card(_ step: Step, for outreach: PlannedOutreach) -> String {
-        var feast: String?
-        if case .feast(let trigger) = trigger {
-            feast = FeastTrigger.feast(ofOccasion: outreach.key.occasion)?.name ?? trigger.names.first
-        }
-        return step.action.card?.name(on: outreach.localDate, feast: feast) ?? ""
-    }
-
-    /// Every card that a step can ask for.
-    package func cards(_ step: Step) -> [String] {
-        guard let card = step.action.card else { return [] }
-        guard case .feast(let trigger) = trigger else { return card.names }
-        return card.names(feasts: trigger.names)
-    }
-}
-
 /// A function somebody has for a customer: `advisor`, `manager`, `director`, or any name under `people:`.
 package struct Role: Hashable, Sendable, CustomStringConvertible {
     package var name: String
