@@ -89,7 +89,7 @@ let package = Package(
                 "RegardsDaemon", "RegardsStore", "RegardsCore", "RegardsCalendar",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
-            path: "Tests/Agreement", exclude: ["shop", "world.py", "who_is_due.py"], swiftSettings: settings),
+            path: "Tests/Agreement", exclude: ["shop", "world.py", "who_is_due.py", "agree"], swiftSettings: settings),
 
         .target(
             name: "RegardsTestSupport",
