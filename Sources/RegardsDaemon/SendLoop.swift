@@ -230,7 +230,8 @@ package final class SendLoop: @unchecked Sendable {
         let marks = marked.map { SendMark(id: $0.outreach.id, card: $0.composed.card) }
         let lost: Set<Int64>
         do {
-            lost = Set(try outbox.commit(GroupCommit(now: clock.now(), marks: marks, endings: endings)))
+            let report = try outbox.commit(GroupCommit(now: clock.now(), marks: marks, endings: endings))
+            lost = Set(report.lost + report.refused.map(\.id))
         } catch {
             ledgerFailed(error)
             return false
