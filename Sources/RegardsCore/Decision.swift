@@ -226,4 +226,12 @@ extension Decision {
         case .cancel: false
         }
     }
+
+    /// The row as the ledger is to have it: one that waits for room in a budget is due when it has room.
+    package func scheduled(_ outreach: PlannedOutreach) -> PlannedOutreach {
+        guard case .move(let instant) = verdict else { return outreach }
+        var outreach = outreach
+        outreach.dueAt = instant
+        return outreach
+    }
 }

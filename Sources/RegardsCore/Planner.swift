@@ -36,7 +36,7 @@ package struct Candidate: Sendable {
 }
 
 /// What is known about the customer and the event of one candidate.
-package struct Facts: Sendable {
+package struct Facts: Hashable, Sendable {
     /// nil: gone from the database, or an event without a customer.
     package var customer: Customer?
     package var event: Event?
@@ -76,12 +76,15 @@ package struct Planner {
     private var passColumns: [PassColumn] = []
     /// Rules of the pass that hang on no column and fall due in their window.
     private var passRules: [Int] = []
+    /// Weighs what one rule owes against what others do; see `judge`.
+    var arbiter: Arbiter
 
     package init(book: RuleBook, zones: ZoneCatalog, countries: CountryZones) {
         self.book = book
         self.countries = countries
         self.zones = ZoneFinder(zones: zones, countries: countries, business: book.house.business.zone)
         ready = book.rules.map { DateRule($0.trigger) }
+        arbiter = Arbiter(book)
     }
 
     /// nil: `time_zone` names no zone, and the customer cannot be planned for.
