@@ -36,7 +36,7 @@ struct ConditionReader {
     }
 
     private func junction(_ item: Item) -> Condition? {
-        guard let form = item.form(Keys("any", "not")), let key = form.exactlyOne(of: ["any", "not"]),
+        guard let form = item.form(.junction), let key = form.exactlyOne(of: ["any", "not"]),
             let operand = form[key]
         else { return nil }
         return key == "any" ? all(operand).map { .any($0) } : condition(operand).map { .not($0) }
@@ -51,6 +51,7 @@ struct ConditionReader {
         guard !name.isEmpty, !rest.isEmpty else { return item.refuse(.sentence(text, near: nil)) }
         let sentence = Sentence(text: text, item: item)
         let found =
+            // The words of `Vocabulary.subjects`.
             switch name {
             case "segment": membership(rest, sentence)
             case "class": rank(rest, sentence)

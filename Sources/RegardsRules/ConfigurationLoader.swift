@@ -44,10 +44,6 @@ private struct Loading {
     private let environment: [String: String]
     private let draft: Draft
 
-    private static let keys = Keys(
-        "business", "customers", "segments", "events", "people", "limits", "silent", "lists", "guard", "mode", "if_in_doubt",
-        "state", "smtp", "maildir", "webhooks", "rules", "cards", "feasts", later: ["web"])
-
     init(file: String, files: FileAccess, environment: [String: String], draft: Draft) {
         self.file = file
         self.files = files
@@ -76,13 +72,13 @@ private struct Loading {
         guard let value = value ?? emptyHouse else { return nil }
         guard case .mapping(let pairs) = value.content else {
             let item = Item(value: value, path: "", report: draft.report)
-            return item.form(Loading.keys)
+            return item.form(.house)
         }
-        let strays = pairs.filter { !Loading.keys.known.contains($0.key) && $0.value.looksLikeRule }
+        let strays = pairs.filter { !Keys.house.known.contains($0.key) && $0.value.looksLikeRule }
         for stray in strays { draft.report.add(Flaw(.ruleOutsideRules(stray.key), at: stray.keyPlace)) }
         let rest = pairs.filter { pair in !strays.contains { $0.keyPlace == pair.keyPlace } }
         let house = YAMLValue(content: .mapping(rest), place: value.place)
-        return Item(value: house, path: "", report: draft.report).form(Loading.keys)
+        return Item(value: house, path: "", report: draft.report).form(.house)
     }
 
     /// An empty file lacks keys, and says which; an unreadable one has said what is wrong.

@@ -6,10 +6,7 @@ struct HouseReader {
     let draft: Draft
 
     func business(_ item: Item) -> Business? {
-        guard
-            let form = item.form(
-                Keys("name", "email", "time_zone", "postal_address", "phone", "hours", "holidays", later: ["logo"]))
-        else { return nil }
+        guard let form = item.form(.business) else { return nil }
         let name = form.required("name", "the name that customers know")?.text("a name")
         let email = form.required("email", "the address that mail comes from")?.address()
         let zone = form.required("time_zone", "a time zone such as Europe/Berlin")?.zone(in: draft.zones)
@@ -34,7 +31,7 @@ struct HouseReader {
     /// `rehearse`, `live`, or `{redirect: ADDRESS}`.
     func mode(_ item: Item) -> Mode? {
         if item.isMapping {
-            return item.form(Keys("redirect"))?.required("redirect", "the address that all mail goes to")?
+            return item.form(.redirect)?.required("redirect", "the address that all mail goes to")?
                 .address().map { .redirect($0) }
         }
         return item.parsed("rehearse, live or {redirect: ADDRESS}") { ["rehearse": Mode.rehearse, "live": .live][$0] }
@@ -47,7 +44,7 @@ struct HouseReader {
     /// Each may be `off`.
     func guards(_ item: Item) -> Guards {
         var guards = Guards()
-        guard let form = item.form(Keys("new_rule", "day")) else { return guards }
+        guard let form = item.form(.guards) else { return guards }
         if let item = form["new_rule"] { guards.newRule = item.scalar == HouseReader.off ? nil : newRule(item) }
         if let item = form["day"] {
             guards.day = item.scalar == HouseReader.off ? nil : item.factor(of: "planned", "3 x planned, or off")
@@ -63,7 +60,7 @@ struct HouseReader {
 
     func lists(_ item: Item) -> ListSettings {
         var settings = ListSettings()
-        guard let form = item.form(Keys("mail_at", "days", "card", "done_when")) else { return settings }
+        guard let form = item.form(.lists) else { return settings }
         if let time = form["mail_at"]?.wallTime() { settings.mailAt = time }
         if let days = form["days"]?.weekdays(), !days.isEmpty { settings.days = days }
         if let card = form["card"].flatMap(StepReader(draft: draft, trigger: nil, hasPromise: false).card) {

@@ -6,7 +6,7 @@ struct LimitsReader {
     let draft: Draft
 
     func limits(_ item: Item) -> Limits {
-        guard let form = item.form(Keys("budgets", "quiet", "same_address", later: ["rate", "rate_per_domain"])) else {
+        guard let form = item.form(.limits) else {
             return Limits()
         }
         return Limits(
@@ -47,7 +47,7 @@ struct LimitsReader {
     // MARK: Quiet
 
     private func quiet(_ item: Item) -> QuietHours? {
-        guard let form = item.form(Keys("hours", "days")) else { return nil }
+        guard let form = item.form(.quiet) else { return nil }
         guard !form.given(["hours", "days"]).isEmpty else { return item.refuse(.noneOf(["hours", "days"])) }
         let hours = form["hours"].flatMap(hours)
         let days = form["days"]?.weekdays() ?? []
@@ -69,7 +69,7 @@ struct LimitsReader {
     /// `silent:`, a list of days: dates or feasts, for some countries or for all.
     func silent(_ item: Item) -> [SilentDay] {
         item.oneOrMore().flatMap { item -> [SilentDay] in
-            guard let form = item.form(Keys("on", "feast", "countries")), let key = form.exactlyOne(of: ["on", "feast"]) else {
+            guard let form = item.form(.silent), let key = form.exactlyOne(of: ["on", "feast"]) else {
                 return []
             }
             let countries = form["countries"]?.oneOrMore().compactMap(draft.country) ?? []

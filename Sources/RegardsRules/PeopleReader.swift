@@ -32,12 +32,11 @@ struct PeopleReader {
     }
 
     private func person(_ item: Item, role: String) -> Person? {
-        let columnKeys = ["column", "name_column", "phone_column", "else"]
-        guard case .mapping(let pairs) = item.value.content, pairs.contains(where: { columnKeys.contains($0.key) }) else {
+        guard case .mapping(let pairs) = item.value.content, pairs.contains(where: { Keys.columnPerson.known.contains($0.key) }) else {
             let contacts = item.oneOrMore().map(contact)
             return contacts.contains { $0 == nil } ? nil : Person(.fixed(contacts.compactMap { $0 }))
         }
-        guard let form = item.form(Keys("column", "name_column", "phone_column", "else")) else { return nil }
+        guard let form = item.form(.columnPerson) else { return nil }
         let email = form.required("column", "the customers' column with this person's mail address")?.columnName()
         let name = form["name_column"]?.columnName()
         let phone = form["phone_column"]?.columnName()
@@ -52,7 +51,7 @@ struct PeopleReader {
     }
 
     private func contact(_ item: Item) -> Contact? {
-        guard let form = item.form(Keys("name", "email", "phone")) else { return nil }
+        guard let form = item.form(.contact) else { return nil }
         let name = form.required("name", "who it is")?.text("a name")
         let email = form.required("email", "a mail address")?.address()
         let phone = form["phone"]?.text("a telephone number")
@@ -81,7 +80,7 @@ struct PeopleReader {
     // MARK: Who is away
 
     private func absence(_ item: Item, _ people: [Role: Person]) -> Absence? {
-        guard let form = item.form(Keys("email", "from", "to", "substitute")) else { return nil }
+        guard let form = item.form(.absence) else { return nil }
         let email = form.required("email", "the mail address of who is away")
         let address = email?.address()
         let from = form.required("from", "the first day away, such as 2027-05-01")?.date()

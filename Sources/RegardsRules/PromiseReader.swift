@@ -29,7 +29,7 @@ struct PromiseReader {
     }
 
     private func promise(_ item: Item) -> Promise? {
-        guard let form = item.form(Keys("answer_within", "clock")) else { return nil }
+        guard let form = item.form(.promise) else { return nil }
         let clock = form["clock"].map { $0.word(Promise.Clock.self) } ?? .wall
         if clock == .business, !draft.hasHours, draft.knowsHouse {
             form["clock"]?.fail(.needs("clock: business", also: "business.hours in regards.yaml"))

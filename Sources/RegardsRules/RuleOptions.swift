@@ -65,7 +65,7 @@ struct RuleOptions {
         late = form["if_late"].flatMap(lateness)
         priority = form["priority"]?.integer(0...1_000)
         insteadOf = form["instead_of"].map(replaced) ?? []
-        if let form = form["budget"]?.form(Keys("counts", "obeys")) {
+        if let form = form["budget"]?.form(.budget) {
             if form.pairs.isEmpty { form.item.fail(.noneOf(["counts", "obeys"])) }
             counts = form["counts"]?.flag()
             obeys = form["obeys"]?.flag()
@@ -75,7 +75,7 @@ struct RuleOptions {
         active = form["active"].flatMap(active)
         isEnabled = form["enabled"]?.flag()
         sample = form["sample"]?.share()
-        unreachable = form["unreachable"]?.form(Keys("list", "for", "why")).flatMap(stepReader.listTarget)
+        unreachable = form["unreachable"]?.form(.list).flatMap(stepReader.listTarget)
         backfill = form["backfill"].flatMap(backfill)
         ifInDoubt = form["if_in_doubt"]?.word()
         formerly = form["formerly"].map(formerNames) ?? []
@@ -94,7 +94,7 @@ struct RuleOptions {
 
     /// `{grace: 10h, then: {card: CARD, within: 3d}}`, either or both.
     private func lateness(_ item: Item) -> (Lateness, Belated?)? {
-        guard let form = item.form(Keys("grace", "then")) else { return nil }
+        guard let form = item.form(.lateness) else { return nil }
         guard form["then"] != nil || form["grace"] != nil else {
             return item.refuse(.missing("grace", expected: Item.spanForm))
         }
@@ -104,7 +104,7 @@ struct RuleOptions {
     }
 
     private func belatedCard(_ item: Item, after grace: TimeSpan?) -> Belated? {
-        guard let form = item.form(Keys("card", "within")) else { return nil }
+        guard let form = item.form(.belated) else { return nil }
         let card = form.required("card", "the card that goes when it is late").flatMap(stepReader.card)
         let within = form.required("within", "a span such as 3d, from the time that was meant")?
             .span(.hours(1)...(.days(366)), named: "1h to 366d")
@@ -128,7 +128,7 @@ struct RuleOptions {
 
     /// `{from: DATE, to: DATE}`, either or both.
     private func active(_ item: Item) -> ActivePeriod? {
-        guard let form = item.form(Keys("from", "to")) else { return nil }
+        guard let form = item.form(.active) else { return nil }
         guard !form.given(["from", "to"]).isEmpty else { return item.refuse(.noneOf(["from", "to"])) }
         let period = ActivePeriod(from: form["from"]?.date(), to: form["to"]?.date())
         if let from = period.from, let to = period.to, to < from {

@@ -5,22 +5,12 @@ import RegardsCore
 struct RuleReader {
     let draft: Draft
 
-    private static let keys = Keys(
-        "about", "purpose", "when", "where", "send", "tell", "webhook", "list", "card", "for", "why", "steps", "from",
-        "promise", "ends_when", "if_late", "unreachable", "priority", "instead_of", "budget", "quiet", "same_address",
-        "sample", "active", "enabled", "backfill", "if_in_doubt", "formerly",
-        elsewhere: [
-            "at": "when: {…, at: 09:00}", "days_before": "when: {…, days_before: 7}", "days_after": "when: {…, days_after: 7}",
-            "spread": "when: {…, spread: 6h}", "after": "when: {event: …, after: 3d}", "every": "when or a step",
-            "at_most": "when or a step", "no_repeat": "send: {card: …, no_repeat: …}", "grace": "if_late: {grace: 10h}",
-            "answer_within": "promise: {answer_within: 24h}", "counts": "budget: {counts: no}", "obeys": "budget: {obeys: no}",
-        ])
     /// Keys that are no part of a rule's meaning: changing them asks nobody's approval.
     private static let unhashed: Set<String> = ["about", "formerly", "enabled", "active"]
 
     /// nil after a mistake, which is in the report then.
     func rule(_ name: String, at place: Place, _ item: Item) -> Rule? {
-        guard let form = item.form(RuleReader.keys) else { return nil }
+        guard let form = item.form(.rule) else { return nil }
         let purpose = form.required("purpose", Problem.list(Purpose.allCases.map(\.rawValue)))?.word(Purpose.self)
         let when = form.required("when", TriggerReader.forms)
         let triggers = TriggerReader(draft: draft)

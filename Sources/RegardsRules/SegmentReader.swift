@@ -28,7 +28,7 @@ struct SegmentReader {
     }
 
     private func definition(_ item: Item, _ index: Int) -> Segment.Definition? {
-        guard let form = item.form(Keys("top", "by", "classes", "where")) else { return nil }
+        guard let form = item.form(.segment) else { return nil }
         if form["classes"] != nil { draft.segments[index].classes = .unknown }
         guard let way = form.exactlyOne(of: SegmentReader.ways), let value = form[way] else { return nil }
         if way == "where" {

@@ -25,10 +25,7 @@ struct StepReader {
     }
 
     private func step(_ item: Item) -> Step? {
-        let keys = Keys(
-            "at", "send", "tell", "webhook", "list", "card", "for", "why", "where", "name", "every", "at_most",
-            elsewhere: ["no_repeat": "send: {card: …, no_repeat: …}", "after": "at: 2d after start", "purpose": "the rule"])
-        guard let form = item.form(keys) else { return nil }
+        guard let form = item.form(.step) else { return nil }
         let action = action(form)
         let times = StepTimeReader(draft: draft, trigger: trigger, hasPromise: hasPromise)
         let time = form["at"].map(times.time) ?? StepTimeReader.Time(.occasion)
@@ -110,7 +107,7 @@ struct StepReader {
     /// `send: CARD`, `send: {card: CARD}`, or `send: {cards: [CARD, …]}`, the last two perhaps with `no_repeat`.
     private func sentCard(_ item: Item) -> CardPattern? {
         guard item.isMapping else { return card(item) }
-        guard let form = item.form(Keys("card", "cards", "no_repeat")), let key = form.exactlyOne(of: ["card", "cards"]),
+        guard let form = item.form(.send), let key = form.exactlyOne(of: ["card", "cards"]),
             let given = form[key]
         else { return nil }
         let cards = key == "card" ? card(given).map { [$0] } : series(given)

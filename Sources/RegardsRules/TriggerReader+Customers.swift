@@ -6,7 +6,7 @@ extension TriggerReader {
     // MARK: Events
 
     func event(_ item: Item) -> Trigger? {
-        guard let form = item.form(Keys("event", "after", "at", "spread")) else { return nil }
+        guard let form = form(item, "event") else { return nil }
         let kind = form["event"].flatMap(draft.kind)
         let delay = delay(form)
         guard let kind, let delay else { return nil }
@@ -24,7 +24,7 @@ extension TriggerReader {
 
     /// A change is seen when customers are read again, at any hour: unless the rule says hours, it waits for the morning.
     func segment(_ item: Item, _ change: SegmentTrigger.Change) -> Trigger? {
-        guard let form = item.form(Keys(change.rawValue, "after", "at", "spread")), let source = form[change.rawValue] else {
+        guard let form = form(item, change.rawValue), let source = form[change.rawValue] else {
             return nil
         }
         let segment = source.text("a segment's name").flatMap { draft.membership(named: $0, source) }
@@ -44,8 +44,7 @@ extension TriggerReader {
     private static let shortest = 30
 
     func idle(_ item: Item) -> Trigger? {
-        let keys = Keys("idle", "for", "at_least", "usual", "every", "at_most", "at", "spread")
-        guard let form = item.form(keys), let source = form["idle"] else { return nil }
+        guard let form = form(item, "idle"), let source = form["idle"] else { return nil }
         let column = source.customerColumn()
         let length = form.required("for", TriggerReader.lengthForm).flatMap { pause($0, form) }
         let repetition = repetition(form)

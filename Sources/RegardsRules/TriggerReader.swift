@@ -38,13 +38,15 @@ struct TriggerReader {
         return item.refuse(.noneOf(TriggerReader.kinds))
     }
 
-    /// `spread:` inside `when:`, which is the rule's.
+    func form(_ item: Item, _ kind: String) -> Form? { Keys.triggers[kind].flatMap(item.form) }
+
+    /// `spread:` inside `when:`, which is the rule's. Triggers that know no such key have reported it.
     func spread(_ item: Item, _ trigger: Trigger?) -> TimeSpan? {
         guard case .mapping(let pairs) = item.value.content else { return nil }
         let form = Form(item: item, pairs: pairs)
         guard let span = form["spread"]?.span(.minutes(1)...(.days(1)), named: "1min to 24h"), let trigger else { return nil }
-        guard trigger.hasDays else {
-            return item.refuse(.onlyWith("spread", "anniversary, schedule, feast, on, and date of a customer"), at: form.place(of: "spread"))
+        if form["date"] != nil, trigger.eventKind != nil {
+            return item.refuse(.onlyWith("spread", "dates of customers, and this is an event's"), at: form.place(of: "spread"))
         }
         if let at = trigger.at, TimeSpan.seconds(Int64(at.secondOfDay)) + span > .days(1) {
             form["spread"]?.fail(.spreadOverMidnight)
@@ -59,10 +61,7 @@ struct TriggerReader {
     // MARK: Anniversary
 
     private func anniversary(_ item: Item) -> Trigger? {
-        let keys = Keys(
-            "anniversary", "at", "days_before", "days_after", "feb_29", "every", "years", "leap_month", "day_30",
-            "calendar_column", "spread")
-        guard let form = item.form(keys) else { return nil }
+        guard let form = form(item, "anniversary") else { return nil }
         let columnItem = form["anniversary"]
         let column = columnItem?.customerColumn()
         let at = at(form)
@@ -134,7 +133,7 @@ struct TriggerReader {
     // MARK: Single days
 
     private func on(_ item: Item) -> Trigger? {
-        guard let form = item.form(Keys("on", "at", "days_before", "days_after", "spread")) else { return nil }
+        guard let form = form(item, "on") else { return nil }
         let day = form["on"]?.date()
         let at = at(form)
         let offsets = dayOffsets(form)
@@ -144,9 +143,7 @@ struct TriggerReader {
 
     /// `date: COLUMN` of the customer, or `date: KIND.COLUMN` of an event.
     private func date(_ item: Item) -> Trigger? {
-        guard let form = item.form(Keys("date", "at", "days_before", "days_after", "spread")), let source = form["date"] else {
-            return nil
-        }
+        guard let form = form(item, "date"), let source = form["date"] else { return nil }
         let at = at(form)
         let offsets = dayOffsets(form)
         guard let name = source.text("a column with a date") else { return nil }
@@ -177,7 +174,7 @@ struct TriggerReader {
     // MARK: Schedule
 
     private func schedule(_ item: Item) -> Trigger? {
-        guard let form = item.form(Keys("schedule", "at", "spread")), let source = form["schedule"] else { return nil }
+        guard let form = form(item, "schedule"), let source = form["schedule"] else { return nil }
         let at = form["at"]?.wallTime()
         guard let text = source.text("a calendar expression") else { return nil }
         let expression: OnCalendar
@@ -199,8 +196,7 @@ struct TriggerReader {
     static let byCountry = "by_country"
 
     private func feast(_ item: Item) -> Trigger? {
-        let keys = Keys("feast", "at", "days_before", "days_after", "feast_column", "spread")
-        guard let form = item.form(keys), let source = form["feast"] else { return nil }
+        guard let form = form(item, "feast"), let source = form["feast"] else { return nil }
         let at = at(form)
         let offsets = dayOffsets(form)
         let choice = source.scalar == TriggerReader.byCountry ? byCountry(form, source) : named(form, source)
@@ -230,14 +226,6 @@ extension Trigger {
     var eventKind: Int? { if case .event(let event) = self { event.kind } else { nil } }
 
     var isFeast: Bool { if case .feast = self { true } else { false } }
-
-    /// Fires on days that are known beforehand, and not by what customers do.
-    fileprivate var hasDays: Bool {
-        switch self {
-        case .anniversary, .schedule, .feast, .date, .on: true
-        case .idle, .segment, .event: false
-        }
-    }
 
     fileprivate var at: WallTime? {
         switch self {
