@@ -63,6 +63,16 @@ extension Planner {
         }
     }
 
+    /// The item of a list that is owed where a message's recipient turns out to take no mail; nil where the rule has none.
+    package func fallback(of candidate: Candidate) -> PlannedOutreach? {
+        guard !candidate.isFallback, let fallback = plans[candidate.rule].steps[candidate.step].fallback else { return nil }
+        var item = candidate.outreach
+        item.key.step = fallback.name
+        item.key.recipient = fallback.recipient
+        item.channel = fallback.channel
+        return item
+    }
+
     /// A role that nobody holds still has its first position, so that the gap is seen and not lost; a list has no more
     /// than one.
     func recipientCount(_ step: StepPlan, _ customer: Customer?, due: Instant) -> Int {

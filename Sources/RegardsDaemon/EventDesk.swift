@@ -79,7 +79,7 @@ package final class EventDesk: @unchecked Sendable {
 
     /// A promise that depends on a ranked segment needs its bounds before the first pass has found them.
     private func findRanks(_ report: inout Report) throws {
-        guard standings.ranks == nil, book.rules.contains(where: { $0.promise?.bySegment.isEmpty == false }) else { return }
+        guard standings.ranks == nil, book.rules.contains(where: \.promisesBySegment) else { return }
         do {
             standings.set(try SegmentRanking.ranks(of: book, source))
         } catch let error as SourceError {
@@ -136,10 +136,7 @@ package final class EventDesk: @unchecked Sendable {
 
     /// Who they belong to matters only where a segment is promised another time.
     private func customersWithPromises(_ rows: [EventRow], _ kind: Int) throws -> [String: Customer] {
-        let isAsked = book.rules.contains { rule in
-            guard case .event(let trigger) = rule.trigger, trigger.kind == kind else { return false }
-            return trigger.promise?.bySegment.isEmpty == false
-        }
+        let isAsked = book.rules.contains { $0.promisesBySegment }
         return isAsked ? try source.lookUp(rows.compactMap(\.customer).filter(OutreachKey.isCustomerID).unique) : [:]
     }
 
@@ -263,5 +260,13 @@ extension EventDesk.Report {
         note(.withoutID, scan.withoutID, [])
         note(.repeatedID, scan.duplicates, scan.duplicateIDs)
         note(.badInstant, scan.withoutInstant, scan.withoutInstantIDs)
+    }
+}
+
+extension Rule {
+    /// Whether members of a segment are promised another time than others.
+    fileprivate var promisesBySegment: Bool {
+        guard case .event(let trigger) = trigger else { return false }
+        return trigger.promise?.bySegment.isEmpty == false
     }
 }

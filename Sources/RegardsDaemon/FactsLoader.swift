@@ -1,3 +1,4 @@
+package import RegardsCalendar
 package import RegardsCore
 package import RegardsStore
 

@@ -197,13 +197,7 @@ package final class SendDesk: @unchecked Sendable {
                 outreach: row, composed: composed, isRedirected: isRedirecting,
                 ifInDoubt: book.rules[candidate.rule].ifInDoubt ?? book.house.ifInDoubt,
                 ofPromise: promiseNotice(candidate), mark: mark(row, candidate, composed, now),
-                fallback: fallback(candidate)))
-    }
-
-    /// The item of a list that is owed where the address takes no mail.
-    private func fallback(_ candidate: Candidate) -> PlannedOutreach? {
-        guard let target = assembly.book.rules[candidate.rule].unreachable, !candidate.isFallback else { return nil }
-        return candidate.outreach.fallback(to: target)
+                fallback: planner.fallback(of: candidate)))
     }
 
     /// What the ledger asks once more when the row is marked, because another mark, or another process, may have changed
