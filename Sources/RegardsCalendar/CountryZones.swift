@@ -38,6 +38,9 @@ package struct CountryZones: Sendable {
     /// The two-letter code of a country given as code or English name; nil when unknown.
     package func code(of country: String) -> String? { codes[country.lowercased()] }
 
+    /// Codes and English names in lower case, in order.
+    package var names: [String] { codes.keys.sorted() }
+
     private static func rows(_ path: String) -> [[String]] {
         guard let bytes = SystemFiles.read(path, limit: 1 << 20) else { return [] }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in

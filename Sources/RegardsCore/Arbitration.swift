@@ -15,6 +15,7 @@ package struct Claim: Hashable, Sendable {
     package var expiresAt: Instant?
     /// The local date of the occasion.
     package var localDate: CivilDate
+    package var obeysQuiet: Bool
 
     package init(_ candidate: Candidate, _ rule: Rule, rank: Rank, replacers: [String] = [], now: Instant) {
         key = candidate.outreach.key
@@ -26,6 +27,7 @@ package struct Claim: Hashable, Sendable {
         from = max(dueAt, now)
         expiresAt = candidate.outreach.expiresAt
         localDate = candidate.outreach.localDate
+        obeysQuiet = rule.obeysQuiet
     }
 
     /// Whether it is served before the other: by rank, then what is due first. Names settle what is left, so that no two
@@ -85,28 +87,38 @@ package struct Rank: Hashable, Comparable, Sendable {
 /// Who goes where the budgets have no room for all, and where one rule's message takes another's place. Pure: the same
 /// claims give the same answer, whoever asks.
 ///
-/// What was sent has its room. Everything else is served by rank, and each claim takes the first instant, from its own
-/// time until it is too late, at which all budgets have room; what does not obey takes its own time. It falls away where a
-/// rule that takes its place has a message on the same local date, or on the day on which it would go.
+/// What was sent has its room. Everything else is served by rank. A claim falls away where a rule that takes its place has
+/// a message for the same local date, or goes on the day on which the claim is due. Else it takes the first instant, from
+/// its own time until it is too late, that is not quiet, at which all budgets have room, and on whose day no rule goes that
+/// takes its place.
 ///
 /// So a message loses only to what was sent, to what does not ask, and to what is served before it; and as long as the
-/// facts stay as they are, time passes without changing any answer, because what was foreseen is what then was sent.
+/// facts stay as they are, time passes without changing any answer, because what was foreseen is what then was sent. One
+/// thing is taken for granted and not worked out: what is served later and takes the place of what is served before it
+/// goes when it is due.
 package struct Arbitration {
     package enum Answer: Hashable, Sendable {
         case now
-        /// Has room at this later instant.
-        case later(Instant, BudgetRoom.Obstacle)
-        /// Has no room before it is too late.
-        case lost(BudgetRoom.Obstacle)
-        /// Is too late before it may go.
-        case late
+        /// At this later instant, and what is in the way at its own time.
+        case later(Instant, Reason)
+        /// Not before it is too late.
+        case never(Reason)
         case replaced(by: BudgetRoom.Use)
     }
+
+    package enum Reason: Hashable, Sendable {
+        case quiet
+        case budget(BudgetRoom.Obstacle)
+        /// A rule that takes its place goes on that day.
+        case taken(BudgetRoom.Use)
+    }
+
+    /// The first instant, not before a given one, at which a message may go for other reasons than budgets.
+    package typealias Allowed = (Claim, Instant) -> Instant
 
     private let claims: [Claim]
     private let history: [PastContact]
     private let zone: Zone
-    private let allowed: (Claim, Instant) -> Instant
     private let empty: BudgetRoom
     private var room: BudgetRoom
     /// Who was served, and when they go.
@@ -116,53 +128,53 @@ package struct Arbitration {
     ///   - claims: all that is owed to the customer and not sent yet, as far ahead as it can matter.
     ///   - history: what went to the customer's address.
     ///   - zone: the customer's, whose days count.
-    ///   - allowed: the first instant, not before a given one, at which a message may go for other reasons than budgets.
-    package init(
-        _ claims: [Claim], history: [PastContact], budgets: [Budget], zone: Zone, allowed: @escaping (Claim, Instant) -> Instant
-    ) {
+    package init(_ claims: [Claim], history: [PastContact], budgets: [Budget], zone: Zone) {
         self.claims = claims.sorted { $0.precedes($1) }
         self.history = history
         self.zone = zone
-        self.allowed = allowed
         empty = BudgetRoom(budgets)
         room = empty
     }
 
     /// - Parameter claim: may be among the claims; an earlier attempt of its own in the history is left aside.
-    package mutating func settle(_ claim: Claim) -> Answer {
+    package mutating func settle(_ claim: Claim, allowed: Allowed) -> Answer {
         served = [:]
         room = empty
         for contact in history where contact.counts && !contact.isAbout(claim.key) { room.take(BudgetRoom.Use(contact)) }
         for rival in claims {
             guard rival.precedes(claim) else { break }
-            serve(rival)
+            serve(rival, allowed)
         }
-        return place(claim)
+        return place(claim, allowed)
     }
 
-    private mutating func serve(_ claim: Claim) {
+    private mutating func serve(_ claim: Claim, _ allowed: Allowed) {
         let instant: Instant
-        switch place(claim) {
+        switch place(claim, allowed) {
         case .now: instant = claim.from
         case .later(let later, _): instant = later
-        case .lost, .late, .replaced: return
+        case .never, .replaced: return
         }
         served[claim.key.rule, default: []].append((claim, instant))
         if claim.part.counts { room.take(BudgetRoom.Use(claim, at: instant)) }
     }
 
-    private func place(_ claim: Claim) -> Answer {
-        if let winner = replacer(of: claim, on: nil) { return .replaced(by: winner) }
-        guard claim.part.obeys else {
-            return replacer(of: claim, on: day(claim.from)).map { .replaced(by: $0) } ?? .now
+    private func place(_ claim: Claim, _ allowed: Allowed) -> Answer {
+        if let winner = replacer(of: claim, on: nil) ?? replacer(of: claim, on: day(claim.dueAt)) {
+            return .replaced(by: winner)
         }
-        let obstacle = room.obstacle(claim.purpose, at: claim.from)
-        let first = room.firstRoom(for: claim.purpose, from: claim.from, before: claim.expiresAt) { allowed(claim, $0) }
-        guard let first else { return obstacle.map { .lost($0) } ?? .late }
-        if let winner = replacer(of: claim, on: day(first)) { return .replaced(by: winner) }
-        guard first > claim.from else { return .now }
-        guard let obstacle else { return .now }
-        return .later(first, obstacle)
+        let obstacle = claim.part.obeys ? room.obstacle(claim.purpose, at: claim.from) : nil
+        let room = claim.part.obeys ? room : empty
+        let first = room.firstRoom(for: claim.purpose, from: claim.from, before: claim.expiresAt) { instant in
+            let open = allowed(claim, instant)
+            guard open == instant, replacer(of: claim, on: day(instant)) != nil else { return open }
+            let local = zone.local(at: instant)
+            return zone.instant(local.date + 1, local.time)
+        }
+        if first == claim.from { return .now }
+        let taken = replacer(of: claim, on: day(claim.from)).map { Reason.taken($0) }
+        let reason = obstacle.map { .budget($0) } ?? taken ?? .quiet
+        return first.map { .later($0, reason) } ?? .never(reason)
     }
 
     private func day(_ instant: Instant) -> CivilDate { zone.local(at: instant).date }
@@ -180,9 +192,9 @@ package struct Arbitration {
             if let (other, at) = served[name]?.first(where: { meets($0.claim.localDate, $0.at) }) {
                 return BudgetRoom.Use(other, at: at)
             }
-            // What is served later is taken to go at its own time, unless it is replaced itself.
+            // What is served later is taken to go when it is due, unless it is replaced itself.
             let later = claims.first { other in
-                other.key.rule == name && !other.isServed(before: claim) && meets(other.localDate, other.from)
+                other.key.rule == name && !other.isServed(before: claim) && meets(other.localDate, other.dueAt)
                     && replacer(of: other, on: nil, asked: asked + [claim.key.rule]) == nil
             }
             if let later { return BudgetRoom.Use(later, at: later.from) }
@@ -212,16 +224,5 @@ extension BudgetRoom.Use {
     fileprivate init(_ claim: Claim, at instant: Instant) {
         self.init(
             at: instant, purpose: claim.purpose, rule: claim.key.rule, localDate: claim.localDate, isSent: false)
-    }
-}
-
-extension BudgetRoom.Obstacle: CustomStringConvertible {
-    /// What took the room: of what is owed yet the first to go, else what went last.
-    package var winner: BudgetRoom.Use? { uses.first { !$0.isSent } ?? uses.last }
-
-    /// `overall: 4 per 30d; birthday-card on 2027-05-12 goes first`.
-    package var description: String {
-        guard let winner else { return "\(budget)" }
-        return "\(budget); \(winner.rule) on \(winner.localDate) \(winner.isSent ? "went" : "goes") first"
     }
 }

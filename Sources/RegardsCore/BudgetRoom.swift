@@ -21,11 +21,18 @@ package struct BudgetRoom: Sendable {
         }
     }
 
-    /// A budget that another message would break, and what has used it up.
-    package struct Obstacle: Hashable, Sendable {
+    /// A budget that another message would break.
+    package struct Obstacle: Hashable, Sendable, CustomStringConvertible {
         package var budget: Budget
-        /// In order of time; at least one.
-        package var uses: [Use]
+        /// What is in the full span: the first of it, with which room comes back, and what took the room: of what is owed
+        /// yet the first to go, else what went last.
+        package var first: Use
+        package var winner: Use
+
+        /// `overall: 4 per 30d; birthday-card on 2027-05-12 goes first`.
+        package var description: String {
+            "\(budget); \(winner.rule) on \(winner.localDate) \(winner.isSent ? "went" : "goes") first"
+        }
     }
 
     private let budgets: [Budget]
@@ -39,7 +46,7 @@ package struct BudgetRoom: Sendable {
     /// What keeps a message of this purpose from going at an instant without breaking a budget; nil: nothing.
     package func obstacle(_ purpose: Purpose, at instant: Instant) -> Obstacle? {
         for budget in budgets where budget.limits(purpose) {
-            if let uses = full(budget, at: instant) { return Obstacle(budget: budget, uses: uses) }
+            if let obstacle = obstacle(budget, at: instant) { return obstacle }
         }
         return nil
     }
@@ -54,20 +61,19 @@ package struct BudgetRoom: Sendable {
         var instant = from
         while expiresAt.map({ instant < $0 }) ?? true {
             if let obstacle = obstacle(purpose, at: instant) {
-                // A span holds the instant and all these uses until the first of them is a whole span away.
-                guard let first = obstacle.uses.first else { return nil }
-                instant = first.at + obstacle.budget.per
-                continue
+                // The instant shares the full span until the first of what is in it is a whole span away.
+                instant = obstacle.first.at + obstacle.budget.per
+            } else {
+                let next = allowed(instant)
+                if next == instant { return instant }
+                instant = next
             }
-            let next = allowed(instant)
-            if next == instant { return instant }
-            instant = next
         }
         return nil
     }
 
-    /// What is in a span of the budget's length that holds the instant and has no room left; nil where each has.
-    private func full(_ budget: Budget, at instant: Instant) -> [Use]? {
+    /// A span of the budget's length that holds the instant and has no room left; nil where each has.
+    private func obstacle(_ budget: Budget, at instant: Instant) -> Obstacle? {
         // Spans are half open: what is a whole span away is in none that holds the instant.
         let near = uses[firstIndex { $0.at > instant - budget.per }..<firstIndex { $0.at >= instant + budget.per }]
             .filter { budget.limits($0.purpose) }
@@ -75,7 +81,8 @@ package struct BudgetRoom: Sendable {
         // Of all spans that hold the instant, those that begin at it or at a use hold the most.
         for start in near.map(\.at).filter({ $0 < instant }) + [instant] {
             let inside = near.filter { $0.at >= start && $0.at < start + budget.per }
-            if inside.count >= budget.atMost { return inside }
+            guard inside.count >= budget.atMost, let first = inside.first, let last = inside.last else { continue }
+            return Obstacle(budget: budget, first: first, winner: inside.first { !$0.isSent } ?? last)
         }
         return nil
     }

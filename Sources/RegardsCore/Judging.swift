@@ -2,28 +2,35 @@ package import RegardsCalendar
 
 extension Planner {
     /// Decides on one candidate: `Decision.make`, then whether another rule's message takes its place that day
-    /// (`instead_of`), then whether the budgets have room for it beside what all rules owe the customer.
+    /// (`instead_of`), whether the budgets have room for it beside what all rules owe the customer, and whether it is
+    /// quiet where the customer lives: a message that could not go in its time goes in no other night either.
     ///
     /// The answer depends on the arguments alone, so planning, sending, simulating and explaining get the same one.
     /// - Parameters:
     ///   - now: the moment up to which `facts.history` is known.
     ///   - ahead: true at planning: decided as it will be when its time comes, as far as is known now. False at sending,
     ///     where what is not due yet moves.
-    /// - Returns: for a message that waits for room, `move` to a later instant. Its row is due then; asked again then,
-    ///   it is sent.
+    /// - Returns: for a message that waits for room or for the morning, `move` to a later instant. Its row is due then;
+    ///   asked again then, it is sent.
     package mutating func judge(
         _ candidate: Candidate, facts: Facts, standing: Standing = Standing(), now: Instant, ahead: Bool = false
     ) -> Decision {
         let moment = ahead ? max(now, candidate.outreach.dueAt) : now
         let decision = Decision.make(candidate, facts, book, standing, now: moment)
-        guard decision.verdict == .send, let customer = facts.customer, arbiter.concerns(candidate, book) else { return decision }
+        guard decision.verdict == .send, !candidate.isFallback, let customer = facts.customer,
+            case .send = book.rules[candidate.rule].steps[candidate.step].action
+        else { return decision }
+        guard arbiter.weighs(candidate.rule) else {
+            let open = allowed(from: moment, plans[candidate.rule].steps[candidate.step], customer, candidate.zone.zone)
+            return open == moment ? decision : .quiet(until: open, candidate.outreach)
+        }
         if !arbiter.hasPlanner {
             var planner = self
             planner.arbiter = Arbiter()
             arbiter.take(planner)
         }
         arbiter.begin(customer, facts, standing, candidate.zone, now: now)
-        return arbiter.judge(candidate, moment: moment) ?? decision
+        return arbiter.judge(candidate, moment: moment)
     }
 
     /// Derives a row of the ledger again and decides on it: `derive`, `judge`, and the reason where nothing is derived
@@ -33,7 +40,7 @@ extension Planner {
     ) -> (candidate: Candidate?, decision: Decision) {
         guard book.rules.contains(where: { $0.name == key.rule }) else { return (nil, .ruleGone) }
         guard let candidate = derive(key, facts: facts) else {
-            return (nil, Decision.make(nil, facts, book, standing, now: now))
+            return (nil, isOff(key, facts: facts) ? .ruleOff : Decision.make(nil, facts, book, standing, now: now))
         }
         return (candidate, judge(candidate, facts: facts, standing: standing, now: now))
     }
@@ -42,16 +49,16 @@ extension Planner {
 /// Weighs a message against all others that a customer is owed, from the rules and not from the rows that exist.
 ///
 /// Whatever can have a say is derived: everything that is not sent and may still go, on to where no message can touch
-/// another that touches this one. Messages of a lower priority never have a say, so a chain has a link for each priority
-/// at most, and the length of the longest budget and of the longest lateness for each link.
+/// another that touches this one. Only what is served before a message has a say, so a chain has a link for each rank at
+/// most, and the length of the longest budget and of the longest lateness for each link.
 struct Arbiter {
     /// What holds for one rule whoever the customer is.
     private struct Part {
+        var rank: Rank
         /// Rules that take its place on a day.
-        var replacers: [Int] = []
-        /// It obeys a budget.
-        var isLimited = false
-        /// Rules whose messages can take room that it would have.
+        var replacers: [String] = []
+        var weighs = false
+        /// Rules whose messages have a say about its own, and those that have a say about theirs.
         var rivals: [Int] = []
     }
 
@@ -83,40 +90,46 @@ struct Arbiter {
     init() { (parts, lookBack, lookAhead) = ([], .zero, .zero) }
 
     init(_ book: RuleBook) {
-        let budgets = book.house.limits.budgets
-        let sending = book.rules.indices.filter { book.rules[$0].sendsToCustomers }
-        var parts = [Part](repeating: Part(), count: book.rules.count)
-        for index in sending {
-            let rule = book.rules[index]
-            parts[index].replacers = sending.filter { $0 != index && book.rules[$0].insteadOf.contains(rule.name) }
-            parts[index].isLimited = rule.budget.obeys && budgets.contains { $0.limits(rule.purpose) }
-            guard parts[index].isLimited else { continue }
-            parts[index].rivals = sending.filter { other in
-                let other = book.rules[other]
-                let isBefore = !other.budget.obeys || !rule.budget.counts || other.priority >= rule.priority
-                return other.budget.counts && isBefore
-                    && budgets.contains { $0.limits(rule.purpose) && $0.limits(other.purpose) }
+        let direct = Arbiter.rivals(book)
+        parts = zip(book.rules.indices, Rank.of(book.rules)).map { index, rank in
+            let replacers = book.rules.filter { $0.insteadOf.contains(book.rules[index].name) }.map(\.name)
+            var part = Part(rank: rank, replacers: replacers, weighs: !direct[index].isEmpty)
+            var open = direct[index]
+            while let next = open.popLast() {
+                guard !part.rivals.contains(next) else { continue }
+                part.rivals.append(next)
+                open += direct[next]
             }
+            return part
         }
-        self.parts = parts
-        lookBack = sending.map { book.rules[$0].longestLateness }.max() ?? .zero
-        let priorities = Set(sending.filter { parts[$0].isLimited }.map { book.rules[$0].priority })
+        lookBack = book.rules.map(\.longestLateness).max() ?? .zero
         let link = lookBack + book.house.limits.longestWindow
-        let chain = parts.contains(where: \.isLimited) ? link.microseconds * Int64(priorities.count + 1) : 0
-        lookAhead = TimeSpan(microseconds: chain) + Arbiter.longestQuiet
+        let links = Int64(Set(parts.filter(\.weighs).map(\.rank)).count + 1)
+        lookAhead = TimeSpan(microseconds: link.microseconds * links) + Arbiter.longestQuiet
     }
 
-    /// A message moves no further than this from its local date: quiet days, one after the other, are fewer.
+    /// A message hardly moves further than this from its local date: quiet days, one after the other, are fewer.
     private static let longestQuiet = TimeSpan.days(10)
 
-    /// Whether anything but `Decision.make` has a say.
-    func concerns(_ candidate: Candidate, _ book: RuleBook) -> Bool {
-        let part = parts[candidate.rule]
-        guard part.isLimited || !part.replacers.isEmpty, !candidate.isFallback,
-            case .send = book.rules[candidate.rule].steps[candidate.step].action
-        else { return false }
-        return true
+    /// For each rule those whose messages can take the room or the place of its own.
+    private static func rivals(_ book: RuleBook) -> [[Int]] {
+        let budgets = book.house.limits.budgets
+        let ranks = Rank.of(book.rules)
+        return book.rules.enumerated().map { index, rule in
+            guard rule.sendsToCustomers else { return [] }
+            return book.rules.indices.filter { other in
+                let rival = book.rules[other]
+                guard rival.sendsToCustomers else { return false }
+                if other != index, rival.insteadOf.contains(rule.name) { return true }
+                // Among its rivals are its own messages, also where they do not count: then what was sent has a say.
+                return rule.budget.obeys && (rival.budget.counts && ranks[other] <= ranks[index] || other == index)
+                    && budgets.contains { $0.limits(rule.purpose) && $0.limits(rival.purpose) }
+            }
+        }
     }
+
+    /// Whether other rules, or what was sent, have a say about the rule's messages.
+    func weighs(_ rule: Int) -> Bool { parts[rule].weighs }
 
     var hasPlanner: Bool { !planners.isEmpty }
     mutating func take(_ planner: Planner) { planners = [planner] }
@@ -133,59 +146,31 @@ struct Arbiter {
             through: from + reached.length)
     }
 
-    /// nil: it may go.
-    mutating func judge(_ candidate: Candidate, moment: Instant) -> Decision? {
-        guard let book = planners.first?.book else { return nil }
-        let rule = book.rules[candidate.rule]
-        let claim = Claim(candidate, rule, now: moment)
+    /// Of a message that `Decision.make` lets go.
+    mutating func judge(_ candidate: Candidate, moment: Instant) -> Decision {
         reach(moment + lookAhead)
-        if let winner = replacer(of: claim, rule: candidate.rule) { return .replaced(by: winner) }
-        guard parts[candidate.rule].isLimited, let history = current?.facts.history.toAddress else { return nil }
-        let rivals = parts[candidate.rule].rivals.flatMap { competing($0) }
-        let (answer, obstacle) = Arbitration.settle(
-            claim, against: rivals, history: history, budgets: book.house.limits.budgets, allowed: { $1 })
+        let claims = parts[candidate.rule].rivals.flatMap { self.claims(of: $0) }
+        guard let known = current else { return .due }
+        let book = planners[0].book
+        var arbitration = Arbitration(
+            claims, history: known.facts.history.toAddress, budgets: book.house.limits.budgets, zone: known.zone.zone)
+        let country = planners[0].quiet.asksForCountry ? planners[0].countryCode(of: known.customer) : nil
+        let answer = arbitration.settle(claim(candidate, now: moment)) { claim, instant in
+            claim.obeysQuiet ? planners[0].quiet.allowed(from: instant, in: known.zone.zone, country: country) : instant
+        }
         switch answer {
-        case .now: return nil
-        case .later(let instant):
-            var later = claim
-            later.day = candidate.zone.zone.local(at: instant).date
-            if let winner = replacer(of: later, rule: candidate.rule) { return .replaced(by: winner) }
-            return Decision(.move(to: instant), because: obstacle?.description ?? "")
-        case .never:
-            guard let obstacle, let winner = obstacle.winner else { return Decision(.skip(.late)) }
-            return Decision(.skip(.budget(lostTo: winner.rule)), because: obstacle.description)
+        case .now: return .due
+        case .later(let instant, let reason): return Decision(.move(to: instant), because: reason.description)
+        case .never(let reason): return Decision(.skip(reason.loss), because: reason.description)
+        case .replaced(let winner):
+            let reason = Arbitration.Reason.taken(winner)
+            return Decision(.skip(reason.loss), because: reason.description)
         }
     }
 
-    // MARK: Instead of
-
-    /// The message that takes a claim's place: of a rule that says so, on the same local date or the day on which the
-    /// claim would go.
-    private mutating func replacer(of claim: Claim, rule index: Int, asked: [Int] = []) -> BudgetRoom.Use? {
-        guard let zone = current?.zone.zone, let history = current?.facts.history.toAddress else { return nil }
-        for other in parts[index].replacers where !asked.contains(other) {
-            let name = planners[0].book.rules[other].name
-            let sent = history.first {
-                $0.rule == name && $0.customer == claim.key.customer
-                    && ($0.localDate == claim.localDate || zone.local(at: $0.at).date == claim.day)
-            }
-            if let sent { return BudgetRoom.Use(sent) }
-            for rival in claims(of: other) where rival.localDate == claim.localDate || rival.day == claim.day {
-                // What is replaced itself replaces nothing.
-                if replacer(of: rival, rule: other, asked: asked + [index]) == nil {
-                    return BudgetRoom.Use(rival, at: rival.from)
-                }
-            }
-        }
-        return nil
-    }
-
-    // MARK: What is owed
-
-    /// The claims of a rule that nothing replaces.
-    private mutating func competing(_ rule: Int) -> [Claim] {
-        let found = claims(of: rule)
-        return parts[rule].replacers.isEmpty ? found : found.filter { replacer(of: $0, rule: rule) == nil }
+    private func claim(_ candidate: Candidate, now: Instant) -> Claim {
+        let part = parts[candidate.rule]
+        return Claim(candidate, planners[0].book.rules[candidate.rule], rank: part.rank, replacers: part.replacers, now: now)
     }
 
     /// Sees to it that what is due before an instant is derived.
@@ -208,15 +193,15 @@ struct Arbiter {
         let baseline = known.standing.baselines[rule.name] ?? .beforeAll
         let window = PlanWindow(
             from: max(known.from, baseline), through: known.through, plannedThrough: known.from, baseline: baseline)
-        var found: [Claim] = []
+        var candidates: [Candidate] = []
         planners[0].candidates(
             of: known.customer, zone: known.zone, rule: index, entries: known.facts.entries, in: window
-        ) { candidate in
-            guard case .send = rule.steps[candidate.step].action, !candidate.isFallback else { return }
-            let claim = Claim(candidate, rule, now: known.now)
-            guard !known.facts.history.toAddress.contains(where: { $0.isAbout(claim.key) }) else { return }
-            let decision = Decision.make(candidate, known.facts, book, known.standing, now: claim.from)
-            if decision.verdict == .send { found.append(claim) }
+        ) { candidates.append($0) }
+        let found = candidates.compactMap { candidate -> Claim? in
+            guard case .send = rule.steps[candidate.step].action, !candidate.isFallback else { return nil }
+            let claim = claim(candidate, now: known.now)
+            guard !known.facts.history.toAddress.contains(where: { $0.isAbout(claim.key) }) else { return nil }
+            return Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict == .send ? claim : nil
         }
         current?.claims[index] = found
         return found
@@ -229,9 +214,31 @@ extension Rule {
     }
 }
 
+extension Arbitration.Reason {
+    /// What becomes of a message for which this lasts until it is too late.
+    fileprivate var loss: SkipReason {
+        switch self {
+        case .quiet: .late
+        case .budget(let obstacle): .budget(lostTo: obstacle.winner.rule)
+        case .taken(let winner): .replaced(by: winner.rule)
+        }
+    }
+
+    fileprivate var description: String {
+        switch self {
+        case .quiet: "limits.quiet"
+        case .budget(let obstacle): obstacle.description
+        case .taken(let winner):
+            "instead_of: \(winner.rule) on \(winner.localDate) \(winner.isSent ? "went" : "goes")"
+        }
+    }
+}
+
 extension Decision {
-    fileprivate static func replaced(by use: BudgetRoom.Use) -> Decision {
-        let because = "instead_of: \(use.rule) on \(use.localDate) \(use.isSent ? "went" : "goes")"
-        return Decision(.skip(.replaced(by: use.rule)), because: because)
+    /// It may not go before an instant, which may be too late.
+    fileprivate static func quiet(until open: Instant, _ outreach: PlannedOutreach) -> Decision {
+        let reason = Arbitration.Reason.quiet
+        let isLate = outreach.expiresAt.map { open >= $0 } ?? false
+        return Decision(isLate ? .skip(reason.loss) : .move(to: open), because: reason.description)
     }
 }

@@ -20,8 +20,9 @@ package final class VirtualDaemon {
     ) throws {
         self.clock = clock
         self.outbox = outbox
-        let premises = Workshop.Premises(
-            outbox: outbox, clock: clock, environment: [:], salt: salt, machine: "virtual")
+        var premises = Workshop.Premises(
+            outbox: outbox, clock: clock, environment: [:], salt: salt, hash: AddressHash(key: .random()), machine: "virtual")
+        premises.isGuarding = false
         try outbox.setLiveMachine("virtual", now: clock.now())
         workshop = try Workshop(assembly, premises, channels: channels)
         _ = try outbox.adoptRules(assembly.book.rules.map { RuleAdoption($0) }, now: clock.now())
@@ -30,7 +31,7 @@ package final class VirtualDaemon {
         }
         loop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: clock, announcer: announcer,
-            health: Health(announcer: announcer), hash: AddressHash(key: .random()))
+            health: Health(announcer: announcer), hash: premises.hash)
     }
 
     /// One look at the customer database: a pass over all customers, and every event.
