@@ -24,7 +24,7 @@ extension Planner {
     ) -> (candidate: Candidate?, decision: Decision) {
         guard book.rules.contains(where: { $0.name == key.rule }) else { return (nil, .ruleGone) }
         guard let candidate = derive(key, facts: facts) else {
-            return (nil, Decision.make(nil, facts, book, standing, now: now))
+            return (nil, isOff(key, facts: facts) ? .ruleOff : Decision.make(nil, facts, book, standing, now: now))
         }
         return (candidate, judge(candidate, facts: facts, standing: standing, now: now))
     }
