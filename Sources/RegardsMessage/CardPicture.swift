@@ -55,6 +55,9 @@ struct PictureReferences {
         var value: String
         var line: Int
         var column: Int
+
+        /// True for the card's own picture, which its front matter names.
+        var isCover: Bool { value.filter { $0 != " " } == "{{card.picture}}" }
     }
 
     /// - Parameter line: of the text's beginning in its file.
