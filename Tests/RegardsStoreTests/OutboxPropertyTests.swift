@@ -230,7 +230,7 @@ private enum Action: CaseIterable {
                 model.rows[row.key]!.end(next, model.now)
             }
         }
-        #expect(try ledger.outbox.commit(GroupCommit(now: model.now, endings: endings)) == lost)
+        #expect(try ledger.outbox.commit(GroupCommit(now: model.now, endings: endings)) == CommitReport(lost: lost))
     }
 
     private func randomEnd(_ model: Model, _ random: inout SeededGenerator) -> Ending.Next {
@@ -295,9 +295,9 @@ extension Model.Row {
     fileprivate mutating func end(_ next: Ending.Next, _ now: Instant) {
         notBefore = nil
         switch next {
-        case .sent: (state, reason) = (.sent, "")
+        case .sent, .listed: (state, reason) = (.sent, "")
         case .failed(let why): (state, reason) = (.failed, why.rawValue)
-        case .skipped(let why): (state, reason) = (.skipped, why.rawValue)
+        case .skipped(let why): (state, reason) = (.skipped, why.description)
         case .cancelled(let why): (state, reason) = (.cancelled, why.rawValue)
         case .held(let why): (state, reason) = (.held, why.description)
         case .retry(let until, let why, let givesBack):

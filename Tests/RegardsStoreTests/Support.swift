@@ -64,6 +64,13 @@ extension PlannedOutreach {
     }
 }
 
+extension RuleAdoption {
+    /// `care` is of purpose care, every other rule a greeting.
+    init(name: String, hash: UInt64, formerly: [String] = []) {
+        self.init(name: name, purpose: name == "care" ? .care : .greeting, hash: hash, formerly: formerly)
+    }
+}
+
 /// An outbox in a folder of its own, with the rules `birthday`, `monthly` and `care`.
 struct Ledger {
     let folder: TemporaryFolder
