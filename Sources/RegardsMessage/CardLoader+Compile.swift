@@ -102,7 +102,7 @@ extension CardLoader {
         if partialsAreSound { check(optional, against: variables, of: source) }
         for index in variables.indices where optional.contains(variables[index].name) { variables[index].isOptional = true }
         guard partialsAreSound, mistakes[before...].allSatisfy({ $0.severity == .warning }) else { return nil }
-        let pictures = (source.cover.map { [$0] } ?? []) + ([source] + walk.used.sorted().compactMap { html[$0] }).flatMap(\.pictures)
+        let pictures = (source.cover?.all ?? []) + ([source] + walk.used.sorted().compactMap { html[$0] }).flatMap(\.pictures)
         return assemble(
             source, text, html: html, plain: plain, pictures: pictures, variables: variables, optional: optional)
     }
@@ -208,7 +208,9 @@ extension CardLoader {
     }
 
     private mutating func warnAboutWeight(of card: CompiledCard, _ source: Source) {
-        let weight = card.pictures.reduce(0) { $0 + $1.part.count } + source.body.utf8.count * 4 / 3
+        // Of the pictures for a year's animal one is sent.
+        let spared = (card.cover?.animals ?? []).reduce(0) { $0 + $1.part.count }
+        let weight = card.pictures.reduce(0) { $0 + $1.part.count } - spared + source.body.utf8.count * 4 / 3
         guard weight > CardLimits.comfortable else { return }
         mistakes.append(
             Mistake(.warning, at: place(source.name.path), "the message will have about \(weight / 1024) KiB; keep it under \(CardLimits.comfortable / 1024)"))

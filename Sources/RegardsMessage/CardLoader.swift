@@ -21,7 +21,7 @@ struct CardLoader {
         var body: String
         var pictures: [CardPicture]
         /// The picture that the front matter names.
-        var cover: CardPicture?
+        var cover: CardCover?
     }
 
     let folder: String
@@ -181,8 +181,25 @@ struct CardLoader {
         case (let picture?, nil):
             mistakes.append(Mistake(at: picture.place, "expected an alt: line that tells what the picture shows"))
         case (let picture?, _?):
-            source.cover = self.picture(picture.text, beside: source.name.path, at: picture.place)
+            source.cover = cover(picture.text, beside: source.name.path, at: picture.place)
         }
+    }
+
+    /// With `-{zodiac}` in the name a picture for each animal, and one without it for years whose animal is not known.
+    private mutating func cover(_ name: String, beside path: String, at place: Place) -> CardCover? {
+        let mark = CardCover.placeholder
+        guard name.contains(mark) else {
+            return picture(name, beside: path, at: place).map { CardCover(standard: $0) }
+        }
+        let standard = name.replacing("-" + mark, with: "").replacing(mark, with: "")
+        guard let standard = picture(standard, beside: path, at: place) else { return nil }
+        var cover = CardCover(standard: standard)
+        for animal in LocalText.animals {
+            guard let picture = picture(name.replacing(mark, with: animal.lowercased()), beside: path, at: place)
+            else { return nil }
+            cover.animals.append(picture)
+        }
+        return cover
     }
 
     private mutating func picture(_ value: String, beside path: String, at place: Place) -> CardPicture? {

@@ -14,7 +14,7 @@ struct CompiledCard: Sendable {
     var textPartials: MustacheLibrary
     var pictures: [CardPicture]
     /// The picture of the front matter, and what it shows.
-    var cover: CardPicture?
+    var cover: CardCover?
     var alt: MustacheTemplate?
     var variables: [CardVariable]
     /// Names that nothing need fill.

@@ -72,7 +72,7 @@ private struct CardRendering {
         let alt = card.alt.map { HeaderWriter.cleaned($0.render(scope)) }
         scope.own["card"] = .group([
             "subject": CardFields.value(subject), "preheader": CardFields.value(preheader), "locale": .text(card.locale),
-            "picture": CardFields.value(card.cover.map { "cid:" + $0.contentID }), "alt": CardFields.value(alt),
+            "picture": CardFields.value(card.cover.map { "cid:" + $0.picture(for: scope.fields).contentID }), "alt": CardFields.value(alt),
         ])
         let html = LineEnds.unified(card.html.render(scope, library: card.htmlPartials))
         let text = LineEnds.unified(card.text?.render(scope, library: card.textPartials) ?? "")

@@ -163,6 +163,23 @@ import Testing
         #expect(try library.render("b", locale: nil, fields: CardFields()).html == "none")
     }
 
+    @Test func aPictureForEachAnimal() throws {
+        let text = "---\nsubject: s\npicture: a-{zodiac}.png\nalt: x\n---\n<img src=\"{{card.picture}}\" alt=\"\">"
+        let animals = ["rat", "ox", "tiger", "rabbit", "dragon", "snake", "horse", "goat", "monkey", "rooster", "dog", "pig"]
+        var pictures = Dictionary(uniqueKeysWithValues: animals.enumerated().map { ("a-\($1).png", [0x89, 0x50, 0x4e, 0x47, UInt8($0)]) })
+        pictures["a.png"] = [0x89, 0x50, 0x4e, 0x47, 99]
+        let library = try CardFolderFixture(["a.html": text], pictures: pictures).library()
+        for (year, name) in [(2027, "a-goat.png"), (2028, "a-monkey.png"), (2032, "a-rat.png"), (2150, "a.png")] {
+            var fields = CardFields()
+            fields.addOccasion(on: CivilDate(year: year, month: 5, day: 12)!, name: "x")
+            #expect(try library.render("a", locale: nil, fields: fields).pictures.map(\.name) == [name])
+        }
+        #expect(try library.render("a", locale: nil, fields: CardFields()).pictures.map(\.name) == ["a.png"])
+        pictures["a-ox.png"] = nil
+        let mistakes = try CardFolderFixture(["a.html": text], pictures: pictures).mistakes()
+        #expect(mistakes == ["cards/a.html:3:10: there is no picture a-ox.png in cards: No such file or directory"])
+    }
+
     @Test(arguments: [("en", "Goat"), ("zh", "羊"), ("zh-Hant", "羊"), ("fr", "Goat")])
     func animals(_ locale: String, _ expected: String) throws {
         let card = "---\nsubject: s\n---\n{{occasion.zodiac}}"
