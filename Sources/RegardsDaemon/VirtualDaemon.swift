@@ -16,12 +16,12 @@ package final class VirtualDaemon {
     /// - Throws: `WorkshopError`, `OutboxError`.
     package init(
         _ assembly: Assembly, outbox: any Outbox, channels: ChannelSet, clock: VirtualClock, salt: [UInt8],
-        announcer: any Announcer = SilentAnnouncer()
+        hash: AddressHash = AddressHash(key: .random()), announcer: any Announcer = SilentAnnouncer()
     ) throws {
         self.clock = clock
         self.outbox = outbox
         var premises = Workshop.Premises(
-            outbox: outbox, clock: clock, environment: [:], salt: salt, hash: AddressHash(key: .random()), machine: "virtual")
+            outbox: outbox, clock: clock, environment: [:], salt: salt, hash: hash, machine: "virtual")
         premises.isGuarding = false
         try outbox.setLiveMachine("virtual", now: clock.now())
         workshop = try Workshop(assembly, premises, channels: channels)
@@ -31,7 +31,7 @@ package final class VirtualDaemon {
         }
         loop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: clock, announcer: announcer,
-            health: Health(announcer: announcer), hash: premises.hash)
+            health: Health(announcer: announcer), hash: hash)
     }
 
     /// One look at the customer database: a pass over all customers, and every event.

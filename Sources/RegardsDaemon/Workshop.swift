@@ -67,7 +67,7 @@ extension Workshop {
         let mode = try Workshop.mode(assembly.book.house.mode, premises)
         let (outbox, book, hash) = (premises.outbox, assembly.book, premises.hash)
         let isGuarding = mode == .live && premises.isGuarding
-        let standings = StandingDesk(outbox: outbox, book: book, isGuarding: isGuarding)
+        let standings = StandingDesk(outbox: outbox, book: book, isGuarding: false)
         let histories = HistoryLoader(outbox: outbox, hash: hash, book: book)
         self.init(
             assembly: assembly, mode: mode, standings: standings,

@@ -19,6 +19,7 @@ struct Agreement {
     let clock: VirtualClock
     let daemon: VirtualDaemon
     let mornings: Mornings
+    let hash = AddressHash(key: .random())
     let start = Instant(seconds: 1_798_763_400)  // 2027-01-01T00:30:00Z
 
     init(folder: String) throws {
@@ -31,7 +32,7 @@ struct Agreement {
         outbox = try SQLiteOutbox.openScratch(path: folder + "/state.sqlite", now: start)
         daemon = try VirtualDaemon(
             self.assembly, outbox: outbox, channels: ChannelSet([.mail: TakingChannel()], clock: clock), clock: clock,
-            salt: Array("agreement".utf8))
+            salt: Array("agreement".utf8), hash: hash)
     }
 
     func run() throws {
@@ -50,8 +51,9 @@ struct Agreement {
     }
 
     private func forecast(until end: Instant) throws -> [String] {
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox)
-        let report = try forecast.report(from: clock.now(), to: end)
+        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: hash)
+        // Also what is overdue after an outage, or was put off.
+        let report = try forecast.report(from: clock.now() - .days(40), to: end, now: clock.now())
         return report.lines.filter { $0.verdict.word == "due" }.map { line in
             self.line(line.outreach.key, at: max(line.outreach.dueAt, clock.now()), card: line.card)
         }
