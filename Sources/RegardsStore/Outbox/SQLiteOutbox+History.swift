@@ -21,15 +21,17 @@ private enum HistorySQL {
                 AND o.state = 10 AND o.channel = 'mail' AND o.recipient = 'customer/0')
         FROM json_each(?2) n CROSS JOIN rules r ON r.name = n.value CROSS JOIN json_each(?1) c
         """
-    /// By `outreach_received`, backwards from its last entry, then by primary key.
+    /// By `outreach_received` alone: backwards to the oldest that counts, then forwards from there.
     static let cards = """
         SELECT c.value, r.name, o.card
-        FROM json_each(?2) n CROSS JOIN rules r ON r.name = n.value CROSS JOIN json_each(?1) c CROSS JOIN outreach o
-        WHERE o.card IS NOT NULL AND o.id IN (
-            SELECT i.id FROM outreach i INDEXED BY outreach_received
-            WHERE i.customer = c.value AND i.rule_id = r.id
-                AND i.state = 10 AND i.channel = 'mail' AND i.recipient = 'customer/0'
-            ORDER BY i.ended_at DESC LIMIT ?3)
+        FROM json_each(?2) n CROSS JOIN rules r ON r.name = n.value CROSS JOIN json_each(?1) c
+            CROSS JOIN outreach o INDEXED BY outreach_received
+        WHERE o.customer = c.value AND o.rule_id = r.id
+            AND o.state = 10 AND o.channel = 'mail' AND o.recipient = 'customer/0' AND o.card IS NOT NULL
+            AND o.ended_at >= coalesce((SELECT i.ended_at FROM outreach i INDEXED BY outreach_received
+                WHERE i.customer = c.value AND i.rule_id = r.id
+                    AND i.state = 10 AND i.channel = 'mail' AND i.recipient = 'customer/0'
+                ORDER BY i.ended_at DESC LIMIT 1 OFFSET ?3), 0)
         ORDER BY o.ended_at DESC, o.id DESC
         """
     /// By primary key prefix.
@@ -126,7 +128,7 @@ extension SQLiteOutbox {
         defer { statement.reset() }
         statement.bind(1, customers)
         statement.bind(2, IDList.texts(rules))
-        statement.bind(3, cardsRemembered)
+        statement.bind(3, cardsRemembered - 1)
         while try statement.step() {
             histories[statement.string(0)]?.cards[statement.string(1), default: []].append(statement.string(2))
         }
