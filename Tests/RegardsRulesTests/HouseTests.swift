@@ -230,7 +230,7 @@ import Testing
         #expect(
             Shop.lines(result) == [
                 "rules.d/b.yaml:2:1: the rule \"x\" is given at rules.d/a.yaml:1:1 already: choose another name",
-                "rules.d/c.yaml:1:1: the rule \"house-rule\" is given at regards.yaml:33:3 already: choose another name",
+                "rules.d/c.yaml:1:1: the rule \"house-rule\" is given at regards.yaml:36:3 already: choose another name",
             ])
         #expect(result.configuration == nil)
     }
