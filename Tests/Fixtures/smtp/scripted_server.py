@@ -3,7 +3,7 @@
 
 Every `--on WHEN=ACTION` changes one answer:
 
-    WHEN    CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, . (the final dot), RSET, QUIT
+    WHEN    CONNECT, EHLO, STARTTLS, AUTH (its end), TOKEN (instead: what a token is answered with), MAIL, RCPT, DATA, . (the final dot), RSET, QUIT
             or BODY@N: when N bytes of a message have come; `#n` after it: only the n-th time in the server's life
     ACTION  reply:TEXT          the answer (`|` separates lines)
             reply-close:TEXT    the answer, then the connection ends
@@ -159,6 +159,10 @@ class Session:
             self.line()
         elif len(words) == 2:
             self.reply("334 ")
+            self.line()
+        # A token that is not welcome is answered with the reason, and that with an empty line.
+        if "TOKEN" in options.on:
+            self.answer("TOKEN", "")
             self.line()
         self.answer("AUTH", "235 welcome")
 
