@@ -73,7 +73,7 @@ package enum ChannelBuilder {
     private static func settings(_ webhook: WebhookConfiguration, _ directory: String?) throws -> WebhookSettings {
         try WebhookSettings(
             url: webhook.url, secrets: try webhook.secrets.map { try secret($0, directory) },
-            allowPrivate: webhook.allowPrivate)
+            allowPrivate: webhook.allowPrivate, timeout: webhook.timeout, sessions: webhook.sessions)
     }
 
     private static func secret(_ reference: SecretReference, _ directory: String?) throws -> Secret {

@@ -1,3 +1,4 @@
+import RegardsCalendar
 import RegardsCore
 
 /// Reads where the ledger lives and which ways out there are.
@@ -106,14 +107,19 @@ struct ChannelReader {
     }
 
     private func webhook(_ item: Item, name: String) -> WebhookConfiguration? {
-        guard let form = item.form(Keys("url", "secret", "allow_private", later: ["headers", "timeout"])) else { return nil }
+        let keys = Keys("url", "secret", "allow_private", "timeout", "sessions", later: ["headers"])
+        guard let form = item.form(keys) else { return nil }
         let allowsPrivate = form["allow_private"]?.flag() ?? false
         let url = form.required("url", "where to send, such as https://crm.example.com/regards")?
             .webAddress(allowsPlain: allowsPrivate)
         let references = "{credential: NAME} or {file: PATH}, or none for an endpoint that checks no signature"
         let secrets = form.required("secret", references).map(secrets)
-        guard let url, let secrets else { return nil }
-        return WebhookConfiguration(name: name, url: url, secrets: secrets, allowPrivate: allowsPrivate, place: item.place)
+        let timeout = form["timeout"].map { $0.span(.seconds(1) ... .minutes(10), named: "1s to 10min") } ?? .seconds(20)
+        let sessions = form["sessions"]?.integer(1...100) ?? Self.usualSessions
+        guard let url, let secrets, let timeout else { return nil }
+        return WebhookConfiguration(
+            name: name, url: url, secrets: secrets, allowPrivate: allowsPrivate, timeout: timeout, sessions: sessions,
+            place: item.place)
     }
 
     private func secrets(_ item: Item) -> [SecretReference] {

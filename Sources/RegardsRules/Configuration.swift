@@ -140,5 +140,9 @@ package struct WebhookConfiguration: Hashable, Sendable {
     package var secrets: [SecretReference]
     /// The host may resolve to an address of a private network.
     package var allowPrivate: Bool
+    /// Longest time for one request, 1 second to 10 minutes.
+    package var timeout: TimeSpan
+    /// Requests at once, 1 to 100.
+    package var sessions: Int
     package var place: Place
 }

@@ -216,13 +216,15 @@ import Testing
             webhooks:
               crm: {url: "https://crm.example:8443/regards?x=1", secret: [{credential: crm}, {file: keys/old}]}
               local: {url: "http://127.0.0.1:8080/x", secret: none}
-              inside: {url: "http://[fd00::1]/x", secret: {file: /k}, allow_private: yes}
+              inside: {url: "http://[fd00::1]/x", secret: {file: /k}, allow_private: yes, timeout: 90s, sessions: 32}
 
             """
         ).webhooks
         #expect(webhooks.map(\.name) == ["crm", "local", "inside"])
         #expect(webhooks.map(\.secrets) == [[.credential("crm"), .file("keys/old")], [], [.file("/k")]])
         #expect(webhooks.map(\.allowPrivate) == [false, false, true])
+        #expect(webhooks.map(\.timeout) == [.seconds(20), .seconds(20), .seconds(90)])
+        #expect(webhooks.map(\.sessions) == [4, 4, 32])
         #expect(webhooks[0].url == "https://crm.example:8443/regards?x=1")
     }
 
