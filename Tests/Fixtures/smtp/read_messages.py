@@ -7,6 +7,7 @@
 Prints `fault FILE WHAT` for each fault, and at the end `read N`.
 """
 
+import collections
 import concurrent.futures
 import email
 import email.policy
@@ -65,9 +66,9 @@ def text(content):
 
 
 def repeated(content, parts):
-    """ripmime takes any line of a text that speaks of Content-Type for the beginning of a part, and writes the rest of the
-    text once more."""
-    return any(b"content-type" in part.lower() and content in part for part in parts)
+    """ripmime looks for uuencoded files and further headers in the middle of texts, and where it believes to have found
+    some it writes the rest of the text once more. That is no other part."""
+    return any(content in part for part in parts)
 
 
 def disagreements(path):
@@ -75,10 +76,12 @@ def disagreements(path):
     found = []
     if by_mblaze(path) != mine:
         found.append("mblaze finds other parts")
-    parts = sorted(filter(None, (text(content) for _, content in mine)))
-    theirs = sorted(filter(None, map(text, by_ripmime(path))))
-    if [one for one in theirs if one in parts or not repeated(one, parts)] != parts:
-        found.append("ripmime finds other parts")
+    parts = [text(content) for _, content in mine if text(content)]
+    theirs = [text(content) for content in by_ripmime(path) if text(content)]
+    missing = collections.Counter(parts) - collections.Counter(theirs)
+    more = collections.Counter(theirs) - collections.Counter(parts)
+    if missing or not all(repeated(one, parts) for one in more):
+        found.append("ripmime misses %r and adds %r" % (list(missing)[:2], list(more)[:2]))
     return ["fault %s %s" % (path.name, one) for one in found]
 
 
