@@ -86,7 +86,7 @@ struct TestHouse {
 
     func book(_ rules: [Rule]) throws -> RuleBook {
         let business = Business(name: "The Shop", email: try Address("hello@shop.example"), zone: businessZone)
-        return RuleBook(rules: rules, eventKinds: [kind], customers: schema, house: House(business: business, people: people))
+        return RuleBook(rules: rules, eventKinds: [kind], customers: schema, house: House(business: business, people: people), countries: countries)
     }
 
     func planner(_ rules: Rule...) throws -> Planner { try planner(rules) }
