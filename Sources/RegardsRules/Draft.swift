@@ -113,7 +113,9 @@ final class Draft {
     }
 
     func country(named name: String, _ item: Item) -> String? {
-        countries.code(of: name) ?? item.refuse(.unknownCountry(name, known: countries.names))
+        // No two-letter code is more likely than another.
+        let known = name.count > 3 ? countries.names.filter { $0.count > 3 } : []
+        return countries.code(of: name) ?? item.refuse(.unknownCountry(name, known: known))
     }
 }
 

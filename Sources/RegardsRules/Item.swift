@@ -89,8 +89,8 @@ struct Item {
     }
 
     /// A mapping whose keys are names that the operator chose.
-    func entries() -> [(name: String, place: Place, item: Item)]? {
-        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
+    func entries(_ expected: String = "keys and values") -> [(name: String, place: Place, item: Item)]? {
+        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape(expected, got: shape)) }
         return pairs.map { pair in
             (pair.key, pair.keyPlace, Item(value: pair.value, path: Item.join(path, pair.key), report: report))
         }
@@ -98,7 +98,7 @@ struct Item {
 
     /// A mapping whose keys are known; reports those that are not.
     func form(_ keys: Keys) -> Form? {
-        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
+        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape(keys.shape, got: shape)) }
         for pair in pairs where !keys.known.contains(pair.key) {
             fail(keys.problem(with: pair.key), at: pair.keyPlace)
         }
@@ -128,6 +128,11 @@ struct Keys {
         self.known = known
         self.later = later
         self.elsewhere = elsewhere
+    }
+
+    /// What is written where these are expected.
+    var shape: String {
+        known.count > 4 ? "keys and values" : "{" + known.map { "\($0): …" }.joined(separator: ", ") + "}"
     }
 
     /// What is wrong with a key that is not known.

@@ -70,7 +70,8 @@ enum Problem: Hashable {
     case orderOfText(String)
     case orderOfCountries
     case onlyEvent(String, String)
-    case received(String)
+    case wordOfLanguage(String, got: String)
+    case eventOfCustomers(String)
     case oneDayOfEvent
     case stepTime(String)
     case hoursBeforeAt(String)
@@ -97,7 +98,7 @@ enum Problem: Hashable {
     case rungBeforeStart(String)
     case neverUnreachable(String)
     case neverFires
-    case nothingToCustomers(String)
+    case nothingToCustomers(String, isCondition: Bool)
     case unusedList(String, known: [String])
     case twins(String, String)
 }
@@ -217,8 +218,9 @@ extension Problem {
         case .orderOfText(let got): "expected a number or a date such as 2027-05-01 after < or >, got \(quote(got))"
         case .orderOfCountries: "expected is or is not: countries have no order"
         case .onlyEvent(let what, let kind): "expected columns of \(clip(kind)) alone: \(what) may change while it is open"
-        case .received(let got):
-            "expected received RULE with within 30d, older than 30d, is present or is absent, got \(quote(got))"
+        case .wordOfLanguage(let expected, let got):
+            "expected \(expected), got \(quote(got)); if it is a column, give it another name in the query"
+        case .eventOfCustomers(let name): "\(quote(name)) is a column of an event, and this is about customers: use a column of theirs"
         case .oneDayOfEvent: "an event's day is met once: keep one, and say the others in steps, such as at: 7d before start"
         case .stepTime(let got):
             "expected start, limit, \"2d after start\", \"6h before limit\" or \"3d after EVENT.COLUMN\", perhaps with \"at 10:00\" behind, got \(quote(got))"
@@ -229,7 +231,7 @@ extension Problem {
             "a promise counts from the event itself: write when: {event: …} alone, and say when in the steps"
         case .stepsHaveTheirOwn(let key): "with steps, each step has its own \(key): move it there"
         case .severalCards: "expected one card; several stand in send: {cards: [a, b]}"
-        case .oneCard: "no_repeat needs several cards: cards: [a, b], or {month} in the card's name"
+        case .oneCard: "needs several cards, as in cards: [a, b], or {month} in the card's name"
         case .fewCards(let count, let cards):
             "expected 2 to \(cards) occasions, because there are \(cards) cards, got \(count): write more cards, or repeat sooner"
         case .unknownRule(let name, let now?, _): "unknown rule \(quote(name)): it is \(quote(now)) now"
@@ -257,7 +259,8 @@ extension Problem {
         case .neverUnreachable(let sentence):
             "who has no address is left out by \(quote(sentence)) before this is asked: delete that condition"
         case .neverFires: "no day of this rule lies in this period, so it never fires"
-        case .nothingToCustomers(let rule): "\(quote(rule)) sends nothing to customers, so this never holds"
+        case .nothingToCustomers(let rule, let isCondition):
+            "\(quote(rule)) sends nothing to customers, so \(isCondition ? "this never holds" : "there is nothing to take the place of")"
         case .unusedList(let name, let known):
             "no rule puts anything on the list \(quote(name))" + (near(name, known).map { "; did you mean \(quote($0))?" } ?? "")
         case .twins(let name, let twin):

@@ -12,8 +12,9 @@ struct RuleChecks {
         for reference in draft.references { check(reference, silent) }
         refuseCircles()
         // What is half written may look alike for now.
-        if !draft.report.hasError { warnOfTwins() }
-        for (list, place, item) in draft.settledLists where names != nil && !draft.lists.contains(list) {
+        guard !draft.report.hasError else { return }
+        warnOfTwins()
+        for (list, place, item) in draft.settledLists where !draft.lists.contains(list) {
             item.fail(.unusedList(list, known: draft.lists.sorted()), at: place)
         }
     }
@@ -23,19 +24,22 @@ struct RuleChecks {
             let now = draft.formerNames.first { $0.name == reference.name }?.by
             reference.item.fail(.unknownRule(reference.name, now: now, known: names.sorted()))
         } else if silent.contains(reference.name) {
-            reference.item.fail(.nothingToCustomers(reference.name))
+            let isCondition = if case .received = reference.use { true } else { false }
+            reference.item.fail(.nothingToCustomers(reference.name, isCondition: isCondition))
         }
     }
 
     // MARK: instead_of
 
-    /// Each circle is reported once, where the first of its rules names the next.
+    /// Of circles that hang together one is reported, where the first of its rules names the next.
     private func refuseCircles() {
         let next = Dictionary(rules.map { ($0.name, $0.insteadOf) }, uniquingKeysWith: { first, _ in first })
         var done: Set<String> = []
         for rule in rules where !done.contains(rule.name) {
             var path = [rule.name]
-            if let circle = circle(from: rule.name, next, &path, &done) { report(circle) }
+            guard let circle = circle(from: rule.name, next, &path, &done) else { continue }
+            report(circle)
+            done.formUnion(circle)
         }
     }
 
