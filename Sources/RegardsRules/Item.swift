@@ -4,13 +4,16 @@ import RegardsCore
 final class Report {
     private var found: Set<Mistake> = []
     private(set) var hasError = false
+    /// Who has so many mistakes reads no further, and a file made to be slow gains nothing.
+    private static let mostSuggestions = 20
     var count: Int { found.count }
 
     /// A value reached twice through an alias is reported once.
     func add(_ flaw: Flaw, path: String = "") {
         let severity = flaw.problem.severity
         if severity == .error { hasError = true }
-        found.insert(Mistake(severity, at: flaw.place, path: path, flaw.problem.message))
+        let message = flaw.problem.message(suggests: found.count < Report.mostSuggestions)
+        found.insert(Mistake(severity, at: flaw.place, path: path, message))
     }
 
     /// In the order of file, line, column.

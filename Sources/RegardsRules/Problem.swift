@@ -125,8 +125,13 @@ extension Problem {
     }
 
     /// What was expected, what was found, what to do. One switch, so that the compiler asks for the words of every case.
-    var message: String {
-        switch self {
+    /// - Parameter suggests: looks for the name that was meant, which takes its time where there are many.
+    func message(suggests: Bool = true) -> String {
+        func near(_ name: String, _ known: [String]) -> String? { suggests ? Problem.near(name, known) : nil }
+        func suggestion(_ name: String, _ known: [String]) -> String {
+            near(name, known).map { "; did you mean \(quote($0))?" } ?? "; expected \(joined(known, "or"))"
+        }
+        return switch self {
         // The file and its YAML
         case .unreadable(let reason): "cannot be read: \(reason)"
         case .fileTooLarge: "is larger than 1 MiB: split it"
@@ -288,23 +293,26 @@ extension Problem {
         return clipped
     }
 
-    private func suggestion(_ name: String, _ known: [String]) -> String {
-        near(name, known).map { "; did you mean \(quote($0))?" } ?? "; expected \(joined(known, "or"))"
-    }
-
-    private func near(_ name: String, _ known: [String]) -> String? {
-        NearestName.of(String(name.prefix(60)).lowercased(), among: known)
+    private static func near(_ name: String, _ known: [String]) -> String? {
+        NearestName.of(String(name.prefix(60)).lowercased(), among: known.prefix(500))
     }
 
     private func joined(_ words: [String], _ conjunction: String) -> String { Problem.list(words, conjunction) }
+    /// Names along a path; a long one without its middle.
     private func joined(_ words: [String], separator: String) -> String {
-        words.map { clip($0) }.joined(separator: separator)
+        let words = words.count > 10 ? words.prefix(8) + ["…"] + words.suffix(1) : words[...]
+        return words.map { clip($0) }.joined(separator: separator)
     }
 
     /// `a, b or c`; a long list is cut off.
     static func list(_ words: [String], _ conjunction: String = "or") -> String {
         guard words.count > 1, let last = words.last else { return words.first ?? "" }
-        guard words.count <= 32 else { return words.prefix(32).joined(separator: ", ") + ", …" }
+        var room = 400
+        let fitting = words.prefix { word in
+            room -= word.utf8.count + 2
+            return room > 0
+        }
+        guard fitting.count == words.count else { return fitting.joined(separator: ", ") + ", …" }
         return words.dropLast().joined(separator: ", ") + " \(conjunction) " + last
     }
 
