@@ -118,7 +118,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RegardsDeliveryTests",
-            dependencies: ["RegardsDelivery", "RegardsCore", "RegardsCalendar", "RegardsTestSupport"],
+            dependencies: ["RegardsDelivery", "RegardsMessage", "RegardsCore", "RegardsCalendar", "RegardsTestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "RegardsDaemonTests",

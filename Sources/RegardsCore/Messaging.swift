@@ -27,6 +27,11 @@ extension Planner {
         return Message(occasion: occasion.id, meant: meant, zone: occasion.zone, dueAt: due)
     }
 
+    /// The first instant, not before a given one, at which quiet hours and days let a candidate go.
+    mutating func allowed(_ candidate: Candidate, of customer: Customer?, from instant: Instant) -> Instant {
+        allowed(from: instant, plans[candidate.rule].steps[candidate.step], customer, candidate.zone.zone)
+    }
+
     /// When a message may go that is due at an instant: later in quiet hours, for what obeys them.
     mutating func allowed(from due: Instant, _ step: StepPlan, _ customer: Customer?, _ zone: Zone) -> Instant {
         guard step.obeysQuiet else { return due }

@@ -36,7 +36,7 @@ package struct Candidate: Sendable {
 }
 
 /// What is known about the customer and the event of one candidate.
-package struct Facts: Sendable {
+package struct Facts: Hashable, Sendable {
     /// nil: gone from the database, or an event without a customer.
     package var customer: Customer?
     package var event: Event?
@@ -80,6 +80,8 @@ package struct Planner {
     /// Rules of the pass that hang on no column and fall due in their window.
     private var passRules: [Int] = []
     private var passSegments: [Int] = []
+    /// Weighs what one rule owes against what others do; see `judge`.
+    var arbiter: Arbiter
 
     package init(book: RuleBook, zones: ZoneCatalog, countries: CountryZones) {
         self.book = book
@@ -90,6 +92,7 @@ package struct Planner {
         self.plans = plans
         self.quiet = quiet
         ready = book.rules.indices.map { DateRule(book.rules[$0].trigger, plans[$0].groups) }
+        arbiter = Arbiter(book)
     }
 
     /// nil: `time_zone` names no zone, and the customer cannot be planned for.

@@ -118,7 +118,7 @@ struct OutboxModel {
     mutating func mark(_ mark: SendMark, _ key: OutreachKey) -> RefusedMark.Reason? {
         if let reason = refusal(of: mark, key) {
             rows[key]!.state = .planned
-            if reason != .paused { rows[key]!.notBefore = now + .seconds(2) }
+            rows[key]!.notBefore = now + .seconds(2)
             return reason
         }
         rows[key]!.state = .sending

@@ -155,14 +155,18 @@ package struct OutreachFilter: Hashable, Sendable {
     package var customer: String?
     /// Rows due in this range.
     package var due: Range<Instant>?
+    /// Held rows whose reason begins with this text, such as `open:`; whatever `states` says.
+    package var heldFor: String?
 
     package init(
-        states: Set<OutreachState>? = nil, rule: String? = nil, customer: String? = nil, due: Range<Instant>? = nil
+        states: Set<OutreachState>? = nil, rule: String? = nil, customer: String? = nil, due: Range<Instant>? = nil,
+        heldFor: String? = nil
     ) {
         self.states = states
         self.rule = rule
         self.customer = customer
         self.due = due
+        self.heldFor = heldFor
     }
 }
 
