@@ -82,6 +82,15 @@ let package = Package(
             ],
             path: "Benchmarks/Outbox", swiftSettings: settings),
 
+        // The daemon in a made-up world under a virtual clock, for comparison with a computation in Python.
+        .executableTarget(
+            name: "AgreementTest",
+            dependencies: [
+                "RegardsDaemon", "RegardsStore", "RegardsCore", "RegardsCalendar",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/Agreement", exclude: ["shop", "world.py", "who_is_due.py", "agree"], swiftSettings: settings),
+
         .target(
             name: "RegardsTestSupport",
             dependencies: ["RegardsCore", "RegardsCalendar"],

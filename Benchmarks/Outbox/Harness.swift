@@ -7,7 +7,7 @@ func open(_ path: String, _ durable: Bool) throws -> SQLiteOutbox {
     let outbox =
         try durable
         ? SQLiteOutbox.openForDaemon(path: path, now: now) : SQLiteOutbox.openScratch(path: path, now: now)
-    _ = try outbox.adoptRules([RuleAdoption(name: "birthday-card", hash: 1)], now: now)
+    _ = try outbox.adoptRules([RuleAdoption(name: "birthday-card", purpose: .greeting, hash: 1)], now: now)
     return outbox
 }
 

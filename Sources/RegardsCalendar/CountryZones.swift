@@ -3,6 +3,11 @@ package struct CountryZones: Sendable {
     private var zones: [String: [String]] = [:]
     private var codes: [String: String] = [:]
 
+    /// Knows no country.
+    package static let none = CountryZones(codes: [:])
+
+    private init(codes: [String: String]) { self.codes = codes }
+
     /// Reads `zone.tab` and `iso3166.tab` of the folder; knows no country where they are missing.
     package init(directory: String = ZoneCatalog.systemDirectory) {
         for fields in CountryZones.rows("\(directory)/iso3166.tab") where fields.count >= 2 {
@@ -32,6 +37,9 @@ package struct CountryZones: Sendable {
 
     /// The two-letter code of a country given as code or English name; nil when unknown.
     package func code(of country: String) -> String? { codes[country.lowercased()] }
+
+    /// Codes and English names in lower case, in order.
+    package var names: [String] { codes.keys.sorted() }
 
     private static func rows(_ path: String) -> [[String]] {
         guard let bytes = SystemFiles.read(path, limit: 1 << 20) else { return [] }

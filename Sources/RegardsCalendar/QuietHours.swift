@@ -2,6 +2,8 @@
 /// week, and single dates. All on the customer's own clock.
 package struct QuietHours: Hashable, Sendable {
     private let allowed: WeeklyHours
+    private let openDays: Set<Weekday>
+    private let silent: Set<CivilDate>
 
     /// - Parameters:
     ///   - hours: quiet from `start` until before `end`; when `end` is earlier, over midnight. nil for none.
@@ -25,7 +27,12 @@ package struct QuietHours: Hashable, Sendable {
         guard !days.isEmpty else { return nil }
         allowed = WeeklyHours(
             Dictionary(uniqueKeysWithValues: days.map { ($0, open.compactMap { $0 }) }), closed: silent)
+        openDays = days
+        self.silent = silent
     }
+
+    /// Whether the whole of a day is quiet.
+    package func isQuiet(on date: CivilDate) -> Bool { !openDays.contains(date.weekday) || silent.contains(date) }
 
     package func isQuiet(at instant: Instant, in zone: Zone) -> Bool { !allowed.isOpen(at: instant, in: zone) }
 

@@ -6,7 +6,7 @@ extension Rule {
         switch backfill {
         case .none: firstSeen
         case .since(let span): firstSeen - span
-        case .all: Instant(microseconds: .min / 2)
+        case .all: .beforeAll
         }
     }
 
@@ -21,4 +21,9 @@ extension Rule {
         case .all: return false
         }
     }
+}
+
+extension Instant {
+    /// Before all that anybody plans, and far enough from the end of the numbers to be moved.
+    package static let beforeAll = Instant(microseconds: .min / 2)
 }

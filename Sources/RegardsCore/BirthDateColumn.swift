@@ -17,10 +17,16 @@ extension Record {
     /// `birthDate` reads. All that a pass asks of most customers.
     func usualDayOfBirth(_ slot: Int) -> (month: Int, day: Int)? {
         withText(slot) { bytes in
-            guard let bytes, let found = UsualDate(bytes), (1...12).contains(found.month), found.day >= 1,
-                found.day <= 28 || found.day <= CivilDate.days(inMonth: found.month, year: found.year)
-            else { return nil }
+            guard let bytes, let found = UsualDate(bytes), found.exists else { return nil }
             return (found.month, found.day)
+        }
+    }
+
+    /// The slot's date as `PackedDate`, where it is written in the usual form; nil for all else.
+    func usualDate(_ slot: Int) -> PackedDate? {
+        withText(slot) { bytes in
+            guard let bytes, let found = UsualDate(bytes), found.exists else { return nil }
+            return PackedDate(year: found.year, month: found.month, day: found.day)
         }
     }
 }
@@ -37,6 +43,10 @@ private struct UsualDate {
     var year: Int
     var month: Int
     var day: Int
+
+    var exists: Bool {
+        (1...12).contains(month) && day >= 1 && (day <= 28 || day <= CivilDate.days(inMonth: month, year: year))
+    }
 
     init?(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard bytes.count == 10 || bytes.count == 19 else { return nil }

@@ -23,16 +23,25 @@ package indirect enum Condition: Sendable {
         }
     }
 
-    /// A column of the customer, or of the event the rule is about.
+    /// What a sentence is about: a column of the customer, or of the event the rule is about; or what is known besides.
     package enum Operand: Hashable, Sendable {
         case customer(slot: Int)
         case event(slot: Int)
+        /// `segment is gold`: present for members of the segment (index into `RuleBook.segments`).
+        case segment(Int)
+        /// `class recency >= 4`: the number of the customer's class, from 1; absent without one.
+        case rank(Int)
+        /// `received monthly-card within 30d`: when the rule last reached the customer; absent where it never did.
+        case received(rule: String)
     }
 
     package enum Predicate: Hashable, Sendable {
         case isPresent
         case isAbsent
         case compare(Comparison, Literal)
+        /// The column names this country, as code or name in English; only `=` and `!=`. The code is ISO 3166's, in
+        /// capitals.
+        case country(Comparison, code: String)
         /// The text occurs as whole words; the letters A-Z compare without case.
         case contains(String)
         /// The column's instant lies in the span before now.

@@ -7,19 +7,24 @@ package struct ConditionFacts {
     /// Zone of dates and times that bring no offset of their own: the business's, whose programs wrote them.
     package var zone: Zone
     package var now: Instant
+    /// The customer's segments; see `findMembership`.
+    package var membership: Membership
+    /// When each rule last reached the customer, by the rule's name.
+    package var received: [String: Instant]
+    /// What names of countries mean.
+    package var countries: CountryZones
 
-    package init(customer: Record?, event: Record? = nil, zone: Zone, now: Instant) {
+    package init(
+        customer: Record?, event: Record? = nil, zone: Zone, now: Instant, membership: Membership = Membership(),
+        received: [String: Instant] = [:], countries: CountryZones = .none
+    ) {
         self.customer = customer
         self.event = event
         self.zone = zone
         self.now = now
-    }
-
-    fileprivate func record(_ operand: Condition.Operand) -> (record: Record, slot: Int)? {
-        switch operand {
-        case .customer(let slot): customer.map { ($0, slot) }
-        case .event(let slot): event.map { ($0, slot) }
-        }
+        self.membership = membership
+        self.received = received
+        self.countries = countries
     }
 }
 
@@ -48,6 +53,32 @@ extension Condition {
         }
     }
 
+    /// A sentence of a condition beside what was found.
+    package struct Finding: Hashable, Sendable {
+        /// As written, with `not` in front where it stands under one.
+        package var sentence: String
+        /// The column's text, the number of the class, `yes` for a member, or when the rule's message was received;
+        /// nil where there is none of it.
+        package var value: String?
+        package var holds: Bool
+    }
+
+    /// Every sentence with the value it was held against, in the order of the file.
+    package func values(_ facts: ConditionFacts) -> [Finding] { values(facts, isNegated: false) }
+
+    private func values(_ facts: ConditionFacts, isNegated: Bool) -> [Finding] {
+        switch self {
+        case .all(let parts), .any(let parts): parts.flatMap { $0.values(facts, isNegated: isNegated) }
+        case .not(let part): part.values(facts, isNegated: !isNegated)
+        case .test(let test):
+            [
+                Finding(
+                    sentence: isNegated ? "not " + test.text : test.text, value: facts.text(test.operand),
+                    holds: test.holds(facts) != isNegated)
+            ]
+        }
+    }
+
     /// Every test, in the order of the file.
     package var tests: [Test] {
         switch self {
@@ -56,30 +87,84 @@ extension Condition {
         case .test(let test): [test]
         }
     }
+
+    /// Whether any sentence is about a segment or a class.
+    package var asksForSegments: Bool {
+        switch self {
+        case .all(let parts), .any(let parts): return parts.contains { $0.asksForSegments }
+        case .not(let part): return part.asksForSegments
+        case .test(let test):
+            switch test.operand {
+            case .segment, .rank: return true
+            case .customer, .event, .received: return false
+            }
+        }
+    }
 }
 
 extension Condition.Test {
     package func holds(_ facts: ConditionFacts) -> Bool {
-        guard let (record, slot) = facts.record(operand) else { return predicate == .isAbsent }
+        switch operand {
+        case .customer(let slot): holds(facts.customer, slot, facts)
+        case .event(let slot): holds(facts.event, slot, facts)
+        case .segment(let segment): predicate.holds(present: facts.membership.contains(segment))
+        case .rank(let segment): predicate.holds(rank: facts.membership.rank(segment))
+        case .received(let rule): predicate.holds(instant: facts.received[rule], facts)
+        }
+    }
+
+    private func holds(_ record: Record?, _ slot: Int, _ facts: ConditionFacts) -> Bool {
+        guard let record, record.isPresent(slot) else { return predicate == .isAbsent }
         switch predicate {
-        case .isPresent: return record.isPresent(slot)
-        case .isAbsent: return !record.isPresent(slot)
+        case .isPresent: return true
+        case .isAbsent: return false
         case .compare(let comparison, let literal):
-            guard record.isPresent(slot) else { return false }
             // What is of another kind than the literal is neither less nor greater, and surely not the same.
             guard let order = record.order(slot, literal, facts.zone) else { return comparison == .notEqual }
             return comparison.accepts(order)
+        case .country(let comparison, let code):
+            return record.names(slot, country: code, facts.countries) == (comparison == .equal)
         case .contains(let text):
             return record.withText(slot) { bytes in
                 bytes.map { TextMatch.words(in: $0, contain: text) }
                     ?? TextMatch.words(in: record.string(slot) ?? "", contain: text)
             }
+        case .within, .olderThan:
+            return predicate.holds(instant: record.instant(slot, zone: facts.zone), facts)
+        }
+    }
+}
+
+extension Condition.Predicate {
+    fileprivate func holds(present: Bool) -> Bool { self == (present ? .isPresent : .isAbsent) }
+
+    fileprivate func holds(rank: Int?) -> Bool {
+        guard let rank, case .compare(let comparison, let literal) = self else { return holds(present: rank != nil) }
+        guard case .number(let right) = literal else { return comparison == .notEqual }
+        return comparison.accepts(Double(rank) < right ? -1 : Double(rank) > right ? 1 : 0)
+    }
+
+    fileprivate func holds(instant: Instant?, _ facts: ConditionFacts) -> Bool {
+        guard let instant else { return self == .isAbsent }
+        switch self {
         case .within(let span):
-            guard let instant = record.instant(slot, zone: facts.zone) else { return false }
             return instant <= facts.now && instant >= span.subtracted(from: facts.now, in: facts.zone)
-        case .olderThan(let span):
-            guard let instant = record.instant(slot, zone: facts.zone) else { return false }
-            return instant < span.subtracted(from: facts.now, in: facts.zone)
+        case .olderThan(let span): return instant < span.subtracted(from: facts.now, in: facts.zone)
+        case .isPresent: return true
+        case .isAbsent, .compare, .country, .contains: return false
+        }
+    }
+}
+
+extension ConditionFacts {
+    /// What an operand stands for, as people read it; nil where there is nothing.
+    fileprivate func text(_ operand: Condition.Operand) -> String? {
+        switch operand {
+        case .customer(let slot): customer.flatMap { $0.isPresent(slot) ? $0.string(slot) : nil }
+        case .event(let slot): event.flatMap { $0.isPresent(slot) ? $0.string(slot) : nil }
+        case .segment(let segment): membership.contains(segment) ? "yes" : nil
+        case .rank(let segment): membership.rank(segment).map(String.init)
+        case .received(let rule): received[rule]?.description
         }
     }
 }
@@ -113,6 +198,15 @@ extension Record {
             return withText(slot) { bytes in
                 bytes.map { TextMatch.order($0, right) } ?? TextMatch.order(of: string(slot) ?? "", right)
             }
+        }
+    }
+
+    /// Whether the slot names the country with this code: by the code itself, or by a name. The code itself is not
+    /// looked up, and a name of up to 15 bytes without an allocation.
+    fileprivate func names(_ slot: Int, country code: String, _ countries: CountryZones) -> Bool {
+        withText(slot) { bytes in
+            guard let bytes else { return false }
+            return TextMatch.order(bytes, code) == 0 || countries.code(of: String(decoding: bytes, as: UTF8.self)) == code
         }
     }
 }

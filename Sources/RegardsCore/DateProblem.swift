@@ -1,6 +1,7 @@
 import RegardsCalendar
 
 /// What in a customer's columns keeps a rule from knowing its days.
+/// `Planner.problemColumn` names the column.
 package enum DateProblem: String, CaseIterable, Error, Hashable, Sendable {
     /// The rule's column holds something that is no date.
     case badDate = "bad-date"

@@ -15,21 +15,28 @@ struct LocalOccasion {
 struct DateRule {
     enum Kind {
         case anniversary
-        /// The same occasions for everybody in a zone: a schedule, or a feast.
+        /// The same occasions for everybody in a zone: a schedule, a feast, or one day.
         case sameInZone
         /// Feasts that depend on the customer.
         case feasts
+        /// A day in a column that has a year.
+        case date, idle
+        case segment
         /// Nothing falls due in the window, whoever the customer is; or the rule is about events.
         case silent
     }
 
     private(set) var window: PlanWindow?
-    private(set) var kind: Kind
-    /// Slot of the column that an anniversary hangs on, and of the one that names its calendar.
+    private(set) var kind = Kind.silent
+    private let groups: [StepGroup]
+    /// The dates on which occasions can make a message due in the window; one for each group of steps.
+    private(set) var dates: [ClosedRange<CivilDate>] = []
+    /// Slot of the column that the rule hangs on, and of the one that names its calendar.
     let column: Int
     let calendarColumn: Int?
     private(set) var days = DaysOfBirth()
     private var lunarDays = DaysOfBirth()
+    private(set) var ranges = DayRanges()
     /// Where the rule greets on the feasts of the customer's country.
     var feasts: CustomerFeasts?
     /// Occasions are worked out once for a zone, and where feasts depend on the customer for a zone and a set of feasts.
@@ -43,15 +50,17 @@ struct DateRule {
     private struct ZoneOccasions {
         /// Held, so that no other zone can get its identity.
         var zone: Zone
-        var occasions: [LocalOccasion]
+        /// By group of steps.
+        var occasions: [[LocalOccasion]]
     }
 
-    init(_ trigger: Trigger) {
-        kind = .silent
-        if case .anniversary(let trigger) = trigger {
-            (column, calendarColumn) = (trigger.column, trigger.calendarColumn)
-        } else {
-            (column, calendarColumn) = (0, nil)
+    init(_ trigger: Trigger, _ groups: [StepGroup]) {
+        self.groups = groups
+        switch trigger {
+        case .anniversary(let trigger): (column, calendarColumn) = (trigger.column, trigger.calendarColumn)
+        case .date(let trigger): (column, calendarColumn) = (trigger.column, nil)
+        case .idle(let trigger): (column, calendarColumn) = (trigger.column, nil)
+        case .schedule, .feast, .on, .segment, .event: (column, calendarColumn) = (0, nil)
         }
         if case .feast(let trigger) = trigger { feasts = CustomerFeasts(trigger) }
     }
@@ -61,30 +70,43 @@ struct DateRule {
         guard let ready = self.window else { return false }
         return ready.from.microseconds == window.from.microseconds
             && ready.through.microseconds == window.through.microseconds
+            && ready.baseline.microseconds == window.baseline.microseconds
     }
 
-    mutating func prepare(_ trigger: Trigger, for window: PlanWindow) {
+    mutating func prepare(_ trigger: Trigger, for window: PlanWindow, isEnabled: Bool, _ quiet: inout QuietCalendar) {
         self.window = window
         known.removeAll(keepingCapacity: true)
         kind = .silent
-        guard let dates = window.dates else { return }
+        guard isEnabled, !groups.isEmpty, let due = window.dates else { return }
+        dates = groups.map { $0.occasions(due: due, &quiet) }
         switch trigger {
         case .anniversary(let trigger):
-            days = DaysOfBirth(observedIn: dates, trigger)
-            if trigger.calendarColumn != nil { lunarDays = DaysOfBirth(lunarObservedIn: dates, trigger) }
+            days = DaysOfBirth()
+            for dates in dates { days.formUnion(DaysOfBirth(observedIn: dates, trigger)) }
+            lunarDays = DaysOfBirth()
+            if trigger.calendarColumn != nil {
+                for dates in dates { lunarDays.formUnion(DaysOfBirth(lunarObservedIn: dates, trigger)) }
+            }
             kind = .anniversary
         case .schedule(let trigger):
-            let next = trigger.expression.nextDate(onOrAfter: dates.lowerBound)
-            if let next, next <= dates.upperBound { kind = .sameInZone }
+            if dates.contains(where: trigger.falls) { kind = .sameInZone }
+        case .on(let trigger):
+            if dates.contains(where: trigger.falls) { kind = .sameInZone }
         case .feast(let trigger):
             if case .named(let feast) = trigger.choice {
-                if trigger.falls(feast, in: dates) { kind = .sameInZone }
+                if dates.contains(where: { trigger.falls(feast, in: $0) }) { kind = .sameInZone }
             } else {
                 feasts?.prepare(trigger, for: dates)
                 kind = .feasts
             }
-        case .event:
-            break
+        case .date(let trigger):
+            ranges = DayRanges(dates.flatMap(trigger.days))
+            kind = .date
+        case .idle(let trigger):
+            ranges = DayRanges(dates.flatMap(trigger.days))
+            kind = .idle
+        case .segment: kind = .segment
+        case .event: break
         }
     }
 
@@ -98,27 +120,31 @@ struct DateRule {
         }
     }
 
-    /// What falls due in the window in this zone; nil when that is not yet worked out.
-    func known(in zone: Zone, set: Int = 0) -> [LocalOccasion]? {
+    /// What can make a message due in the window in this zone, by group of steps; nil when that is not yet worked out.
+    func known(in zone: Zone, set: Int = 0) -> [[LocalOccasion]]? {
         known[Group(zone: ObjectIdentifier(zone), set: set)]?.occasions
     }
 
-    /// Works out what falls due in the window in this zone.
-    mutating func occasions(_ trigger: Trigger, in zone: Zone, set: Int = 0) -> [LocalOccasion] {
+    /// Works out what can make a message due in the window in this zone, by group of steps.
+    mutating func occasions(_ trigger: Trigger, in zone: Zone, set: Int = 0) -> [[LocalOccasion]] {
         guard let window else { return [] }
-        var occasions: [LocalOccasion] = []
-        switch trigger {
-        case .schedule(let trigger): occasions = trigger.occasions(in: window, zone: zone)
-        case .feast(let trigger):
-            if case .named(let feast) = trigger.choice {
-                occasions = trigger.occasions(of: [feast], in: window, zone: zone)
-            } else if let feasts {
-                occasions = trigger.occasions(of: feasts.set(set), in: window, zone: zone)
-            }
-        case .anniversary, .event: break
+        let occasions = groups.indices.map { group in
+            let found = self.found(trigger, in: dates[group], zone, set)
+            return groups[group].isExact ? found.filter { window.contains($0.dueAt) } : found
         }
         known[Group(zone: ObjectIdentifier(zone), set: set)] = ZoneOccasions(zone: zone, occasions: occasions)
         return occasions
+    }
+
+    private func found(_ trigger: Trigger, in dates: ClosedRange<CivilDate>, _ zone: Zone, _ set: Int) -> [LocalOccasion] {
+        switch trigger {
+        case .schedule(let trigger): return trigger.occasions(in: dates, zone: zone)
+        case .on(let trigger): return trigger.occasions(in: dates, zone: zone)
+        case .feast(let trigger):
+            if case .named(let feast) = trigger.choice { return trigger.occasions(of: [feast], in: dates, zone: zone) }
+            return feasts.map { trigger.occasions(of: $0.set(set), in: dates, zone: zone) } ?? []
+        case .anniversary, .date, .idle, .segment, .event: return []
+        }
     }
 }
 
@@ -131,23 +157,34 @@ extension DateRule {
     }
 }
 
-/// Anniversaries that hang on one column: a customer whose day none of them has is done with all of them.
+/// Rules that hang on one column: a customer whose day none of them has is done with all of them.
 struct PassColumn {
+    fileprivate enum Days {
+        case anniversaries(DaysOfBirth, calendar: Int?)
+        case dates(DayRanges)
+    }
+
     private var column: Int
-    private var calendarColumn: Int?
-    private var days: DaysOfBirth
+    private var days: Days
     private(set) var rules: [Int]
 
     static func add(_ index: Int, _ rule: DateRule, to columns: inout [PassColumn]) {
-        if let known = columns.firstIndex(where: { $0.column == rule.column && $0.calendarColumn == rule.calendarColumn }) {
-            columns[known].days.formUnion(rule.days)
+        let days = rule.kind == .anniversary ? Days.anniversaries(rule.days, calendar: rule.calendarColumn) : .dates(rule.ranges)
+        for known in columns.indices where columns[known].column == rule.column {
+            guard let union = columns[known].days.union(days) else { continue }
+            columns[known].days = union
             columns[known].rules.append(index)
-        } else {
-            columns.append(PassColumn(column: rule.column, calendarColumn: rule.calendarColumn, days: rule.days, rules: [index]))
+            return
         }
+        columns.append(PassColumn(column: rule.column, days: days, rules: [index]))
     }
 
-    func isSilent(for customer: Customer) -> Bool { PassColumn.isSilent(customer, column, calendarColumn, days) }
+    func isSilent(for customer: Customer) -> Bool {
+        switch days {
+        case .anniversaries(let days, let calendar): PassColumn.isSilent(customer, column, calendar, days)
+        case .dates(let ranges): ranges.isSilent(column, of: customer)
+        }
+    }
 
     /// Only of a day in the usual form by the Gregorian calendar is it known without a closer look.
     fileprivate static func isSilent(_ customer: Customer, _ column: Int, _ calendarColumn: Int?, _ days: DaysOfBirth) -> Bool {
@@ -155,6 +192,22 @@ struct PassColumn {
             return false
         }
         return calendarColumn.map { !customer.record.isPresent($0) } ?? true
+    }
+}
+
+extension PassColumn.Days {
+    /// nil for days of another kind.
+    fileprivate func union(_ other: PassColumn.Days) -> PassColumn.Days? {
+        switch (self, other) {
+        case (.anniversaries(var days, let calendar), .anniversaries(let more, let otherCalendar)):
+            guard calendar == otherCalendar else { return nil }
+            days.formUnion(more)
+            return .anniversaries(days, calendar: calendar)
+        case (.dates(var ranges), .dates(let more)):
+            ranges.formUnion(more)
+            return .dates(ranges)
+        case (.anniversaries, .dates), (.dates, .anniversaries): return nil
+        }
     }
 }
 
@@ -194,7 +247,7 @@ extension AnniversaryTrigger {
     }
 
     /// The occasion of that name; nil when the day has none.
-    fileprivate func occasion(_ name: String, of born: Born, zone: Zone) -> LocalOccasion? {
+    func occasion(_ name: String, of born: Born, zone: Zone) -> LocalOccasion? {
         guard let year = Int(name.prefix { $0.isNumber }), let first = CivilDate(year: year, month: 1, day: 1),
             let last = CivilDate(year: year, month: 12, day: 31), (0...9999).contains(year),
             let earliest = dayOffsets.min(), let latest = dayOffsets.max()
@@ -218,9 +271,12 @@ extension [Int] {
 // MARK: - Schedules
 
 extension ScheduleTrigger {
-    /// What falls due in the window for customers of the zone, in order.
-    func occasions(in window: PlanWindow, zone: Zone) -> [LocalOccasion] {
-        guard let dates = window.dates else { return [] }
+    func falls(in dates: ClosedRange<CivilDate>) -> Bool {
+        expression.nextDate(onOrAfter: dates.lowerBound).map { $0 <= dates.upperBound } ?? false
+    }
+
+    /// What falls on these dates for customers of the zone, in order.
+    func occasions(in dates: ClosedRange<CivilDate>, zone: Zone) -> [LocalOccasion] {
         let zone = expression.zone ?? zone
         var found: [LocalOccasion] = []
         if let at {
@@ -230,17 +286,18 @@ extension ScheduleTrigger {
                 date = expression.nextDate(onOrAfter: day + 1)
             }
         } else {
-            // From the beginning of the first day, so that the n-th elapse of a day has the same n in every window.
-            forEachElapse(from: zone.local(at: window.from).date, zone) { occasion in
-                if occasion.dueAt < window.through { found.append(occasion) }
-                return occasion.dueAt < window.through
+            // From the beginning of a day, so that its n-th elapse has the same n in every window.
+            forEachElapse(from: dates.lowerBound, zone) { occasion in
+                guard occasion.date <= dates.upperBound else { return false }
+                found.append(occasion)
+                return true
             }
         }
-        return found.filter { window.contains($0.dueAt) }
+        return found
     }
 
     /// The occasion of that name; nil when the schedule has none.
-    fileprivate func occasion(_ name: String, zone: Zone) -> LocalOccasion? {
+    func occasion(_ name: String, zone: Zone) -> LocalOccasion? {
         guard let day = CivilDate(String(name.prefix { $0 != "#" })) else { return nil }
         let zone = expression.zone ?? zone
         if let at { return expression.matches(day) && name == day.description ? occasion(on: day, at: at, zone) : nil }
@@ -270,18 +327,3 @@ extension ScheduleTrigger {
     }
 }
 
-extension Trigger {
-    /// The occasion of that name for a customer; nil when there is none, and for rules about events.
-    func occasion(_ name: String, of customer: Customer, zone: Zone, _ countries: CountryZones) -> LocalOccasion? {
-        switch self {
-        case .anniversary(let trigger):
-            guard case .success(let born?) = trigger.born(customer) else { return nil }
-            return trigger.occasion(name, of: born, zone: zone)
-        case .schedule(let trigger): return trigger.occasion(name, zone: zone)
-        case .feast(let trigger):
-            guard let feasts = trigger.feasts(of: customer, countries) else { return nil }
-            return trigger.occasion(name, of: feasts, zone: zone)
-        case .event: return nil
-        }
-    }
-}

@@ -18,14 +18,13 @@ extension FeastTrigger {
         return isFound
     }
 
-    /// What falls due in the window for customers of the zone who keep these feasts.
-    func occasions(of feasts: [Feast], in window: PlanWindow, zone: Zone) -> [LocalOccasion] {
-        guard let dates = window.dates else { return [] }
+    /// What falls on these dates for customers of the zone who keep these feasts.
+    func occasions(of feasts: [Feast], in dates: ClosedRange<CivilDate>, zone: Zone) -> [LocalOccasion] {
         var found: [LocalOccasion] = []
         for feast in feasts {
             forEachOccasion(of: feast, in: dates.lowerBound..<(dates.upperBound + 1), zone) { found.append($0) }
         }
-        return found.filter { window.contains($0.dueAt) }
+        return found
     }
 
     /// The occasion of that name; nil when none of these feasts has one.
@@ -102,7 +101,7 @@ struct CustomerFeasts {
     private let catalog: FeastCatalog
     private let column: Int?
     private var trigger: FeastTrigger
-    private var dates: ClosedRange<CivilDate>?
+    private var dates: [ClosedRange<CivilDate>] = []
     private var sets: [[Feast]] = []
     private var dueSets: [Bool] = []
     private var byColumn = ByteCache<Int?>()
@@ -118,7 +117,7 @@ struct CustomerFeasts {
         self.trigger = trigger
     }
 
-    mutating func prepare(_ trigger: FeastTrigger, for dates: ClosedRange<CivilDate>) {
+    mutating func prepare(_ trigger: FeastTrigger, for dates: [ClosedRange<CivilDate>]) {
         self.trigger = trigger
         self.dates = dates
         for index in sets.indices { dueSets[index] = isDue(sets[index]) }
@@ -130,8 +129,7 @@ struct CustomerFeasts {
     func isDue(_ number: Int) -> Bool { dueSets[number] }
 
     private func isDue(_ feasts: [Feast]) -> Bool {
-        guard let dates else { return false }
-        return feasts.contains { trigger.falls($0, in: dates) }
+        feasts.contains { feast in dates.contains { trigger.falls(feast, in: $0) } }
     }
 
     /// The number of the customer's set; nil when the column of feasts names something that is not known.

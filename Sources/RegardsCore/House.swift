@@ -4,14 +4,22 @@ package import RegardsCalendar
 package struct RuleBook: Sendable {
     package var rules: [Rule]
     package var eventKinds: [EventKind]
+    package var segments: [Segment]
     package var customers: CustomerSchema
     package var house: House
+    /// What names of countries in columns mean to conditions. Without them no country is any.
+    package var countries: CountryZones
 
-    package init(rules: [Rule], eventKinds: [EventKind] = [], customers: CustomerSchema = CustomerSchema(), house: House) {
+    package init(
+        rules: [Rule], eventKinds: [EventKind] = [], segments: [Segment] = [],
+        customers: CustomerSchema = CustomerSchema(), house: House, countries: CountryZones = .none
+    ) {
         self.rules = rules
         self.eventKinds = eventKinds
+        self.segments = segments
         self.customers = customers
         self.house = house
+        self.countries = countries
     }
 }
 
@@ -23,16 +31,42 @@ package struct House: Sendable {
     package var ifInDoubt: InDoubtPolicy
     /// The built-in feasts and the house's own.
     package var feasts: FeastCatalog
+    package var absences: [Absence]
+    package var limits: Limits
+    package var guards: Guards
+    package var lists: ListSettings
 
     package init(
-        business: Business, people: [Role: Person] = [:], mode: Mode = .rehearse, ifInDoubt: InDoubtPolicy = .resend,
-        feasts: FeastCatalog = FeastCatalog()
+        business: Business, people: [Role: Person] = [:], absences: [Absence] = [], mode: Mode = .rehearse,
+        ifInDoubt: InDoubtPolicy = .resend, feasts: FeastCatalog = FeastCatalog(), limits: Limits = Limits(),
+        guards: Guards = Guards(), lists: ListSettings = ListSettings()
     ) {
         self.business = business
         self.people = people
         self.mode = mode
         self.ifInDoubt = ifInDoubt
         self.feasts = feasts
+        self.absences = absences
+        self.limits = limits
+        self.guards = guards
+        self.lists = lists
+    }
+}
+
+/// Somebody of the business who is away, and who stands in.
+package struct Absence: Hashable, Sendable {
+    package var address: Address
+    /// First and last day away, on the business's calendar.
+    package var from: CivilDate
+    package var to: CivilDate
+    /// nil: the role's `else` is asked.
+    package var substitute: Contact?
+
+    package init(address: Address, from: CivilDate, to: CivilDate, substitute: Contact? = nil) {
+        self.address = address
+        self.from = from
+        self.to = to
+        self.substitute = substitute
     }
 }
 
@@ -63,7 +97,7 @@ package struct Business: Sendable {
 package struct Person: Sendable {
     package enum Source: Sendable {
         /// By columns of the customer.
-        case column(email: Int, name: Int?)
+        case column(email: Int, name: Int?, phone: Int? = nil)
         /// By the same people for everybody.
         case fixed([Contact])
     }

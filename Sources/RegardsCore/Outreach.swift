@@ -57,18 +57,23 @@ package enum ChannelName: Hashable, Sendable, CustomStringConvertible {
     /// Mail: over SMTP where a relay is configured, else into a maildir.
     case mail
     case webhook(String)
+    /// An item of a list of this name: nothing goes over the network.
+    case list(String)
 
-    /// `mail` or `webhook:NAME`.
+    /// `mail`, `webhook:NAME` or `list:NAME`.
     package var description: String {
         switch self {
         case .mail: "mail"
         case .webhook(let name): "webhook:\(name)"
+        case .list(let name): "list:\(name)"
         }
     }
 
     package init?(_ text: String) {
         if text == "mail" {
             self = .mail
+        } else if text.hasPrefix("list:"), text.utf8.count > 5 {
+            self = .list(String(text.dropFirst(5)))
         } else if text.hasPrefix("webhook:"), text.utf8.count > 8 {
             self = .webhook(String(text.dropFirst(8)))
         } else {
@@ -141,8 +146,8 @@ package struct Outreach: Hashable, Sendable {
     }
 }
 
-/// Why an outreach will never go. Raw values are stored: frozen.
-package enum SkipReason: String, CaseIterable, Hashable, Sendable {
+/// Why an outreach will never go. Descriptions are stored: frozen.
+package enum SkipReason: Hashable, Sendable, CustomStringConvertible {
     /// Its time had passed.
     case late
     /// The house rehearses.
@@ -151,6 +156,42 @@ package enum SkipReason: String, CaseIterable, Hashable, Sendable {
     case redirected
     /// True before the rule was first seen.
     case baseline
+    /// A budget had no room for it: this rule, or what was sent before by this rule, took the place.
+    case budget(lostTo: String)
+    /// This rule sent on the same day, and says `instead_of`.
+    case replaced(by: String)
+    /// Another customer with the same address got it.
+    case sameAddress
+
+    package var description: String {
+        switch self {
+        case .late: "late"
+        case .rehearsed: "rehearsed"
+        case .redirected: "redirected"
+        case .baseline: "baseline"
+        case .budget(let rule): "budget:\(rule)"
+        case .replaced(let rule): "replaced:\(rule)"
+        case .sameAddress: "same-address"
+        }
+    }
+
+    package init?(_ text: String) {
+        switch text {
+        case "late": self = .late
+        case "rehearsed": self = .rehearsed
+        case "redirected": self = .redirected
+        case "baseline": self = .baseline
+        case "same-address": self = .sameAddress
+        default:
+            if text.hasPrefix("budget:"), text.utf8.count > 7 {
+                self = .budget(lostTo: String(text.dropFirst(7)))
+            } else if text.hasPrefix("replaced:"), text.utf8.count > 9 {
+                self = .replaced(by: String(text.dropFirst(9)))
+            } else {
+                return nil
+            }
+        }
+    }
 }
 
 /// Why an outreach is no longer owed. It is again when the reason goes away. Raw values are stored: frozen.
@@ -167,6 +208,16 @@ package enum CancelReason: String, CaseIterable, Hashable, Sendable {
     case noAddress = "no-address"
     /// `ends_when` or `done` came true.
     case eventEnded = "event-ended"
+    /// The rule is switched off (`enabled: no`), or the day lies outside its `active` period.
+    case ruleOff = "rule-off"
+    /// Not in the rule's `sample`.
+    case notSampled = "not-sampled"
+    /// The address is suppressed: it asked for no more, or no mail reaches it.
+    case suppressed
+    /// The customer can be reached by mail, so no item of a list is needed.
+    case reachable
+    /// The event came late and a higher rung of the ladder is due already.
+    case overtaken
 }
 
 /// Why an outreach waits, and by that what releases it. Raw values are stored: frozen.
@@ -175,17 +226,32 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
     case eventOpen(kind: String)
     /// An attempt ended in doubt under `if_in_doubt: ask`; released by `regards outbox settle`.
     case inDoubt
+    /// `regards pause`; released when the pause ends or is lifted.
+    case paused
+    /// A new or changed rule that would reach many; released by `regards approve RULE`.
+    case approval
+    /// Far more is due today than was planned; released by `regards approve --day`.
+    case guardDay
 
     package var description: String {
         switch self {
         case .eventOpen(let kind): "open:\(kind)"
         case .inDoubt: "in-doubt"
+        case .paused: "paused"
+        case .approval: "approval"
+        case .guardDay: "guard-day"
         }
     }
 
     package init?(_ text: String) {
         if text == "in-doubt" {
             self = .inDoubt
+        } else if text == "paused" {
+            self = .paused
+        } else if text == "approval" {
+            self = .approval
+        } else if text == "guard-day" {
+            self = .guardDay
         } else if text.hasPrefix("open:"), text.utf8.count > 5 {
             self = .eventOpen(kind: String(text.dropFirst(5)))
         } else {

@@ -10,11 +10,16 @@ package struct PlanWindow: Hashable, Sendable {
     /// What was due before this instant has been planned by an earlier pass: when it is late by now, it was not owed
     /// then either (a customer added today had no birthday yesterday), and no row is written for it.
     package var plannedThrough: Instant
+    /// What had begun before this instant is not served, however late in the window its message would be due: an idle
+    /// period, a stay in a segment, an occasion whose later steps lie in the window.
+    package var baseline: Instant
 
-    package init(from: Instant, through: Instant, plannedThrough: Instant) {
+    /// - Parameter baseline: without one, all is served that falls due in the window.
+    package init(from: Instant, through: Instant, plannedThrough: Instant, baseline: Instant = .beforeAll) {
         self.from = from
         self.through = through
         self.plannedThrough = plannedThrough
+        self.baseline = baseline
     }
 
     /// Planning looks this far ahead: a day, and two hours for a pass that is late.
@@ -30,11 +35,11 @@ package struct PlanWindow: Hashable, Sendable {
     ///   - firstSeen: when the ledger first saw the rule.
     ///   - plannedThrough: end of the last finished pass; `firstSeen` before the first one has finished.
     package init(rule: Rule, firstSeen: Instant, plannedThrough: Instant, now: Instant) {
-        let baseline = rule.baseline(firstSeen: firstSeen)
+        baseline = rule.baseline(firstSeen: firstSeen)
         var reached = plannedThrough
         if plannedThrough <= firstSeen, case .since = rule.backfill { reached = baseline }
         through = now + PlanWindow.ahead
-        from = min(through, max(baseline, min(reached, now - rule.lateness.longest)))
+        from = min(through, max(baseline, min(reached, now - rule.longestLateness)))
         self.plannedThrough = plannedThrough
     }
 

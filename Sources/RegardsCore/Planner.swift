@@ -12,13 +12,26 @@ package struct Candidate: Sendable {
     package var position: Int
     /// Where the customer lives; where there is no customer, the business's zone.
     package var zone: CustomerZone
+    /// From this instant on the rule's belated card goes; nil: never.
+    package var belatedFrom: Instant?
+    /// The event was seen when a higher rung of the ladder was due already, so this one is not needed.
+    package var isOvertaken: Bool
+    /// The item of a list that stands in for a message to a customer without a usable address (`unreachable:`). `step`
+    /// is the step that cannot reach them.
+    package var isFallback: Bool
 
-    package init(outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone) {
+    package init(
+        outreach: PlannedOutreach, rule: Int, step: Int, position: Int, zone: CustomerZone, belatedFrom: Instant? = nil,
+        isOvertaken: Bool = false, isFallback: Bool = false
+    ) {
         self.outreach = outreach
         self.rule = rule
         self.step = step
         self.position = position
         self.zone = zone
+        self.belatedFrom = belatedFrom
+        self.isOvertaken = isOvertaken
+        self.isFallback = isFallback
     }
 }
 
@@ -32,12 +45,20 @@ package struct Facts: Sendable {
     package var eventRecord: Record?
     /// Kinds (index into `RuleBook.eventKinds`) of this customer's open events that are not baseline.
     package var openEvents: [Int]
+    package var history: History
+    /// The customer's latest entry into each segment that a rule watches, by index of the segment.
+    package var entries: [Int: SegmentEntry]
 
-    package init(customer: Customer?, event: Event? = nil, eventRecord: Record? = nil, openEvents: [Int] = []) {
+    package init(
+        customer: Customer?, event: Event? = nil, eventRecord: Record? = nil, openEvents: [Int] = [],
+        history: History = .none, entries: [Int: SegmentEntry] = [:]
+    ) {
         self.customer = customer
         self.event = event
         self.eventRecord = event?.isGone == true ? nil : eventRecord
         self.openEvents = openEvents
+        self.history = history
+        self.entries = entries
     }
 }
 
@@ -48,33 +69,42 @@ package struct Facts: Sendable {
 /// and a customer without an occasion costs a look at a bit for each column, and no allocation.
 package struct Planner {
     package let book: RuleBook
-    private let countries: CountryZones
-    private var zones: ZoneFinder
+    let countries: CountryZones
+    var zones: ZoneFinder
+    let plans: [RulePlan]
+    var quiet: QuietCalendar
+    private var countryCodes = ByteCache<String?>()
     private var ready: [DateRule]
     private var passWindows: [Int: PlanWindow] = [:]
     private var passColumns: [PassColumn] = []
     /// Rules of the pass that hang on no column and fall due in their window.
     private var passRules: [Int] = []
+    private var passSegments: [Int] = []
 
     package init(book: RuleBook, zones: ZoneCatalog, countries: CountryZones) {
         self.book = book
         self.countries = countries
         self.zones = ZoneFinder(zones: zones, countries: countries, business: book.house.business.zone)
-        ready = book.rules.map { DateRule($0.trigger) }
+        let quiet = QuietCalendar(book.house.limits.quiet)
+        let plans = book.rules.map { RulePlan($0, quiet: quiet) }
+        self.plans = plans
+        self.quiet = quiet
+        ready = book.rules.indices.map { DateRule(book.rules[$0].trigger, plans[$0].groups) }
     }
 
     /// nil: `time_zone` names no zone, and the customer cannot be planned for.
     package mutating func zone(of customer: Customer) -> CustomerZone? { zones.zone(of: customer) }
 
     /// Calls `body` with each candidate of a customer's rule that is due in the window. Event rules have none here.
+    /// - Parameter entries: the customer's latest entry into each segment that a rule watches.
     /// - Returns: false when a column of the customer holds something that the rule cannot take; `problem` says what.
     @discardableResult
     package mutating func candidates(
-        of customer: Customer, zone: CustomerZone, rule index: Int, in window: PlanWindow,
-        _ body: (Candidate) -> Void
+        of customer: Customer, zone: CustomerZone, rule index: Int, entries: [Int: SegmentEntry] = [:],
+        in window: PlanWindow, _ body: (Candidate) -> Void
     ) -> Bool {
         prepare(index, for: window)
-        return candidates(of: customer, zone: zone, rule: index, body)
+        return candidates(of: customer, zone: zone, rule: index, entries, body)
     }
 
     /// Makes rules ready for a pass over all customers.
@@ -83,11 +113,13 @@ package struct Planner {
         passWindows = windows
         passColumns = []
         passRules = []
+        passSegments = []
         for (index, window) in windows.sorted(by: { $0.key < $1.key }) {
             prepare(index, for: window)
             switch ready[index].kind {
-            case .anniversary: PassColumn.add(index, ready[index], to: &passColumns)
+            case .anniversary, .date, .idle: PassColumn.add(index, ready[index], to: &passColumns)
             case .sameInZone, .feasts: passRules.append(index)
+            case .segment: passSegments.append(index)
             case .silent: continue
             }
         }
@@ -95,34 +127,43 @@ package struct Planner {
 
     /// Calls `body` with each candidate of a customer that is due in the window of its rule, by the rules and windows
     /// of `beginPass`.
+    /// - Parameter entries: the customer's latest entry into each segment that a rule watches.
     /// - Returns: rules that cannot take what a column of the customer holds; `problem` says what it is.
     package mutating func candidates(
-        of customer: Customer, zone: CustomerZone, _ body: (Candidate) -> Void
+        of customer: Customer, zone: CustomerZone, entries: [Int: SegmentEntry] = [:], _ body: (Candidate) -> Void
     ) -> [Int] {
         var unusable: [Int] = []
         func ask(_ index: Int) {
             // Somebody may have asked for this rule in another window in between.
             if let window = passWindows[index] { prepare(index, for: window) }
-            if !candidates(of: customer, zone: zone, rule: index, body) { unusable.append(index) }
+            if !candidates(of: customer, zone: zone, rule: index, entries, body) { unusable.append(index) }
         }
         for column in passColumns.indices where !passColumns[column].isSilent(for: customer) {
             for index in passColumns[column].rules { ask(index) }
         }
         for index in passRules { ask(index) }
+        if !entries.isEmpty { for index in passSegments { ask(index) } }
         return unusable
     }
 
     private mutating func prepare(_ index: Int, for window: PlanWindow) {
         guard !ready[index].isReady(for: window) else { return }
-        ready[index].prepare(book.rules[index].trigger, for: window)
+        ready[index].prepare(book.rules[index].trigger, for: window, isEnabled: plans[index].isEnabled, &quiet)
     }
 
     private mutating func candidates(
-        of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
+        of customer: Customer, zone: CustomerZone, rule index: Int, _ entries: [Int: SegmentEntry],
+        _ body: (Candidate) -> Void
     ) -> Bool {
         switch ready[index].kind {
-        case .anniversary:
-            return anniversaries(of: customer, zone: zone, rule: index, body)
+        case .anniversary: return anniversaries(of: customer, zone: zone, rule: index, body)
+        case .date: return dates(of: customer, zone: zone, rule: index, body)
+        case .idle: return idlePeriods(of: customer, zone: zone, rule: index, body)
+        case .segment:
+            if case .segment(let trigger) = book.rules[index].trigger, let entry = entries[trigger.segment] {
+                stay(entry, trigger, of: customer, zone: zone, rule: index, body)
+            }
+            return true
         case .sameInZone:
             sameInZone(customer: customer, zone: zone, rule: index, body)
             return true
@@ -137,27 +178,33 @@ package struct Planner {
         }
     }
 
+    /// ISO code of the customer's country; nil when unknown.
+    mutating func countryCode(of customer: Customer) -> String? {
+        customer.record.withText(CustomerColumn.country.rawValue) { bytes in
+            guard let bytes else { return nil }
+            if let known = countryCodes[bytes] { return known }
+            let code = countries.code(of: String(decoding: bytes, as: UTF8.self))
+            countryCodes.remember(bytes, code)
+            return code
+        }
+    }
+}
+
+// MARK: - Days of one customer
+
+extension Planner {
     private mutating func sameInZone(
         set: Int = 0, customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
     ) {
         let occasions =
             ready[index].known(in: zone.zone, set: set)
             ?? ready[index].occasions(book.rules[index].trigger, in: zone.zone, set: set)
-        for occasion in occasions { emit(occasion, rule: index, customer: customer, zone: zone, body) }
-    }
-
-    /// What in the customer's columns keeps a rule from knowing its days; nil when nothing does, and for rules about
-    /// events.
-    package func problem(with customer: Customer, rule index: Int) -> DateProblem? {
-        switch book.rules[index].trigger {
-        case .anniversary(let trigger):
-            if case .failure(let problem) = trigger.born(customer) { problem } else { nil }
-        case .feast(let trigger): trigger.feasts(of: customer, countries) == nil ? .unknownFeast : nil
-        case .schedule, .event: nil
+        for (group, occasions) in occasions.enumerated() {
+            for occasion in occasions { offer(occasion, rule: index, group, customer: customer, zone: zone, body) }
         }
     }
 
-    private func anniversaries(
+    private mutating func anniversaries(
         of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
     ) -> Bool {
         let column = ready[index].column
@@ -171,160 +218,174 @@ package struct Planner {
         } else if !ready[index].mayFall(date) {
             return true
         }
-        guard case .anniversary(let trigger) = book.rules[index].trigger, let window = ready[index].window,
-            let dates = window.dates
-        else { return true }
-        trigger.forEachOccasion(of: born, in: dates, zone: zone.zone) { occasion in
-            guard window.contains(occasion.dueAt) else { return }
-            emit(occasion, rule: index, customer: customer, zone: zone, body)
+        guard case .anniversary(let trigger) = book.rules[index].trigger else { return true }
+        for (group, dates) in ready[index].dates.enumerated() {
+            trigger.forEachOccasion(of: born, in: dates, zone: zone.zone) { occasion in
+                offer(occasion, rule: index, group, customer: customer, zone: zone, body)
+            }
         }
         return true
     }
 
-    /// Derives a row of the ledger again from today's facts; nil when its occasion is owed no longer.
-    package mutating func derive(_ key: OutreachKey, facts: Facts) -> Candidate? {
-        guard let index = book.rules.firstIndex(where: { $0.name == key.rule }) else { return nil }
-        if case .event = book.rules[index].trigger {
-            return candidates(ofEvent: facts, rule: index).first { $0.outreach.key == key }
+    private mutating func dates(
+        of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
+    ) -> Bool {
+        let column = ready[index].column
+        if ready[index].ranges.isSilent(column, of: customer) { return true }
+        guard let day = customer.record.day(column, business: book.house.business.zone) else { return false }
+        guard case .date(let trigger) = book.rules[index].trigger else { return true }
+        for (group, dates) in ready[index].dates.enumerated() {
+            trigger.forEachOccasion(of: day, in: dates, zone: zone.zone) { occasion in
+                offer(occasion, rule: index, group, customer: customer, zone: zone, body)
+            }
         }
-        guard let customer = facts.customer, let zone = zones.zone(of: customer),
-            let occasion = book.rules[index].trigger.occasion(key.occasion, of: customer, zone: zone.zone, countries)
-        else { return nil }
-        var found: Candidate?
-        emit(occasion, rule: index, customer: customer, zone: zone) { if $0.outreach.key == key { found = $0 } }
-        return found
+        return true
     }
 
-    /// Derives a row of the ledger again and decides on it: `derive`, `Decision.make`, and the reason where nothing is
-    /// derived any more.
-    package mutating func decide(_ key: OutreachKey, facts: Facts, now: Instant) -> (candidate: Candidate?, decision: Decision) {
-        guard book.rules.contains(where: { $0.name == key.rule }) else { return (nil, .ruleGone) }
-        let candidate = derive(key, facts: facts)
-        return (candidate, Decision.make(candidate, facts, book, now: now))
+    private mutating func idlePeriods(
+        of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
+    ) -> Bool {
+        let column = ready[index].column
+        if ready[index].ranges.isSilent(column, of: customer) { return true }
+        let business = book.house.business.zone
+        guard let last = customer.record.localDay(column, business: business, customer: zone.zone) else { return false }
+        guard case .idle(let trigger) = book.rules[index].trigger, let window = ready[index].window,
+            let first = trigger.firstDay(after: last, customer, business: business, zone: zone.zone)
+        else { return true }
+        for (group, dates) in ready[index].dates.enumerated() {
+            trigger.forEachOccasion(
+                since: last, from: first, in: dates, baseline: window.baseline, zone: zone.zone
+            ) { occasion in
+                offer(occasion, rule: index, group, customer: customer, zone: zone, body)
+            }
+        }
+        return true
+    }
+
+    private mutating func stay(
+        _ entry: SegmentEntry, _ trigger: SegmentTrigger, of customer: Customer, zone: CustomerZone, rule index: Int,
+        _ body: (Candidate) -> Void
+    ) {
+        guard let window = ready[index].window,
+            let occasion = trigger.occasion(of: entry, baseline: window.baseline, zone: zone.zone)
+        else { return }
+        for group in plans[index].groups.indices {
+            offer(occasion, rule: index, group, customer: customer, zone: zone, body)
+        }
+    }
+
+    /// Emits what the occasion makes due in the rule's window.
+    private mutating func offer(
+        _ occasion: LocalOccasion, rule index: Int, _ group: Int, customer: Customer, zone: CustomerZone,
+        _ body: (Candidate) -> Void
+    ) {
+        guard let window = ready[index].window, plans[index].isActive(on: occasion.date) else { return }
+        let spread = plans[index].spread(for: customer)
+        for step in plans[index].groups[group].steps {
+            guard let message = message(of: occasion, rule: index, step: step, spread, customer, zone) else { continue }
+            // A follow-up of what was not served is none.
+            let isFollowUp = plans[index].steps[step].move != .none
+            guard window.contains(message.dueAt), !isFollowUp || occasion.dueAt + spread >= window.baseline else { continue }
+            emit(message, rule: index, step: step, customerKey: customer.id, customer: customer, zone: zone, body)
+        }
     }
 }
 
-// MARK: - Events
+// MARK: - One row again
 
 extension Planner {
-    /// The candidates of an event rule for one event; all of its steps, whenever they are due.
-    package mutating func candidates(ofEvent facts: Facts, rule index: Int) -> [Candidate] {
-        let rule = book.rules[index]
-        guard let event = facts.event, case .event(let trigger) = rule.trigger, book.eventKinds[trigger.kind].isThere(event)
-        else { return [] }
-        // A customer whose own zone is unknown still gets an answer.
-        let zone =
-            facts.customer.flatMap { zones.zone(of: $0) } ?? CustomerZone(zone: book.house.business.zone, source: .business)
-        var found: [Candidate] = []
-        for (number, step) in rule.steps.enumerated() {
-            guard let first = dueAt(step.time, trigger, rule.name, facts) else { continue }
-            for (repetition, due) in step.dueTimes(from: first).enumerated() {
-                let local = zone.zone.local(at: due.at)
-                let occasion = LocalOccasion(
-                    id: event.occasion, dueAt: due.at, zone: zone.zone, date: local.date, time: local.time)
-                emit(
-                    occasion, rule: index, step: number, customerKey: event.customerKey, customer: facts.customer,
-                    zone: zone, repetition: repetition + 1, replacedAt: due.replacedAt
-                ) { found.append($0) }
+    /// Derives a row of the ledger again from today's facts; nil when its occasion is owed no longer.
+    package mutating func derive(_ key: OutreachKey, facts: Facts) -> Candidate? {
+        guard let index = book.rules.firstIndex(where: { $0.name == key.rule }), plans[index].isEnabled else { return nil }
+        return derive(key, rule: index, facts)
+    }
+
+    /// Whether a row of which `derive` finds nothing is owed no longer because its rule is switched off, or its day lies
+    /// outside the rule's `active` period.
+    mutating func isOff(_ key: OutreachKey, facts: Facts) -> Bool {
+        guard let index = book.rules.firstIndex(where: { $0.name == key.rule }) else { return false }
+        return !plans[index].isEnabled || derive(key, rule: index, facts, ignoringActive: true) != nil
+    }
+
+    private mutating func derive(
+        _ key: OutreachKey, rule index: Int, _ facts: Facts, ignoringActive: Bool = false
+    ) -> Candidate? {
+        if case .event = book.rules[index].trigger {
+            return candidates(ofEvent: facts, rule: index, ignoringActive: ignoringActive).first { $0.outreach.key == key }
+        }
+        guard let customer = facts.customer, let zone = zones.zone(of: customer),
+            let occasion = occasion(key.occasion, of: customer, zone: zone.zone, rule: index, facts.entries),
+            ignoringActive || plans[index].isActive(on: occasion.date)
+        else { return nil }
+        let spread = plans[index].spread(for: customer)
+        var found: Candidate?
+        for step in plans[index].steps.indices where found == nil && plans[index].steps[step].mayBe(key.step) {
+            guard let message = message(of: occasion, rule: index, step: step, spread, customer, zone) else { continue }
+            emit(message, rule: index, step: step, customerKey: customer.id, customer: customer, zone: zone) {
+                if $0.outreach.key == key { found = $0 }
             }
         }
         return found
     }
 
-    /// Instants without an offset of their own are the business's: its programs wrote them.
-    private func dueAt(_ time: StepTime, _ trigger: EventTrigger, _ rule: String, _ facts: Facts) -> Instant? {
-        guard let event = facts.event else { return nil }
-        switch time {
-        case .occasion: return event.at
-        case .start(let span): return event.at + span
-        case .limit(let span):
-            guard let promise = trigger.promise else { return event.limits[rule].map { max(event.at, $0 + span) } }
-            let limit = event.limits[rule] ?? promise.limit(from: event.at, book.house.business)
-            return max(event.at, promise.instant(span, from: limit, book.house.business))
-        case .column(let slot, let span):
-            return facts.eventRecord?.instant(slot, zone: book.house.business.zone).map { $0 + span }
+    /// The occasion of that name for a customer; nil when there is none, and for rules about events.
+    private func occasion(
+        _ name: String, of customer: Customer, zone: Zone, rule index: Int, _ entries: [Int: SegmentEntry]
+    ) -> LocalOccasion? {
+        let business = book.house.business.zone
+        switch book.rules[index].trigger {
+        case .anniversary(let trigger):
+            guard case .success(let born?) = trigger.born(customer) else { return nil }
+            return trigger.occasion(name, of: born, zone: zone)
+        case .schedule(let trigger): return trigger.occasion(name, zone: zone)
+        case .feast(let trigger):
+            guard let feasts = trigger.feasts(of: customer, countries) else { return nil }
+            return trigger.occasion(name, of: feasts, zone: zone)
+        case .date(let trigger):
+            guard let day = customer.record.day(trigger.column, business: business) else { return nil }
+            return trigger.occasion(name, of: day, zone: zone)
+        case .on(let trigger): return trigger.occasion(name, zone: zone)
+        case .idle(let trigger):
+            guard let last = customer.record.localDay(trigger.column, business: business, customer: zone),
+                let first = trigger.firstDay(after: last, customer, business: business, zone: zone)
+            else { return nil }
+            return trigger.occasion(name, since: last, from: first, zone: zone)
+        case .segment(let trigger):
+            guard let entry = entries[trigger.segment], String(entry.number) == name else { return nil }
+            return trigger.occasion(of: entry, baseline: .beforeAll, zone: zone)
+        case .event: return nil
         }
     }
 }
 
-extension EventKind {
-    /// Whether the event can still owe anything. Where a kind has an end (`done`), a row that left the query says
-    /// nothing about it unless `vanished: done`; where it has none, the row was all there was.
-    fileprivate func isThere(_ event: Event) -> Bool { !event.isGone || done != nil || vanished == .done }
-}
-
-extension Step {
-    /// When the step and its repetitions are due, and when the next one takes each one's place.
-    fileprivate func dueTimes(from first: Instant) -> [(at: Instant, replacedAt: Instant?)] {
-        guard let every, atMost > 1 else { return [(first, nil)] }
-        return (0..<Int64(atMost)).map { number in
-            let due = first + TimeSpan(microseconds: every.microseconds * number)
-            return (due, number + 1 < atMost ? due + every : nil)
-        }
-    }
-}
-
-// MARK: - From an occasion to its messages
+// MARK: - What cannot be planned
 
 extension Planner {
-    private func emit(
-        _ occasion: LocalOccasion, rule: Int, customer: Customer, zone: CustomerZone, _ body: (Candidate) -> Void
-    ) {
-        for step in book.rules[rule].steps.indices {
-            emit(occasion, rule: rule, step: step, customerKey: customer.id, customer: customer, zone: zone, body)
+    /// What in the customer's columns keeps a rule from knowing its days; nil when nothing does, and for rules about
+    /// events.
+    package func problem(with customer: Customer, rule index: Int) -> DateProblem? { problemAndColumn(customer, index)?.problem }
+
+    /// The name of the column that `problem` is about.
+    package func problemColumn(with customer: Customer, rule index: Int) -> String? {
+        problemAndColumn(customer, index).flatMap { $0.column }.map { book.customers.columns.names[$0] }
+    }
+
+    private func problemAndColumn(_ customer: Customer, _ index: Int) -> (problem: DateProblem, column: Int?)? {
+        let (record, business) = (customer.record, book.house.business.zone)
+        func unreadable(_ slot: Int, _ day: CivilDate?) -> (DateProblem, Int?)? {
+            record.isPresent(slot) && day == nil ? (.badDate, slot) : nil
         }
-    }
-
-    private func emit(
-        _ occasion: LocalOccasion, rule index: Int, step number: Int, customerKey: String, customer: Customer?,
-        zone: CustomerZone, repetition: Int = 1, replacedAt: Instant? = nil, _ body: (Candidate) -> Void
-    ) {
-        let rule = book.rules[index]
-        let step = rule.steps[number]
-        let name = repetition == 1 ? step.name : "\(step.name)#\(repetition)"
-        let expiry = [expiry(rule, step, occasion, zone.zone), replacedAt].compactMap { $0 }.min()
-        for position in 0..<recipientCount(step, customer) {
-            let key = OutreachKey(
-                customer: customerKey, rule: rule.name, occasion: occasion.id, step: name,
-                recipient: "\(step.action.recipientRole)/\(position)")
-            let planned = PlannedOutreach(
-                key: key, dueAt: occasion.dueAt, expiresAt: expiry, zone: occasion.zone.name,
-                localDate: occasion.date, localTime: occasion.time, channel: step.action.channel,
-                lane: rule.purpose == .care ? .care : .rest, ruleHash: rule.hash)
-            body(Candidate(outreach: planned, rule: index, step: number, position: position, zone: zone))
-        }
-    }
-
-    /// A role that nobody holds still has its first position, so that the gap is seen and not lost.
-    private func recipientCount(_ step: Step, _ customer: Customer?) -> Int {
-        guard case .tell(let role, _) = step.action else { return 1 }
-        return max(1, book.house.contacts(role, for: customer).count)
-    }
-
-    /// The day that ends is the customer's own, on which the message is really due: the date meant can be another one
-    /// (a day that the zone left out, a schedule with a zone of its own).
-    private func expiry(_ rule: Rule, _ step: Step, _ occasion: LocalOccasion, _ zone: Zone) -> Instant? {
-        if case .tell = step.action { return nil }
-        switch rule.lateness {
-        case .untilMidnight: return zone.startOfDay(zone.local(at: occasion.dueAt).date + 1)
-        case .grace(let span): return occasion.dueAt + span
-        case .forever: return nil
-        }
-    }
-}
-
-extension Step.Action {
-    package var recipientRole: Role {
-        switch self {
-        case .send, .webhook: .customer
-        case .tell(let role, _): role
-        }
-    }
-
-    package var channel: ChannelName {
-        switch self {
-        case .send, .tell: .mail
-        case .webhook(let endpoint, _): .webhook(endpoint)
+        switch book.rules[index].trigger {
+        case .anniversary(let trigger):
+            guard case .failure(let problem) = trigger.born(customer) else { return nil }
+            return (problem, problem == .unknownCalendar ? trigger.calendarColumn : trigger.column)
+        case .feast(let trigger):
+            guard trigger.feasts(of: customer, countries) == nil, case .byCountry(_, let column) = trigger.choice else { return nil }
+            return (.unknownFeast, column)
+        case .date(let trigger): return unreadable(trigger.column, record.day(trigger.column, business: business))
+        case .idle(let trigger):
+            return unreadable(trigger.column, record.localDay(trigger.column, business: business, customer: business))
+        case .schedule, .on, .segment, .event: return nil
         }
     }
 }

@@ -16,6 +16,27 @@ package struct Rule: Sendable {
     package var steps: [Step]
     package var sender: Sender
     package var lateness: Lateness
+    /// Another card for what is late, and how long it may go; nil: none.
+    package var belated: Belated?
+    /// Who wins where a budget has no room for all: the higher number. 0 to 1,000; see `standardPriority`.
+    package var priority: Int
+    /// Rules whose messages fall away on a local day on which this rule sends to the same customer.
+    package var insteadOf: [String]
+    package var budget: BudgetPart
+    /// Whether quiet hours, quiet days and silent days put its messages off.
+    package var obeysQuiet: Bool
+    /// nil: the house's choice.
+    package var sameAddress: SameAddress?
+    /// The days on which it may fire; nil: always.
+    package var active: ActivePeriod?
+    /// False: the rule is known and keeps its ledger, and owes nothing.
+    package var isEnabled: Bool
+    /// Messages are put off by a part of this span that is each customer's own; nil: none.
+    package var spread: TimeSpan?
+    /// Which share of the occasions counts, above 0 to 1; nil: all.
+    package var sample: Double?
+    /// Where a customer ends up who cannot be reached by mail; nil: nowhere.
+    package var unreachable: ListTarget?
     package var backfill: Backfill
     /// nil: the house's choice.
     package var ifInDoubt: InDoubtPolicy?
@@ -27,7 +48,10 @@ package struct Rule: Sendable {
 
     package init(
         name: String, about: String = "", purpose: Purpose, trigger: Trigger, condition: Condition = .always,
-        steps: [Step], sender: Sender = .house, lateness: Lateness? = nil, backfill: Backfill = .none,
+        steps: [Step], sender: Sender = .house, lateness: Lateness? = nil, belated: Belated? = nil,
+        priority: Int? = nil, insteadOf: [String] = [], budget: BudgetPart? = nil, obeysQuiet: Bool? = nil,
+        sameAddress: SameAddress? = nil, active: ActivePeriod? = nil, isEnabled: Bool = true,
+        spread: TimeSpan? = nil, sample: Double? = nil, unreachable: ListTarget? = nil, backfill: Backfill = .none,
         ifInDoubt: InDoubtPolicy? = nil, formerly: [String] = [],
         place: Place = Place(file: "", line: 0, column: 0), hash: UInt64 = 0
     ) {
@@ -39,6 +63,17 @@ package struct Rule: Sendable {
         self.steps = steps
         self.sender = sender
         self.lateness = lateness ?? .standard(for: purpose)
+        self.belated = belated
+        self.priority = priority ?? purpose.standardPriority
+        self.insteadOf = insteadOf
+        self.budget = budget ?? .standard(for: purpose)
+        self.obeysQuiet = obeysQuiet ?? (purpose != .care)
+        self.sameAddress = sameAddress
+        self.active = active
+        self.isEnabled = isEnabled
+        self.spread = spread
+        self.sample = sample
+        self.unreachable = unreachable
         self.backfill = backfill
         self.ifInDoubt = ifInDoubt
         self.formerly = formerly
@@ -52,6 +87,10 @@ package enum Trigger: Sendable {
     case anniversary(AnniversaryTrigger)
     case schedule(ScheduleTrigger)
     case feast(FeastTrigger)
+    case date(DateTrigger)
+    case on(DayTrigger)
+    case idle(IdleTrigger)
+    case segment(SegmentTrigger)
     case event(EventTrigger)
 }
 
@@ -131,16 +170,132 @@ package struct ScheduleTrigger: Sendable {
     }
 }
 
+/// `when: {date: COLUMN, at: HH:MM, …}`: once, on the day that a column of the customer holds. The column's day names
+/// the occasion, so another day is another occasion.
+package struct DateTrigger: Sendable {
+    package var column: Int
+    /// Wall time in the customer's zone; in a gap of the clock it moves forward by the gap's length.
+    package var at: WallTime
+    /// Days from the day itself: negative before, positive after; each once.
+    package var dayOffsets: [Int]
+
+    package init(column: Int, at: WallTime, dayOffsets: [Int] = [0]) {
+        self.column = column
+        self.at = at
+        self.dayOffsets = dayOffsets
+    }
+}
+
+/// `when: {on: DAY, at: HH:MM, …}`: one day, for everybody.
+package struct DayTrigger: Sendable {
+    package var day: CivilDate
+    /// Wall time in the customer's zone; in a gap of the clock it moves forward by the gap's length.
+    package var at: WallTime
+    /// Days from the day itself: negative before, positive after; each once.
+    package var dayOffsets: [Int]
+
+    package init(day: CivilDate, at: WallTime, dayOffsets: [Int] = [0]) {
+        self.day = day
+        self.at = at
+        self.dayOffsets = dayOffsets
+    }
+}
+
+/// `when: {idle: COLUMN, for: SPAN, …}`: nothing has happened since the day that a column holds.
+package struct IdleTrigger: Sendable {
+    /// How long counts as idle.
+    package enum Length: Hashable, Sendable {
+        /// Months and days are counted on the customer's calendar from the column's local day.
+        case fixed(CalendarSpan)
+        /// This many times the customer's usual gap, rounded up to whole days, and at least `floor` days. A customer
+        /// without a rhythm is never idle.
+        case usual(times: Double, Rhythm, floor: Int)
+    }
+
+    /// How a customer's usual gap is known, in days.
+    package enum Rhythm: Hashable, Sendable {
+        /// A column holds the days.
+        case column(Int)
+        /// From the first to the last day, divided by one less than their number; needs three or more.
+        case average(since: Int, count: Int)
+    }
+
+    /// Slot of the customer column that is watched: a date or an instant.
+    package var column: Int
+    package var length: Length
+    /// Repeats after as much again, `atMost` times in all; nil: once.
+    package var every: CalendarSpan?
+    package var atMost: Int
+    /// Wall time in the customer's zone.
+    package var at: WallTime
+
+    package init(column: Int, length: Length, every: CalendarSpan? = nil, atMost: Int = 1, at: WallTime) {
+        self.column = column
+        self.length = length
+        self.every = every
+        self.atMost = atMost
+        self.at = at
+    }
+}
+
+/// `when: {becomes: SEGMENT}` and `when: {leaves: SEGMENT}`: each time a customer comes into a segment, or goes.
+package struct SegmentTrigger: Sendable {
+    package enum Change: String, CaseIterable, Hashable, Sendable {
+        case becomes, leaves
+    }
+
+    /// Index into `RuleBook.segments`.
+    package var segment: Int
+    package var change: Change
+    package var delay: Delay
+
+    package init(segment: Int, change: Change, delay: Delay) {
+        self.segment = segment
+        self.change = change
+        self.delay = delay
+    }
+}
+
+/// How long after something was seen a message is due, and at which time of day.
+///
+/// - Without `at`: the span after it, to the second.
+/// - With `at` and a span of whole days (or months): so many days after its local day, at that time; with no span, the
+///   first such time that is not before it.
+/// - With `at` and any other span: the first such time that is not before the span has passed.
+package struct Delay: Hashable, Sendable {
+    package var after: CalendarSpan
+    /// Wall time in the customer's zone.
+    package var at: WallTime?
+
+    package init(after: CalendarSpan = CalendarSpan(), at: WallTime? = nil) {
+        self.after = after
+        self.at = at
+    }
+
+    package static let none = Delay()
+}
+
 /// `when: {event: KIND}`: each event of a kind, once.
 package struct EventTrigger: Sendable {
+    /// What the start of the steps hangs on.
+    package enum Start: Hashable, Sendable {
+        /// The event's `at`, and how long after it.
+        case event(Delay)
+        /// `when: {date: KIND.COLUMN, …}`: the day in a column of the event, so many days from it (negative before), at
+        /// that time where the customer lives. Not due while the column is empty.
+        case day(column: Int, offset: Int, at: WallTime)
+    }
+
     /// Index into `RuleBook.eventKinds`.
     package var kind: Int
+    package var start: Start
     package var promise: Promise?
     /// Ends the steps that hang on `start` or `limit`, as the kind's `done` does too; nil: only that.
     package var endsWhen: Condition?
 
-    package init(kind: Int, promise: Promise? = nil, endsWhen: Condition? = nil) {
+    package init(kind: Int, start: Start = .event(.none), promise: Promise? = nil, endsWhen: Condition? = nil) {
         self.kind = kind
+        self.start = start
         self.promise = promise
         self.endsWhen = endsWhen
     }
@@ -155,12 +310,26 @@ package struct Promise: Hashable, Sendable {
         case business
     }
 
+    /// For everybody else, and what the steps' spans around the limit are written for.
     package var answerWithin: TimeSpan
+    /// For members of a segment (index into `RuleBook.segments`); the first that holds counts.
+    package var bySegment: [SegmentLimit]
     /// Of `answerWithin`, and of the steps that hang on the limit.
     package var clock: Clock
 
-    package init(answerWithin: TimeSpan, clock: Clock = .wall) {
+    package struct SegmentLimit: Hashable, Sendable {
+        package var segment: Int
+        package var answerWithin: TimeSpan
+
+        package init(segment: Int, answerWithin: TimeSpan) {
+            self.segment = segment
+            self.answerWithin = answerWithin
+        }
+    }
+
+    package init(answerWithin: TimeSpan, bySegment: [SegmentLimit] = [], clock: Clock = .wall) {
         self.answerWithin = answerWithin
+        self.bySegment = bySegment
         self.clock = clock
     }
 
@@ -187,6 +356,10 @@ package struct Step: Sendable {
     package var name: String
     package var action: Action
     package var time: StepTime
+    /// `at: 2d after start at 10:00`: moves the step to that wall time in the customer's zone, as `Delay` has it.
+    package var at: WallTime?
+    /// Of this step alone, beside the rule's.
+    package var condition: Condition
     /// Sends again after this span, `atMost` times in all; nil: once. A repetition takes the place of the one before:
     /// what could not go until then goes no more, so that nobody gets three at once after a failure.
     package var every: TimeSpan?
@@ -195,12 +368,14 @@ package struct Step: Sendable {
     package var place: Place
 
     package init(
-        name: String, action: Action, time: StepTime = .occasion, every: TimeSpan? = nil, atMost: Int = 1,
-        place: Place = Place(file: "", line: 0, column: 0)
+        name: String, action: Action, time: StepTime = .occasion, at: WallTime? = nil, condition: Condition = .always,
+        every: TimeSpan? = nil, atMost: Int = 1, place: Place = Place(file: "", line: 0, column: 0)
     ) {
         self.name = name
         self.action = action
         self.time = time
+        self.at = at
+        self.condition = condition
         self.every = every
         self.atMost = atMost
         self.place = place
@@ -213,10 +388,14 @@ package struct Step: Sendable {
         case tell(Role, CardPattern)
         /// A body to a named endpoint.
         case webhook(endpoint: String, CardPattern)
+        /// An item of a list: somebody calls, or picks a gift.
+        case list(ListTarget)
 
-        package var card: CardPattern {
+        /// nil for a list.
+        package var card: CardPattern? {
             switch self {
             case .send(let card), .tell(_, let card), .webhook(_, let card): card
+            case .list: nil
             }
         }
     }
@@ -240,7 +419,16 @@ package struct CardPattern: Hashable, Sendable {
     package static let feast = "{feast}"
 
     package var text: String
-    package init(_ text: String) { self.text = text }
+    /// Further cards of a series, in order; `text` is the first.
+    package var others: [String]
+    /// A card is not sent again within so many occasions of the rule while the series has another; 0: no matter.
+    package var noRepeat: Int
+
+    package init(_ text: String, others: [String] = [], noRepeat: Int = 0) {
+        self.text = text
+        self.others = others
+        self.noRepeat = noRepeat
+    }
 
     /// - Parameter feast: the feast's name; left as it is written where nil.
     package func name(on date: CivilDate, feast: String? = nil) -> String {
@@ -264,23 +452,6 @@ package struct CardPattern: Hashable, Sendable {
 
     private static func filled(_ text: String, _ word: String, _ value: String) -> String {
         text.split(separator: word, omittingEmptySubsequences: false).joined(separator: value)
-    }
-}
-
-extension Rule {
-    /// The card of a step for one outreach.
-    package func card(_ step: Step, for outreach: PlannedOutreach) -> String {
-        var feast: String?
-        if case .feast(let trigger) = trigger {
-            feast = FeastTrigger.feast(ofOccasion: outreach.key.occasion)?.name ?? trigger.names.first
-        }
-        return step.action.card.name(on: outreach.localDate, feast: feast)
-    }
-
-    /// Every card that a step can ask for.
-    package func cards(_ step: Step) -> [String] {
-        guard case .feast(let trigger) = trigger else { return step.action.card.names }
-        return step.action.card.names(feasts: trigger.names)
     }
 }
 

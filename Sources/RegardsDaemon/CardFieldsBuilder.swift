@@ -24,12 +24,13 @@ enum CardFieldsBuilder {
         let rule = book.rules[candidate.rule]
         let zone = readingZone(candidate, book)
         let facts = isTold(candidate, book) ? completed(facts, rule, book) : facts
+        let day = book.house.day(of: candidate.outreach.dueAt)
         var fields = CardFields()
         if let customer = facts.customer { fields.add(customer.record, columns: book.customers.columns) }
         fields.set("customer", customerGroup(facts))
         fields.add(book.house.business)
         for role in book.house.people.keys {
-            fields.add(book.house.contacts(role, for: facts.customer).first, as: role.name)
+            fields.add(book.house.contacts(role, for: facts.customer, on: day).first, as: role.name)
         }
         fields.add(signer(rule, facts, book.house), as: "from")
         fields.add(to, as: "to")

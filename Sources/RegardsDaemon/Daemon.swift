@@ -81,7 +81,7 @@ package final class Daemon: @unchecked Sendable {
         let now = options.clock.now()
         health = Health(announcer: options.announcer)
         premises = Workshop.Premises(
-            outbox: outbox, clock: options.clock, environment: options.environment, salt: options.salt)
+            outbox: outbox, clock: options.clock, environment: options.environment, salt: options.salt, hash: options.hash)
         givenChannels = channels
         let workshop = try Workshop(assembly, premises, channels: channels)
         try Daemon.adopt(assembly.book, outbox, now, options.announcer)

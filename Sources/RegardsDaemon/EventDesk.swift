@@ -24,14 +24,21 @@ package final class EventDesk: @unchecked Sendable {
     private let source: any CustomerSource
     private let book: RuleBook
     private let settings: [EventSettings]
+    private let standings: StandingDesk
+    private let histories: HistoryLoader
     private var planner: Planner
     private let progress: Progress
     private var lastFailed = false
 
-    package init(assembly: Assembly, outbox: any Outbox, source: any CustomerSource, progress: Progress) {
+    package init(
+        assembly: Assembly, outbox: any Outbox, source: any CustomerSource, standings: StandingDesk, hash: AddressHash,
+        progress: Progress
+    ) {
         self.outbox = outbox
         self.source = source
+        self.standings = standings
         self.progress = progress
+        histories = HistoryLoader(outbox: outbox, hash: hash, book: assembly.book)
         book = assembly.book
         settings = assembly.configuration.events
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
@@ -44,6 +51,7 @@ package final class EventDesk: @unchecked Sendable {
     /// - Throws: `OutboxError`; what fails for one kind is in the report.
     package func sync(now: Instant, all: Bool) throws -> Report {
         var report = Report()
+        try findRanks(&report)
         let ledgers = Dictionary(uniqueKeysWithValues: try outbox.ruleLedgers().map { ($0.name, $0) })
         for kind in book.eventKinds.indices {
             do {
@@ -69,6 +77,16 @@ package final class EventDesk: @unchecked Sendable {
         report.counts += try plan(events, former: changes, kind, records, ledgers, now: now, &report)
     }
 
+    /// A promise that depends on a ranked segment needs its bounds before the first pass has found them.
+    private func findRanks(_ report: inout Report) throws {
+        guard standings.ranks == nil, book.rules.contains(where: \.promisesBySegment) else { return }
+        do {
+            standings.set(try SegmentRanking.ranks(of: book, source))
+        } catch let error as SourceError {
+            report.failure = error
+        }
+    }
+
     // MARK: Reading
 
     private func read(_ kind: Int, now: Instant, _ report: inout Report) throws -> ([EventChange], [String: Record]) {
@@ -78,9 +96,11 @@ package final class EventDesk: @unchecked Sendable {
             baselineBefore: nil, now: now)
         var records: [String: Record] = [:]
         var changes: [EventChange] = []
+        let standing = try standings.standing(now: now)
         func take(_ rows: [EventRow]) throws {
             for row in rows { records[row.id] = row.record }
-            changes += try sync.add(rows.map { seen($0, kind) }, limits: { limits(of: $0, kind) })
+            let customers = try customersWithPromises(rows, kind)
+            changes += try sync.add(rows.map { seen($0, kind) }) { limits(of: $0, kind, customers, standing, now: now) }
         }
         let name = book.eventKinds[kind].name
         let scan = try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
@@ -98,14 +118,26 @@ package final class EventDesk: @unchecked Sendable {
     }
 
     /// Promises are fixed when an event is first seen: an edited rule does not move the limit of an open complaint.
-    private func limits(of event: SeenEvent, _ kind: Int) -> [String: Instant] {
+    private func limits(
+        of event: SeenEvent, _ kind: Int, _ customers: [String: Customer], _ standing: Standing, now: Instant
+    ) -> [String: Instant] {
         var limits: [String: Instant] = [:]
         for rule in book.rules {
-            if case .event(let trigger) = rule.trigger, trigger.kind == kind, let promise = trigger.promise {
-                limits[rule.name] = promise.limit(from: event.at, book.house.business)
+            guard case .event(let trigger) = rule.trigger, trigger.kind == kind, let promise = trigger.promise else { continue }
+            var within = promise.answerWithin
+            if !promise.bySegment.isEmpty {
+                let facts = Facts(customer: event.customer.flatMap { customers[$0] })
+                within = promise.granted(book.conditionFacts(facts, standing, now: now).membership.contains)
             }
+            limits[rule.name] = promise.limit(from: event.at, book.house.business, within: within)
         }
         return limits
+    }
+
+    /// Who they belong to matters only where a segment is promised another time.
+    private func customersWithPromises(_ rows: [EventRow], _ kind: Int) throws -> [String: Customer] {
+        let isAsked = book.rules.contains { $0.promisesBySegment }
+        return isAsked ? try source.lookUp(rows.compactMap(\.customer).filter(OutreachKey.isCustomerID).unique) : [:]
     }
 
     // MARK: Planning
@@ -122,12 +154,18 @@ package final class EventDesk: @unchecked Sendable {
         let newest = Dictionary(
             changes.filter { $0.kind == .new }.map { ($0.event.id, $0.event.generation) }, uniquingKeysWith: max)
         let names = rules.map { book.rules[$0].name }
+        let standing = try standings.standing(now: now)
+        let past = try histories.load(customers.values, now: now)
+        let refused = try outbox.refusedSteps(events.map { CustomerOccasion(customer: $0.customerKey, occasion: $0.occasion) })
         var plans: [EventPlan] = []
         for event in events where event.generation >= newest[event.id] ?? 0 {
-            let facts = Facts(
+            var facts = Facts(
                 customer: event.customer.flatMap { OutreachKey.isCustomerID($0) ? customers[$0] : nil }, event: event,
                 eventRecord: event.isGone ? nil : records[event.id])
-            plans.append(plan(facts, event, rules, ledgers, now: now, &report))
+            facts.takeCustomerFromEvent(kind, book)
+            facts.history = facts.customer.flatMap { past[$0.id] } ?? .none
+            facts.history.refused = refused[CustomerOccasion(customer: event.customerKey, occasion: event.occasion)] ?? [:]
+            plans.append(plan(facts, event, rules, ledgers, standing, now: now, &report))
         }
         for change in changes {
             if change.event.generation < newest[change.event.id] ?? 0 {
@@ -142,8 +180,8 @@ package final class EventDesk: @unchecked Sendable {
     }
 
     private func plan(
-        _ facts: Facts, _ event: Event, _ rules: [Int], _ ledgers: [String: RuleLedger], now: Instant,
-        _ report: inout Report
+        _ facts: Facts, _ event: Event, _ rules: [Int], _ ledgers: [String: RuleLedger], _ standing: Standing,
+        now: Instant, _ report: inout Report
     ) -> EventPlan {
         var rows: [PlannedOutreach] = []
         var reasons: [OutreachKey: CancelReason] = [:]
@@ -152,8 +190,9 @@ package final class EventDesk: @unchecked Sendable {
                 !book.rules[index].isBaseline(event, firstSeen: ledger.firstSeen)
             else { continue }
             for candidate in planner.candidates(ofEvent: facts, rule: index) {
-                let outreach = candidate.outreach
-                let decision = Decision.make(candidate, facts, book, now: max(now, outreach.dueAt))
+                var outreach = candidate.outreach
+                let decision = planner.judge(candidate, facts: facts, standing: standing, now: now, ahead: true)
+                if case .move(let later) = decision.verdict { outreach.dueAt = later }
                 if case .cancel(let reason) = decision.verdict {
                     reasons[outreach.key] = reason
                     // Somebody waits for an answer that cannot reach them: that must not pass in silence.
@@ -221,5 +260,13 @@ extension EventDesk.Report {
         note(.withoutID, scan.withoutID, [])
         note(.repeatedID, scan.duplicates, scan.duplicateIDs)
         note(.badInstant, scan.withoutInstant, scan.withoutInstantIDs)
+    }
+}
+
+extension Rule {
+    /// Whether members of a segment are promised another time than others.
+    fileprivate var promisesBySegment: Bool {
+        guard case .event(let trigger) = trigger else { return false }
+        return trigger.promise?.bySegment.isEmpty == false
     }
 }

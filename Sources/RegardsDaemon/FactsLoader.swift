@@ -1,3 +1,4 @@
+package import RegardsCalendar
 package import RegardsCore
 package import RegardsStore
 
@@ -6,26 +7,49 @@ package import RegardsStore
 package final class FactsLoader: Sendable {
     private let outbox: any Outbox
     private let source: any CustomerSource
+    private let histories: HistoryLoader
+    private let watched: [Int]
 
-    package init(outbox: any Outbox, source: any CustomerSource) {
+    package init(outbox: any Outbox, source: any CustomerSource, histories: HistoryLoader, book: RuleBook) {
         self.outbox = outbox
         self.source = source
+        self.histories = histories
+        watched = book.watchedSegments
     }
 
     /// One `Facts` for each row, in their order.
     /// - Throws: `SourceError` when the customer database does not answer, `OutboxError` when the ledger does not.
-    package func load(for rows: [Outreach], _ book: RuleBook) throws -> [Facts] {
+    package func load(for rows: [Outreach], _ book: RuleBook, now: Instant) throws -> [Facts] {
         let customers = try source.lookUp(rows.compactMap(\.key.customerID).unique)
         let openKinds = try outbox.openKinds(customers: Array(customers.keys), book)
         let events = try rows.map { try event(of: $0, book) }
         let records = try eventRecords(events)
-        return rows.indices.map { index in
+        var found = rows.indices.map { index in
             let event = events[index]
-            return Facts(
+            var facts = Facts(
                 customer: rows[index].key.customerID.flatMap { customers[$0] }, event: event?.event,
                 // The row of an id that was used again is not about an event that is gone.
                 eventRecord: event.flatMap { $0.event.isGone ? nil : records[EventReference(kind: $0.kind, id: $0.event.id)] },
                 openEvents: openKinds[rows[index].key.customer] ?? [])
+            if let event { facts.takeCustomerFromEvent(event.kind, book) }
+            return facts
+        }
+        try addPast(to: &found, rows, book, now: now)
+        return found
+    }
+
+    /// What the ledger remembers: who was reached, stays in segments, staff who could not be told.
+    private func addPast(to facts: inout [Facts], _ rows: [Outreach], _ book: RuleBook, now: Instant) throws {
+        let past = try histories.load(facts.lazy.compactMap(\.customer), now: now)
+        let stays = try outbox.entries(customers: rows.compactMap(\.key.customerID).unique, watched, book)
+        let ladders = rows.filter { row in book.rules.contains { $0.name == row.key.rule && $0.isAboutEvents } }
+        let refused = try outbox.refusedSteps(
+            ladders.map { CustomerOccasion(customer: $0.key.customer, occasion: $0.key.occasion) }.unique)
+        for (index, row) in rows.enumerated() {
+            let key = row.key
+            facts[index].history = facts[index].customer.flatMap { past[$0.id] } ?? .none
+            facts[index].history.refused = refused[CustomerOccasion(customer: key.customer, occasion: key.occasion)] ?? [:]
+            facts[index].entries = stays[key.customer] ?? [:]
         }
     }
 
@@ -58,7 +82,25 @@ package final class FactsLoader: Sendable {
     }
 }
 
+extension Facts {
+    /// An event that names no customer may bring a name and an address itself: then that is the customer.
+    mutating func takeCustomerFromEvent(_ kind: Int, _ book: RuleBook) {
+        guard customer == nil, let event, event.customer == nil, let eventRecord else { return }
+        customer = Customer(
+            fromEvent: eventRecord, columns: book.eventKinds[kind].columns, schema: book.customers, id: event.customerKey)
+    }
+}
+
 extension Outbox {
+    /// Each customer's latest stay in the watched segments, by index into the book.
+    func entries(customers: [String], _ watched: [Int], _ book: RuleBook) throws -> [String: [Int: SegmentEntry]] {
+        guard !watched.isEmpty, !customers.isEmpty else { return [:] }
+        let found = try segmentEntries(customers: customers, segments: watched.map { book.segments[$0].name })
+        return found.mapValues { entries in
+            Dictionary(uniqueKeysWithValues: entries.map { (watched[$0.key], $0.value) })
+        }
+    }
+
     /// The kinds of each customer's open events, as indices into the book; customers without one are left out.
     func openKinds(customers: [String], _ book: RuleBook) throws -> [String: [Int]] {
         Dictionary(grouping: try openEvents(customers: customers), by: \.customerKey).mapValues { events in
@@ -80,7 +122,7 @@ extension OutreachKey {
 
 extension Array where Element: Hashable {
     /// Each element once, in order of first appearance.
-    fileprivate var unique: [Element] {
+    var unique: [Element] {
         var seen: Set<Element> = []
         return filter { seen.insert($0).inserted }
     }

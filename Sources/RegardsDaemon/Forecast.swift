@@ -4,6 +4,9 @@ package import RegardsStore
 
 /// What a period holds: who gets what, when, and who does not and why. It asks the same planner and the same
 /// `Decision` as the daemon, and writes nothing.
+///
+/// What it says will be sent counts for what comes after it, as it will in the ledger: budgets, `received`, the cards of
+/// a series.
 package struct Forecast {
     package struct Line: Sendable {
         package var outreach: PlannedOutreach
@@ -23,100 +26,182 @@ package struct Forecast {
         package var unusable: [CustomerProblem: UnusableCustomers] = [:]
     }
 
+    /// The period asked for, seen from now.
+    private struct Question {
+        var window: PlanWindow
+        var now: Instant
+        var rule: String?
+        /// Rows of the ledger due in the period, by customer.
+        var known: [String: [Outreach]] = [:]
+        var standing = Standing()
+        var report = Report()
+    }
+
     private let assembly: Assembly
+    private let book: RuleBook
     private let source: any CustomerSource
     private let outbox: (any Outbox)?
+    private let histories: HistoryLoader?
+    private let watched: [Int]
     private var planner: Planner
 
-    /// - Parameter outbox: nil where no daemon has run yet.
-    package init(assembly: Assembly, source: any CustomerSource, outbox: (any Outbox)?) {
+    /// - Parameters:
+    ///   - outbox: nil where no daemon has run yet.
+    ///   - hash: the ledger's, under which it knows addresses.
+    package init(assembly: Assembly, source: any CustomerSource, outbox: (any Outbox)?, hash: AddressHash) {
         self.assembly = assembly
+        book = assembly.book
         self.source = source
         self.outbox = outbox
+        histories = outbox.map { HistoryLoader(outbox: $0, hash: hash, book: assembly.book) }
+        watched = assembly.book.watchedSegments
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
     }
 
     /// - Parameters:
+    ///   - now: what is due before it and has no row in the ledger was not owed.
     ///   - rule, customer: only this one; nil: all.
     /// - Throws: `SourceError`, `OutboxError`.
     package mutating func report(
-        from: Instant, to: Instant, rule: String? = nil, customer: String? = nil
+        from: Instant, to: Instant, now: Instant, rule: String? = nil, customer: String? = nil
     ) throws -> Report {
-        var report = Report()
-        let window = PlanWindow(from: from, through: to, plannedThrough: from)
-        let known = try ledgerRows(from: from, to: to)
+        var question = Question(window: PlanWindow(from: from, through: to, plannedThrough: from), now: now, rule: rule)
+        question.known = try ledgerRows(from: from, to: to)
+        question.standing = try standing(now: now)
+        question.standing.ranks = try SegmentRanking.ranks(of: book, source)
         if let customer {
-            if let found = try source.lookUp([customer])[customer] {
-                let facts = Facts(customer: found, openEvents: try openKinds([customer])[customer] ?? [])
-                derive(found, facts, window, rule, known, &report)
-            }
+            if let found = try source.lookUp([customer])[customer] { try page([found], &question) }
         } else {
-            report.scan = try source.forEachPage(size: 1000) { page in
-                let open = try openKinds(page.map(\.id))
-                for customer in page {
-                    let facts = Facts(customer: customer, openEvents: open[customer.id] ?? [])
-                    derive(customer, facts, window, rule, known, &report)
-                }
-            }
+            question.report.scan = try source.forEachPage(size: 1000) { try page($0, &question) }
         }
-        report.lines += eventLines(known, rule: rule, customer: customer)
-        report.lines.sort { left, right in
+        question.report.lines += eventLines(question, customer)
+        question.report.lines.sort { left, right in
             (left.outreach.dueAt, left.outreach.key.rule, left.outreach.key.customer, left.outreach.key.step)
                 < (right.outreach.dueAt, right.outreach.key.rule, right.outreach.key.customer, right.outreach.key.step)
         }
-        return report
+        return question.report
     }
 
-    /// What pauses messages as things stand.
-    private func openKinds(_ customers: [String]) throws -> [String: [Int]] {
-        try outbox?.openKinds(customers: customers, assembly.book) ?? [:]
+    private func standing(now: Instant) throws -> Standing {
+        guard let outbox else { return Standing() }
+        return try StandingDesk(outbox: outbox, book: book, isGuarding: false).read(now: now)
     }
 
-    private func ledgerRows(from: Instant, to: Instant) throws -> [OutreachKey: Outreach] {
+    private func ledgerRows(from: Instant, to: Instant) throws -> [String: [Outreach]] {
         guard let outbox else { return [:] }
         let rows = try outbox.list(OutreachFilter(due: from..<to), limit: .max, after: 0)
-        return Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(grouping: rows, by: \.key.customer)
     }
 
-    private mutating func derive(
-        _ customer: Customer, _ facts: Facts, _ window: PlanWindow, _ wanted: String?, _ known: [OutreachKey: Outreach],
-        _ report: inout Report
-    ) {
-        report.customers += 1
-        guard OutreachKey.isCustomerID(customer.id) else {
-            report.unusable[.badID, default: UnusableCustomers()].add(customer.id)
-            return
+    // MARK: Customers
+
+    private mutating func page(_ page: some Sequence<Customer>, _ question: inout Question) throws {
+        let customers = Array(page)
+        let ids = customers.map(\.id)
+        let open = try outbox?.openKinds(customers: ids, book) ?? [:]
+        let entries = try outbox?.entries(customers: ids, watched, book) ?? [:]
+        var found: [(facts: Facts, candidates: [Candidate])] = []
+        for customer in customers {
+            let facts = Facts(customer: customer, openEvents: open[customer.id] ?? [], entries: entries[customer.id] ?? [:])
+            let candidates = candidates(facts, customer, &question)
+            if !candidates.isEmpty { found.append((facts, candidates)) }
         }
-        guard let zone = planner.zone(of: customer) else {
-            report.unusable[.unknownZone, default: UnusableCustomers()].add(customer.id)
-            return
-        }
-        let book = assembly.book
-        // Nobody without an address is a mistake of the data, but somebody with one that no relay would take.
-        if customer.text(.email) != nil, Contact(customer: customer) == nil {
-            report.unusable[.badAddress, default: UnusableCustomers()].add(customer.id)
-        }
-        for index in book.rules.indices where wanted == nil || book.rules[index].name == wanted {
-            let rule = book.rules[index]
-            let isUsable = planner.candidates(of: customer, zone: zone, rule: index, in: window) { candidate in
-                let outreach = candidate.outreach
-                let card = rule.card(rule.steps[candidate.step], for: outreach)
-                report.lines.append(
-                    Line(
-                        outreach: outreach, card: card, zoneSource: zone.source,
-                        decision: .make(candidate, facts, book, now: outreach.dueAt), row: known[outreach.key]))
-            }
-            if !isUsable, let problem = CustomerProblem(planner.problem(with: customer, rule: index)) {
-                report.unusable[problem, default: UnusableCustomers()].add(customer.id)
-            }
+        let past = try histories?.load(found.lazy.compactMap(\.facts.customer), now: question.now) ?? [:]
+        for (facts, candidates) in found {
+            var facts = facts
+            facts.history = facts.customer.flatMap { past[$0.id] } ?? .none
+            tell(candidates, &facts, &question)
         }
     }
+
+    private mutating func candidates(_ facts: Facts, _ customer: Customer, _ question: inout Question) -> [Candidate] {
+        question.report.customers += 1
+        let id = customer.id
+        guard OutreachKey.isCustomerID(id) else { return note(.badID, id, &question) }
+        guard let zone = planner.zone(of: customer) else { return note(.unknownZone, id, &question) }
+        // Nobody without an address is a mistake of the data, but somebody with one that no relay would take.
+        if customer.text(.email) != nil, Contact(customer: customer) == nil { _ = note(.badAddress, id, &question) }
+        var found: [Candidate] = []
+        for index in book.rules.indices {
+            let isUsable = planner.candidates(
+                of: customer, zone: zone, rule: index, entries: facts.entries, in: question.window
+            ) { found.append($0) }
+            if !isUsable, let problem = CustomerProblem(planner.problem(with: customer, rule: index)) {
+                _ = note(problem, id, &question)
+            }
+        }
+        return found + putOff(facts, id, found, question)
+    }
+
+    /// Rows that a budget put off into the period from before it.
+    private mutating func putOff(_ facts: Facts, _ id: String, _ found: [Candidate], _ question: Question) -> [Candidate] {
+        guard let rows = question.known[id] else { return [] }
+        let derived = Set(found.map(\.outreach.key))
+        return rows.compactMap { row in
+            guard !row.state.hasEnded, !derived.contains(row.key), !isAboutEvents(row.key.rule) else { return nil }
+            return planner.derive(row.key, facts: facts)
+        }
+    }
+
+    private func note(_ problem: CustomerProblem, _ id: String, _ question: inout Question) -> [Candidate] {
+        question.report.unusable[problem, default: UnusableCustomers()].add(id)
+        return []
+    }
+
+    // MARK: One customer's period
+
+    /// Walks through the period as the days will: what is sent first is known to what is decided later.
+    private mutating func tell(_ candidates: [Candidate], _ facts: inout Facts, _ question: inout Question) {
+        guard let customer = facts.customer else { return }
+        let rows = Dictionary(
+            (question.known[customer.id] ?? []).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        var waiting = candidates.map { (at: max($0.outreach.dueAt, question.now), candidate: $0) }
+        waiting.sort { ($0.at, $0.candidate.outreach.dueAt) > ($1.at, $1.candidate.outreach.dueAt) }
+        while let (at, candidate) = waiting.popLast() {
+            let row = rows[candidate.outreach.key]
+            let isOver = candidate.outreach.dueAt < question.now && outbox != nil
+            // What had its time before now and has no row was not owed when it had.
+            if isOver, row == nil { continue }
+            let decision = planner.judge(candidate, facts: facts, standing: question.standing, now: at, ahead: true)
+            if case .move(let later) = decision.verdict, later > at, row?.state.hasEnded != true {
+                guard later < question.window.through else { continue }
+                let place = waiting.firstIndex { $0.at <= later } ?? waiting.endIndex
+                waiting.insert((later, candidate), at: place)
+                continue
+            }
+            add(candidate, decision, row, at: at, &facts, &question)
+        }
+    }
+
+    private func add(
+        _ candidate: Candidate, _ decision: Decision, _ row: Outreach?, at: Instant, _ facts: inout Facts,
+        _ question: inout Question
+    ) {
+        let rule = book.rules[candidate.rule]
+        let step = rule.steps[candidate.step]
+        let cards = facts.history.cards[rule.name] ?? []
+        let card = row?.card ?? rule.card(step, for: candidate, history: cards, now: at).name
+        var outreach = candidate.outreach
+        outreach.dueAt = max(at, outreach.dueAt)
+        if decision.verdict == .send, row?.state.hasEnded != true {
+            facts.history.add(candidate, rule, card: card, at: outreach.dueAt)
+        }
+        guard question.rule == nil || question.rule == rule.name else { return }
+        // A stand-in for a message that goes is nothing to tell.
+        if decision.verdict == .cancel(.reachable), row == nil { return }
+        question.report.lines.append(
+            Line(outreach: outreach, card: card, zoneSource: candidate.zone.source, decision: decision, row: row))
+    }
+
+    // MARK: Events
+
+    private func isAboutEvents(_ rule: String) -> Bool { book.rules.contains { $0.name == rule && $0.isAboutEvents } }
 
     /// Steps of events stand in the ledger as soon as the event was seen; nobody can know of events to come.
-    private func eventLines(_ known: [OutreachKey: Outreach], rule: String?, customer: String?) -> [Line] {
-        known.values.compactMap { row in
-            guard let found = assembly.book.rules.first(where: { $0.name == row.key.rule }), found.isAboutEvents,
-                rule == nil || rule == row.key.rule, customer == nil || customer == row.key.customer
+    private func eventLines(_ question: Question, _ customer: String?) -> [Line] {
+        question.known.values.joined().compactMap { row in
+            guard let found = book.rules.first(where: { $0.name == row.key.rule }), found.isAboutEvents,
+                question.rule == nil || question.rule == row.key.rule, customer == nil || customer == row.key.customer
             else { return nil }
             let name = row.key.step.prefix { $0 != "#" }
             let step = found.steps.first { $0.name == row.key.step } ?? found.steps.first { $0.name == name }
@@ -127,6 +212,21 @@ package struct Forecast {
     }
 }
 
+extension History {
+    /// As the ledger will remember a message that is sent.
+    fileprivate mutating func add(_ candidate: Candidate, _ rule: Rule, card: String, at: Instant) {
+        guard case .send = rule.steps[candidate.step].action, !candidate.isFallback else { return }
+        let key = candidate.outreach.key
+        toAddress.insert(
+            PastContact(
+                customer: key.customer, rule: key.rule, step: key.step, occasion: key.occasion, at: at,
+                localDate: candidate.outreach.localDate, card: card, counts: rule.budget.counts, purpose: rule.purpose),
+            at: 0)
+        lastReceived[rule.name] = at
+        cards[rule.name, default: []].insert(card, at: 0)
+    }
+}
+
 extension Forecast.Line {
     /// One word, and the reason where there is one: what the ledger says, else what would be decided.
     package var verdict: (word: String, reason: String) {
@@ -134,10 +234,12 @@ extension Forecast.Line {
         switch decision.verdict {
         case .send, .move: return ("due", "")
         case .hold(let reason): return ("held", reason.description)
-        case .skip(let reason): return ("skipped", reason.rawValue)
-        case .cancel(let reason):
-            let parts = [reason.rawValue, decision.because].filter { !$0.isEmpty }
-            return ("not due", parts.joined(separator: ": "))
+        case .skip(let reason): return ("skipped", parts(reason.description))
+        case .cancel(let reason): return ("not due", parts(reason.rawValue))
         }
+    }
+
+    private func parts(_ reason: String) -> String {
+        [reason, decision.because].filter { !$0.isEmpty }.joined(separator: ": ")
     }
 }

@@ -58,7 +58,7 @@ package struct MessageComposer: Sendable {
     ) throws(ComposingError) -> ComposedMessage {
         let rule = assembly.book.rules[candidate.rule]
         let step = rule.steps[candidate.step]
-        let card = pinned ?? rule.card(step, for: candidate.outreach)
+        let card = pinned ?? rule.card(step, for: candidate, history: facts.history.cards[rule.name] ?? [], now: now).name
         if step.action.isWebhook { return try webhook(candidate, facts, rule, card) }
         return try mail(candidate, facts, rule, step, card, now, options)
     }
@@ -69,7 +69,7 @@ package struct MessageComposer: Sendable {
     ) throws(ComposingError) -> ComposedMessage {
         let house = assembly.book.house
         let role = step.action.recipientRole
-        let contacts = house.contacts(role, for: facts.customer)
+        let contacts = house.contacts(role, for: facts.customer, on: house.day(of: candidate.outreach.dueAt))
         guard contacts.indices.contains(candidate.position) else { throw .nobody(role: role) }
         let to = contacts[candidate.position]
         let toStaff = role != .customer

@@ -1,4 +1,5 @@
 import RegardsCore
+import RegardsStore
 
 /// A row that was claimed, decided and rendered, and waits for a free session.
 struct ReadyOutreach: Sendable {
@@ -10,6 +11,9 @@ struct ReadyOutreach: Sendable {
     var ifInDoubt: InDoubtPolicy
     /// What the step says of an event's promise: that it nears its limit, or is broken.
     var ofPromise: NoticeKind?
+    var mark: SendMark
+    /// What is owed instead where the recipient is refused for good: an item of a list.
+    var fallback: PlannedOutreach?
 }
 
 /// A customer's message that waits for the end of an event of this kind.

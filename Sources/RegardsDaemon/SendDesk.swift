@@ -10,13 +10,19 @@ package final class SendDesk: @unchecked Sendable {
     package let assembly: Assembly
     private let mode: Mode
     private let facts: FactsLoader
+    private let standings: StandingDesk
+    private let histories: HistoryLoader
     private let composer: MessageComposer
     private var planner: Planner
 
-    package init(assembly: Assembly, mode: Mode, facts: FactsLoader, salt: [UInt8]) {
+    package init(
+        assembly: Assembly, mode: Mode, facts: FactsLoader, standings: StandingDesk, histories: HistoryLoader, salt: [UInt8]
+    ) {
         self.assembly = assembly
         self.mode = mode
         self.facts = facts
+        self.standings = standings
+        self.histories = histories
         composer = MessageComposer(assembly: assembly, salt: salt)
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
     }
@@ -34,6 +40,9 @@ package final class SendDesk: @unchecked Sendable {
         /// The ledger could not be read.
         var failure: (any Error)?
     }
+
+    /// The ways of rows that become items of a list.
+    var lists: [ChannelName] { assembly.book.lists.map(ChannelName.list) }
 
     private var isRedirecting: Bool {
         if case .redirect = mode { true } else { false }
@@ -53,34 +62,42 @@ package final class SendDesk: @unchecked Sendable {
     func prepare(_ rows: [Outreach], now: Instant, alarmsOnly: Bool) -> Outcome {
         var outcome = Outcome()
         var loaded: [Facts]?
-        if !alarmsOnly {
-            outcome.askedSource = true
-            do {
-                loaded = try facts.load(for: rows, planner.book)
-            } catch let error as SourceError {
-                outcome.sourceFailure = error
-            } catch {
-                outcome.failure = error
-                outcome.givenBack = rows.map(\.id)
-                return outcome
+        let standing: Standing
+        do {
+            standing = try standings.standing(now: now)
+            if !alarmsOnly {
+                outcome.askedSource = true
+                loaded = try facts.load(for: rows, planner.book, now: now)
             }
+        } catch let error as SourceError {
+            outcome.sourceFailure = error
+            return alarms(rows, now, outcome)
+        } catch {
+            outcome.failure = error
+            outcome.givenBack = rows.map(\.id)
+            return outcome
         }
-        var sends: [(row: Outreach, candidate: Candidate, facts: Facts)] = []
-        for (index, row) in rows.enumerated() {
-            guard let loaded else {
-                alarm(row, now, &outcome, &sends)
-                continue
-            }
-            decide(row, loaded[index], now, &outcome, &sends)
-        }
+        guard let loaded else { return alarms(rows, now, outcome) }
+        var sends: Sends = []
+        for (index, row) in rows.enumerated() { decide(row, loaded[index], standing, now, &outcome, &sends) }
         compose(sends, now, &outcome)
         return outcome
     }
 
     private typealias Sends = [(row: Outreach, candidate: Candidate, facts: Facts)]
 
-    private func decide(_ row: Outreach, _ facts: Facts, _ now: Instant, _ outcome: inout Outcome, _ sends: inout Sends) {
-        let (candidate, decision) = planner.decide(row.key, facts: facts, now: now)
+    private func alarms(_ rows: [Outreach], _ now: Instant, _ outcome: Outcome) -> Outcome {
+        var outcome = outcome
+        var sends: Sends = []
+        for row in rows { alarm(row, now, &outcome, &sends) }
+        compose(sends, now, &outcome)
+        return outcome
+    }
+
+    private func decide(
+        _ row: Outreach, _ facts: Facts, _ standing: Standing, _ now: Instant, _ outcome: inout Outcome, _ sends: inout Sends
+    ) {
+        let (candidate, decision) = planner.decide(row.key, facts: facts, standing: standing, now: now)
         func end(_ next: Ending.Next, _ kind: NoticeKind, _ reason: String) {
             outcome.endings.append(Ending(id: row.id, next))
             outcome.notices.append(Notice(kind, about: row, reason: reason, detail: decision.because))
@@ -88,16 +105,33 @@ package final class SendDesk: @unchecked Sendable {
         switch decision.verdict {
         case .send:
             guard let candidate else { return outcome.givenBack.append(row.id) }
-            sends.append((row, candidate, facts))
-        case .move:
+            if let target = planner.book.rules[candidate.rule].list(of: candidate) {
+                guard mode != .rehearse else { return end(.skipped(.rehearsed), .skipped, SkipReason.rehearsed.description) }
+                end(.listed(item(target, candidate, facts)), .listed, target.name)
+            } else {
+                sends.append((row, candidate, facts))
+            }
+        case .move(let later):
             guard let candidate else { return outcome.givenBack.append(row.id) }
-            outcome.endings.append(Ending(id: row.id, .moved(MovedDue(candidate.outreach))))
+            var moved = MovedDue(candidate.outreach)
+            moved.dueAt = later
+            outcome.endings.append(Ending(id: row.id, .moved(moved)))
         case .hold(let reason):
             end(.held(reason), .held, reason.description)
             if case .eventOpen(let kind) = reason { outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind)) }
-        case .skip(let reason): end(.skipped(reason), .skipped, reason.rawValue)
+        case .skip(let reason): end(.skipped(reason), .skipped, reason.description)
         case .cancel(let reason): end(.cancelled(reason), .cancelled, reason.rawValue)
         }
+    }
+
+    /// An item is for whoever holds the role now; what is to be done stands in the rule.
+    private func item(_ target: ListTarget, _ candidate: Candidate, _ facts: Facts) -> NewListItem {
+        let house = planner.book.house
+        let people = house.contacts(target.role, for: facts.customer, on: house.day(of: candidate.outreach.dueAt))
+        let rule = planner.book.rules[candidate.rule]
+        return NewListItem(
+            owner: people.indices.contains(candidate.position) ? histories.key(of: people[candidate.position].address) : nil,
+            why: target.why.isEmpty ? (rule.about.isEmpty ? rule.name : rule.about) : target.why)
     }
 
     /// What staff must be told goes out although the customer database does not answer, as far as the ledger alone
@@ -132,7 +166,7 @@ package final class SendDesk: @unchecked Sendable {
         }
         for (item, result) in zip(sends, results.withLock { $0 }) {
             switch result {
-            case .success(let composed): keep(item.row, item.candidate, composed, &outcome)
+            case .success(let composed): keep(item.row, item.candidate, composed, now, &outcome)
             case .failure(let error): fail(item.row, error, &outcome)
             case nil: outcome.givenBack.append(item.row.id)
             }
@@ -148,11 +182,13 @@ package final class SendDesk: @unchecked Sendable {
         if case .redirect(let address) = mode { address } else { nil }
     }
 
-    private func keep(_ row: Outreach, _ candidate: Candidate, _ composed: ComposedMessage, _ outcome: inout Outcome) {
+    private func keep(
+        _ row: Outreach, _ candidate: Candidate, _ composed: ComposedMessage, _ now: Instant, _ outcome: inout Outcome
+    ) {
         let leavesTheHouse = mode == .live || (isRedirecting && composed.recipient != nil)
         guard leavesTheHouse else {
             outcome.endings.append(Ending(id: row.id, .skipped(.rehearsed)))
-            outcome.notices.append(Notice(.skipped, about: row, reason: SkipReason.rehearsed.rawValue))
+            outcome.notices.append(Notice(.skipped, about: row, reason: SkipReason.rehearsed.description))
             return
         }
         let book = assembly.book
@@ -160,7 +196,24 @@ package final class SendDesk: @unchecked Sendable {
             ReadyOutreach(
                 outreach: row, composed: composed, isRedirected: isRedirecting,
                 ifInDoubt: book.rules[candidate.rule].ifInDoubt ?? book.house.ifInDoubt,
-                ofPromise: promiseNotice(candidate)))
+                ofPromise: promiseNotice(candidate), mark: mark(row, candidate, composed, now),
+                fallback: planner.fallback(of: candidate)))
+    }
+
+    /// What the ledger asks once more when the row is marked, because another mark, or another process, may have changed
+    /// it since the decision. A message that is redirected takes nobody's room.
+    private func mark(_ row: Outreach, _ candidate: Candidate, _ composed: ComposedMessage, _ now: Instant) -> SendMark {
+        let rule = assembly.book.rules[candidate.rule]
+        guard mode == .live, case .send = rule.steps[candidate.step].action, let address = composed.recipient else {
+            return SendMark(id: row.id, card: composed.card)
+        }
+        let limits = assembly.book.house.limits
+        let budgets = limits.budgets.filter { $0.purpose == nil || $0.purpose == rule.purpose }
+        return SendMark(
+            id: row.id, card: composed.card, address: histories.key(of: address), counts: rule.budget.counts,
+            guards: SendGuards(
+                budgets: rule.budget.obeys ? budgets.map { BudgetGuard($0, now: now) } : [],
+                once: (rule.sameAddress ?? limits.sameAddress) == .once))
     }
 
     private func fail(_ row: Outreach, _ error: ComposingError, _ outcome: inout Outcome) {

@@ -41,6 +41,7 @@ package final class SendLoop: @unchecked Sendable {
     private var sending: [Int64: ReadyOutreach] = [:]
     private var endings: [Ending] = []
     private var endingNotices: [Notice] = []
+    private var additions: [PlannedOutreach] = []
     private var holds: [HeldMessage] = []
     /// Claimed rows to be given back; kept until the ledger takes them.
     private var releases: [Int64] = []
@@ -56,6 +57,7 @@ package final class SendLoop: @unchecked Sendable {
     /// When the oldest of `ready` was decided.
     private var preparedAt: Instant?
     private var idleHandlers: [@Sendable () -> Void] = []
+    private var whenStaffRefused: (@Sendable () -> Void)?
     /// Entered once for each set of channels that closes, and left when nothing of it is under way any more.
     private let closing = DispatchGroup()
     package let progress = Progress()
@@ -80,6 +82,11 @@ package final class SendLoop: @unchecked Sendable {
 
     /// Something may be due: planning wrote rows, time passed, a customer's complaint was solved.
     package func wake() { queue.async { self.wakeOnQueue() } }
+
+    /// Called when a member of staff cannot be told: the ladder's next rung may be due at once.
+    package func whenStaffRefused(_ body: @escaping @Sendable () -> Void) {
+        queue.async { self.whenStaffRefused = body }
+    }
 
     /// Calls `body` once nothing that is due now is left to do: all is sent, or waits for a relay, a database or a later
     /// time.
@@ -181,9 +188,10 @@ package final class SendLoop: @unchecked Sendable {
             let expired = try outbox.expireHeld(now: now)
             if expired > 0 {
                 announcer.announce(
-                    Notice(.skipped, reason: SkipReason.late.rawValue, count: expired, detail: "held until it was too late"))
+                    Notice(.skipped, reason: SkipReason.late.description, count: expired, detail: "held until it was too late"))
             }
-            let rows = try outbox.claim(limit: limits.claim, now: now, channels: names)
+            // A list is no way out that could be down.
+            let rows = try outbox.claim(limit: limits.claim, now: now, channels: names + desk.lists)
             hasLedgerWorked = true
             isDrained = rows.count < limits.claim
             prepare(rows, now: now)
@@ -226,17 +234,21 @@ package final class SendLoop: @unchecked Sendable {
     /// Marks rows and records endings in one transaction, then sends what was marked. False: nothing was written, and
     /// nothing may be sent.
     private func commit(_ marked: [ReadyOutreach]) -> Bool {
-        guard !marked.isEmpty || !endings.isEmpty else { return true }
-        let marks = marked.map { SendMark(id: $0.outreach.id, card: $0.composed.card) }
+        guard !marked.isEmpty || !endings.isEmpty || !additions.isEmpty else { return true }
         let lost: Set<Int64>
         do {
-            lost = Set(try outbox.commit(GroupCommit(now: clock.now(), marks: marks, endings: endings)))
+            let report = try outbox.commit(
+                GroupCommit(now: clock.now(), marks: marked.map(\.mark), endings: endings, additions: additions))
+            // A refused mark's row is planned again, and decided on what the ledger knows by then.
+            lost = Set(report.lost + report.refused.map(\.id))
+            if !report.refused.isEmpty || !additions.isEmpty { isDrained = false }
         } catch {
             ledgerFailed(error)
             return false
         }
         hasLedgerWorked = true
         endings.removeAll(keepingCapacity: true)
+        additions.removeAll(keepingCapacity: true)
         endingNotices.forEach(announcer.announce)
         endingNotices.removeAll(keepingCapacity: true)
         releaseEndedHolds()
@@ -270,7 +282,23 @@ package final class SendLoop: @unchecked Sendable {
         endings.append(Ending(id: id, next(after: report, item), report: report))
         endingNotices.append(
             Notice(report, about: item.outreach, addressHash: item.composed.recipient.map(hash.of)))
+        if case .refused(let reason) = report.outcome { refused(item, reason, report) }
         scheduleTurn()
+    }
+
+    /// A customer's address that takes no mail is written to no more, and the rule's list takes their place; staff who
+    /// cannot be told leave their rung to the next.
+    private func refused(_ item: ReadyOutreach, _ reason: RefusalReason, _ report: AttemptReport) {
+        guard !item.isRedirected, reason.isAboutAddress else { return }
+        guard let address = item.mark.address else { return whenStaffRefused?() ?? () }
+        if let fallback = item.fallback { additions.append(fallback) }
+        guard reason != .recipientRefused || report.isBadMailbox else { return }
+        do {
+            let isNew = try outbox.suppress(address, Set(Purpose.allCases), reason: .bounce, now: clock.now())
+            if isNew { announcer.announce(Notice(.suppressed, reason: SuppressionReason.bounce.rawValue, addressHash: address)) }
+        } catch {
+            ledgerFailed(error)
+        }
     }
 
     /// The one switch from an outcome to what becomes of the row.
@@ -436,5 +464,21 @@ package final class SendLoop: @unchecked Sendable {
         hasLedgerFailed = true
         isDrained = true
         health.failed(.send, error)
+    }
+}
+
+extension RefusalReason {
+    /// Another address might have taken the message.
+    var isAboutAddress: Bool { self == .addressInvalid || self == .addressNeedsUTF8 || self == .recipientRefused }
+}
+
+extension AttemptReport {
+    /// The mailbox itself is said not to exist, or to be closed for good (RFC 3463, 5.1.x and 5.2.1); a relay that
+    /// refuses for its own reasons (5.7.x) says nothing about the address.
+    var isBadMailbox: Bool {
+        guard let status = detail.split(separator: " ").first(where: { $0.hasPrefix("5.") && $0.count >= 5 }) else {
+            return code == 550 || code == 551 || code == 553
+        }
+        return status.hasPrefix("5.1.") || status == "5.2.1"
     }
 }

@@ -1,11 +1,9 @@
-import Dispatch
 import Glibc
 package import RegardsCalendar
 import RegardsCore
 import RegardsDelivery
 import RegardsRules
 import RegardsStore
-import Synchronization
 
 /// The whole daemon under a virtual clock: the same desks and the same send loop, against a ledger of its own, with a
 /// maildir for each channel.
@@ -37,30 +35,15 @@ package struct Simulation {
         defer { scratch.remove() }
         let clock = VirtualClock(from)
         let outbox = try SQLiteOutbox.openScratch(path: scratch.state, now: from)
-        try outbox.setLiveMachine("simulation", now: from)
-        let premises = Workshop.Premises(
-            outbox: outbox, clock: clock, environment: [:], salt: Array("simulation".utf8), machine: "simulation")
-        let workshop = try Workshop(assembly, premises, channels: channels(clock))
-        _ = try outbox.adoptRules(assembly.book.rules.map { RuleAdoption($0) }, now: from)
-        let loop = SendLoop(
-            outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: clock,
-            announcer: SilentAnnouncer(), health: Health(announcer: SilentAnnouncer()), hash: AddressHash(key: .random()))
+        let daemon = try VirtualDaemon(
+            assembly, outbox: outbox, channels: channels(clock), clock: clock, salt: Array("simulation".utf8))
         var report = Report()
-        _ = try workshop.events.sync(now: from, all: true)
-        var nextPlan = from
         while clock.now() < to {
-            let now = clock.now()
-            if now >= nextPlan {
-                report.customers = try workshop.plan.plan(now: now).customers
-                nextPlan = now + .days(1)
-                progress(now)
-            }
-            drain(loop)
-            // A row that is still awake after the drain waits for something that no virtual time brings.
-            let wake = try outbox.earliestWake(channels: nil).flatMap { $0 > now ? $0 : nil } ?? nextPlan
-            clock.set(min(wake, nextPlan))
+            report.customers = try daemon.look().customers
+            progress(clock.now())
+            try daemon.run(until: min(clock.now() + .days(1), to))
         }
-        stop(loop)
+        daemon.stop()
         try tally(outbox, to: to, &report)
         try outbox.close()
         return report
@@ -75,18 +58,6 @@ package struct Simulation {
                 name: webhook.name, directory: "\(folder)/webhook-\(webhook.name)", isDurable: false)
         }
         return ChannelSet(channels, clock: clock)
-    }
-
-    private func drain(_ loop: SendLoop) {
-        let idle = DispatchSemaphore(value: 0)
-        loop.whenIdle { idle.signal() }
-        idle.wait()
-    }
-
-    private func stop(_ loop: SendLoop) {
-        let stopped = DispatchSemaphore(value: 0)
-        loop.stop(grace: .seconds(8)) { stopped.signal() }
-        stopped.wait()
     }
 
     private func tally(_ outbox: any Outbox, to: Instant, _ report: inout Report) throws {
@@ -131,9 +102,4 @@ private struct Scratch {
         for suffix in ["", "-wal", "-shm", ".lock"] { unlink(state + suffix) }
         rmdir(path)
     }
-}
-
-/// Tells nobody: a simulation's report is all there is to say.
-private struct SilentAnnouncer: Announcer {
-    func announce(_ notice: Notice) {}
 }

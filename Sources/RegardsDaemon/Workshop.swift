@@ -8,6 +8,7 @@ package import RegardsStore
 package struct Workshop: Sendable {
     package let assembly: Assembly
     package let mode: Mode
+    package let standings: StandingDesk
     package let plan: PlanDesk
     package let events: EventDesk
     /// Looks for changes of the customer database.
@@ -31,9 +32,12 @@ extension Workshop {
         package var planProgress: Progress
         package var eventProgress: Progress
         package var machine: String
+        package var hash: AddressHash
+        /// False where a mistake could reach nobody, as in a simulation.
+        package var isGuarding = true
 
         package init(
-            outbox: any Outbox, clock: any WallClock, environment: [String: String], salt: [UInt8],
+            outbox: any Outbox, clock: any WallClock, environment: [String: String], salt: [UInt8], hash: AddressHash,
             planProgress: Progress = Progress(), eventProgress: Progress = Progress(),
             machine: String = Machine.identity()
         ) {
@@ -44,6 +48,7 @@ extension Workshop {
             self.planProgress = planProgress
             self.eventProgress = eventProgress
             self.machine = machine
+            self.hash = hash
         }
     }
 
@@ -60,16 +65,23 @@ extension Workshop {
         let mistakes = built.mistakes + faults
         guard let channels = built.channels, mistakes.isEmpty else { throw WorkshopError(mistakes: mistakes) }
         let mode = try Workshop.mode(assembly.book.house.mode, premises)
+        let (outbox, book, hash) = (premises.outbox, assembly.book, premises.hash)
+        let isGuarding = mode == .live && premises.isGuarding
+        let standings = StandingDesk(outbox: outbox, book: book, isGuarding: false)
+        let histories = HistoryLoader(outbox: outbox, hash: hash, book: book)
         self.init(
-            assembly: assembly, mode: mode,
+            assembly: assembly, mode: mode, standings: standings,
             plan: PlanDesk(
-                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.planProgress),
+                assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
+                isGuarding: isGuarding, progress: premises.planProgress),
             events: EventDesk(
-                assembly: assembly, outbox: premises.outbox, source: source(), progress: premises.eventProgress),
+                assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
+                progress: premises.eventProgress),
             watch: source(),
             send: SendDesk(
-                assembly: assembly, mode: mode, facts: FactsLoader(outbox: premises.outbox, source: source()),
-                salt: premises.salt),
+                assembly: assembly, mode: mode,
+                facts: FactsLoader(outbox: outbox, source: source(), histories: histories, book: book),
+                standings: standings, histories: histories, salt: premises.salt),
             channels: channels)
     }
 

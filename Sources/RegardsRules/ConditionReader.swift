@@ -3,12 +3,16 @@ import RegardsCore
 
 /// Reads conditions: short sentences, joined by lists (all of them), `any:` and `not:`.
 struct ConditionReader {
-    /// Whose columns a sentence may name.
+    /// What a sentence may name.
     enum Scope {
-        /// The customer's; with an event, also that event's as `KIND.column`.
+        /// Columns of the customer, segments, and what was received; with an event, also its columns as `KIND.column`.
         case rule(kind: Int?)
-        /// The event's only, by their bare names or as `KIND.column`.
+        /// The event's columns only, by their bare names or as `KIND.column`.
         case event(kind: Int)
+        /// Columns of the customer, and the segments above this one.
+        case segment(Int)
+        /// Columns of the customer, and segments.
+        case customer
         /// Any: used where a mistake hides what the rule is about.
         case anything
     }
@@ -32,7 +36,7 @@ struct ConditionReader {
     }
 
     private func junction(_ item: Item) -> Condition? {
-        guard let form = item.form(Keys("any", "not")), let key = form.exactlyOne(of: ["any", "not"]),
+        guard let form = item.form(.junction), let key = form.exactlyOne(of: ["any", "not"]),
             let operand = form[key]
         else { return nil }
         return key == "any" ? all(operand).map { .any($0) } : condition(operand).map { .not($0) }
@@ -44,19 +48,46 @@ struct ConditionReader {
         guard let text = item.text("a condition") else { return nil }
         let name = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" || $0 == "." }
         let rest = text[name.endIndex...].trimmed
-        // Words of the language to come; read as columns they would mean something else today.
-        if name == "received" || name == "segment" { return item.refuse(.later("a condition on \(name)")) }
         guard !name.isEmpty, !rest.isEmpty else { return item.refuse(.sentence(text, near: nil)) }
-        guard let predicate = Predicate(rest, of: name, in: text, item).read(), let operand = operand(String(name), item)
-        else { return nil }
-        return Condition.Test(text: text, operand: operand, predicate: predicate)
+        let sentence = Sentence(text: text, item: item)
+        let found =
+            // The words of `Vocabulary.subjects`.
+            switch name {
+            case "segment": membership(rest, sentence)
+            case "class": rank(rest, sentence)
+            case "received": received(rest, sentence)
+            default: column(name, rest, sentence)
+            }
+        return found.map { Condition.Test(text: text, operand: $0.operand, predicate: $0.predicate) }
+    }
+
+    private typealias Meaning = (operand: Condition.Operand, predicate: Condition.Predicate)
+
+    private func column(_ name: Substring, _ rest: Substring, _ sentence: Sentence) -> Meaning? {
+        guard let predicate = sentence.predicate(rest, of: name), let operand = operand(String(name), sentence.item) else {
+            return nil
+        }
+        let bare = name.split(separator: ".").last ?? name
+        guard bare == CustomerColumn.country.name, case .compare(let comparison, let literal) = predicate else {
+            return (operand, predicate)
+        }
+        return country(comparison, literal, sentence.item).map { (operand, $0) }
+    }
+
+    /// Countries compare by their codes, whether file or data have code or name.
+    private func country(
+        _ comparison: Condition.Comparison, _ literal: Condition.Literal, _ item: Item
+    ) -> Condition.Predicate? {
+        guard comparison == .equal || comparison == .notEqual else { return item.refuse(.orderOfCountries) }
+        guard case .text(let name) = literal else { return item.refuse(.expected("a country such as CN", got: literal.text)) }
+        return draft.country(named: name, item).map { .country(comparison, code: $0) }
     }
 
     private func operand(_ name: String, _ item: Item) -> Condition.Operand? {
         guard let dot = name.firstIndex(of: ".") else {
             guard Name.isColumn(name) else { return item.refuse(.expected("a column's name", got: name)) }
             switch scope {
-            case .rule, .anything: return .customer(slot: draft.customers.columns.use(name, at: item.place))
+            case .rule, .anything, .segment, .customer: return .customer(slot: draft.customers.columns.use(name, at: item.place))
             case .event(let kind): return .event(slot: draft.kinds[kind].columns.use(name, at: item.place))
             }
         }
@@ -71,7 +102,7 @@ struct ConditionReader {
             switch scope {
             case .rule(let kind): kind
             case .event(let kind): kind
-            case .anything: nil
+            case .anything, .segment, .customer: nil
             }
         if case .anything = scope { return nil }
         guard let kind, draft.kinds[kind].name == name else {
@@ -79,38 +110,93 @@ struct ConditionReader {
         }
         return draft.kinds[kind].columns.use(column, at: item.place)
     }
-}
 
-/// What a sentence says of its column.
-private struct Predicate {
-    private let rest: Substring
-    private let column: Substring
-    private let sentence: String
-    private let item: Item
+    // MARK: Segments, classes, and what was received
 
-    init(_ rest: Substring, of column: Substring, in sentence: String, _ item: Item) {
-        self.rest = rest
-        self.column = column
-        self.sentence = sentence
-        self.item = item
+    /// `segment is gold`, `segment is not gold`.
+    private func membership(_ rest: Substring, _ sentence: Sentence) -> Meaning? {
+        let words = rest.split { $0.isWhitespace }
+        let isNegative = words.count == 3 && words[1] == "not"
+        guard let name = words.last, words.first == "is", words.count == (isNegative ? 3 : 2) else {
+            return sentence.item.refuse(.expected("segment is NAME or segment is not NAME", got: sentence.text))
+        }
+        guard let index = segment(name, sentence.item) else { return nil }
+        if draft.knowsHouse, draft.segments[index].hasClasses { return sentence.item.refuse(.segmentOfClasses(String(name))) }
+        return (.segment(index), isNegative ? .isAbsent : .isPresent)
     }
 
-    func read() -> Condition.Predicate? {
-        if let (comparison, value) = symbol { return compare(comparison, value) }
-        let (verb, object) = firstWord(rest)
+    /// `class recency >= 4`.
+    private func rank(_ rest: Substring, _ sentence: Sentence) -> Meaning? {
+        let (name, rest) = Sentence.firstWord(rest)
+        guard Name.isRule(String(name)), !rest.isEmpty else {
+            return sentence.item.refuse(.expected("class NAME >= NUMBER", got: sentence.text))
+        }
+        guard let index = segment(name, sentence.item), let predicate = sentence.predicate(rest, of: "class \(name)") else {
+            return nil
+        }
+        switch (predicate, draft.segments[index].classes) {
+        case (_, .none): return sentence.item.refuse(.segmentWithoutClasses(String(name)))
+        case (.isPresent, _), (.isAbsent, _): break
+        case (.compare(_, .number(let number)), .count(let count))
+        where number == number.rounded() && (1...Double(count)).contains(number):
+            break
+        case (.compare(_, .number), .unknown): break
+        case (_, .count(let count)): return sentence.item.refuse(.outside("class \(name) and a number from 1 to \(count)", got: sentence.text))
+        case (_, .unknown): return sentence.item.refuse(.expected("class NAME >= NUMBER", got: sentence.text))
+        }
+        return (.rank(index), predicate)
+    }
+
+    private func segment(_ name: Substring, _ item: Item) -> Int? {
+        if case .event(let kind) = scope { return item.refuse(.onlyEvent("segments", draft.kinds[kind].name)) }
+        guard let index = draft.segment(named: String(name), item) else { return nil }
+        if case .segment(let own) = scope, index >= own { return item.refuse(.segmentBelow(String(name), isSame: index == own)) }
+        return index
+    }
+
+    /// `received RULE within 30d`, `received RULE is absent`.
+    private func received(_ rest: Substring, _ sentence: Sentence) -> Meaning? {
+        switch scope {
+        case .event(let kind): return sentence.item.refuse(.onlyEvent("what was received", draft.kinds[kind].name))
+        case .segment, .customer: return sentence.item.refuse(.onlyWith("received", "conditions of a rule"))
+        case .rule, .anything: break
+        }
+        let (name, rest) = Sentence.firstWord(rest)
+        guard Name.isRule(String(name)), !rest.isEmpty else { return sentence.item.refuse(.received(sentence.text)) }
+        switch sentence.predicate(rest, of: "received \(name)") {
+        case nil: return nil
+        case .compare?, .contains?, .country?: return sentence.item.refuse(.received(sentence.text))
+        case let predicate?:
+            draft.references.append(Draft.RuleReference(name: String(name), use: .received, item: sentence.item))
+            return (.received(rule: String(name)), predicate)
+        }
+    }
+}
+
+/// One sentence, and what it says of its subject.
+private struct Sentence {
+    let text: String
+    let item: Item
+
+    /// - Parameters:
+    ///   - rest: the sentence without its subject.
+    ///   - subject: a column, or other words at the front.
+    func predicate(_ rest: Substring, of subject: some StringProtocol) -> Condition.Predicate? {
+        if let (comparison, value) = symbol(rest) { return compare(comparison, value) }
+        let (verb, object) = Sentence.firstWord(rest)
         switch verb {
-        case "is": return identity(object)
-        case "contains": return unquoted(object).map { .contains($0) } ?? item.refuse(.sentence(sentence, near: nil))
+        case "is": return identity(object, String(subject))
+        case "contains": return unquoted(object).map { .contains($0) } ?? item.refuse(.sentence(text, near: nil))
         case "within": return span(object).map { .within($0) }
         case "older":
-            let (than, object) = firstWord(object)
-            return than == "than" ? span(object).map { .olderThan($0) } : misread()
-        default: return misread()
+            let (than, object) = Sentence.firstWord(object)
+            return than == "than" ? span(object).map { .olderThan($0) } : misread(verb)
+        default: return misread(verb)
         }
     }
 
     /// A comparison sign at the front; longer ones first.
-    private var symbol: (Condition.Comparison, Substring)? {
+    private func symbol(_ rest: Substring) -> (Condition.Comparison, Substring)? {
         let signs: [(String, Condition.Comparison)] = [
             (">=", .greaterOrEqual), ("<=", .lessOrEqual), ("!=", .notEqual), ("<>", .notEqual), ("==", .equal),
             ("=", .equal), ("<", .less), (">", .greater), ("≥", .greaterOrEqual), ("≤", .lessOrEqual), ("≠", .notEqual),
@@ -120,23 +206,23 @@ private struct Predicate {
     }
 
     private func compare(_ comparison: Condition.Comparison, _ value: Substring) -> Condition.Predicate? {
-        guard let literal = literal(value) else { return item.refuse(.sentence(sentence, near: nil)) }
+        guard let literal = literal(value) else { return item.refuse(.sentence(text, near: nil)) }
         if case .text(let text) = literal, comparison != .equal, comparison != .notEqual {
             return item.refuse(.orderOfText(text))
         }
         return .compare(comparison, literal)
     }
 
-    private func identity(_ object: Substring) -> Condition.Predicate? {
+    private func identity(_ object: Substring, _ subject: String) -> Condition.Predicate? {
         switch object {
         case "present", "not absent": return .isPresent
         case "absent", "not present": return .isAbsent
         case "null", "empty", "missing", "nothing", "none":
-            return item.refuse(.useIs(sentence, instead: "\(column) is absent"))
-        case "not null", "not empty", "not missing": return item.refuse(.useIs(sentence, instead: "\(column) is present"))
+            return item.refuse(.useIs(text, instead: "\(subject) is absent"))
+        case "not null", "not empty", "not missing": return item.refuse(.useIs(text, instead: "\(subject) is present"))
         default: break
         }
-        let (word, remainder) = firstWord(object)
+        let (word, remainder) = Sentence.firstWord(object)
         return word == "not" && !remainder.isEmpty ? compare(.notEqual, remainder) : compare(.equal, object)
     }
 
@@ -147,11 +233,11 @@ private struct Predicate {
         return span
     }
 
-    private func misread() -> Condition.Predicate? {
-        let verb = String(firstWord(rest).word.prefix(20))
+    private func misread(_ word: Substring) -> Condition.Predicate? {
+        let verb = String(word.prefix(20))
         let meant = ["equals": "is", "includes": "contains", "has": "contains", "exists": "is present"]
         let near = NearestName.of(verb, among: ["is", "contains", "within", "older"]) ?? meant[verb]
-        return item.refuse(.sentence(sentence, near: near))
+        return item.refuse(.sentence(text, near: near))
     }
 
     /// `1000` is a number, `2027-05-01` a date, all else text, and so is what stands in quotes. Digits with a
@@ -161,14 +247,8 @@ private struct Predicate {
         guard text.count == value.count else { return .text(text) }
         if let date = CivilDate(text) { return .date(date) }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-        let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
-        let isDecimal =
-            parts.count <= 2
-            && parts.allSatisfy { part in
-                !part.isEmpty && part.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-            }
-        let hasLeadingZero = parts[0].count > 1 && parts[0].hasPrefix("0")
-        if isDecimal, !hasLeadingZero, digits.count <= 18, let number = Double(text) { return .number(number) }
+        let hasLeadingZero = digits.hasPrefix("0") && digits.dropFirst().first?.isNumber == true
+        if !hasLeadingZero, let number = Decimal.read(digits) { return .number(text.hasPrefix("-") ? -number : number) }
         return .text(text)
     }
 
@@ -181,8 +261,19 @@ private struct Predicate {
         return value.isEmpty ? nil : String(value)
     }
 
-    private func firstWord(_ text: Substring) -> (word: Substring, rest: Substring) {
+    static func firstWord(_ text: Substring) -> (word: Substring, rest: Substring) {
         let word = text.prefix { !$0.isWhitespace }
         return (word, text[word.endIndex...].trimmed)
+    }
+}
+
+extension Condition.Literal {
+    /// As it would be written.
+    fileprivate var text: String {
+        switch self {
+        case .number(let number): number == number.rounded() && abs(number) < 1e15 ? String(Int64(number)) : String(number)
+        case .date(let date): date.description
+        case .text(let text): text
+        }
     }
 }

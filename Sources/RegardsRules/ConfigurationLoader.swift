@@ -13,23 +13,27 @@ package struct LoadResult: Sendable {
 package struct ConfigurationLoader: Sendable {
     private let environment: [String: String]
     private let zones: ZoneCatalog
+    private let countries: CountryZones
 
     /// - Parameter environment: of the process; `STATE_DIRECTORY` is asked.
-    package init(environment: [String: String], zones: ZoneCatalog) {
+    package init(environment: [String: String], zones: ZoneCatalog, countries: CountryZones = CountryZones()) {
         self.environment = environment
         self.zones = zones
+        self.countries = countries
     }
 
     /// Reads the file and every `*.yaml` and `*.yml` of its rules folder. Never throws: whatever is wrong,
     /// a file that is missing included, is among the mistakes.
     package func load(file: String) -> LoadResult {
-        Loading(file: file, files: .disk, environment: environment, zones: zones).run()
+        Loading(file: file, files: .disk, environment: environment, draft: draft).run()
     }
 
     /// The same for files that are held in memory: path to content.
     package func load(file: String, from files: [String: [UInt8]]) -> LoadResult {
-        Loading(file: file, files: .memory(files), environment: environment, zones: zones).run()
+        Loading(file: file, files: .memory(files), environment: environment, draft: draft).run()
     }
+
+    private var draft: Draft { Draft(report: Report(), zones: zones, countries: countries) }
 }
 
 /// One load: first the house, then the rules that refer to it.
@@ -40,16 +44,12 @@ private struct Loading {
     private let environment: [String: String]
     private let draft: Draft
 
-    private static let keys = Keys(
-        "business", "customers", "events", "people", "mode", "if_in_doubt", "state", "smtp", "maildir", "webhooks", "rules",
-        "cards", "feasts", later: ["limits", "segments", "silent", "web", "guard", "lists"])
-
-    init(file: String, files: FileAccess, environment: [String: String], zones: ZoneCatalog) {
+    init(file: String, files: FileAccess, environment: [String: String], draft: Draft) {
         self.file = file
         self.files = files
         self.environment = environment
         folder = FilePath.folder(of: file)
-        draft = Draft(report: Report(), zones: zones)
+        self.draft = draft
     }
 
     func run() -> LoadResult {
@@ -72,13 +72,13 @@ private struct Loading {
         guard let value = value ?? emptyHouse else { return nil }
         guard case .mapping(let pairs) = value.content else {
             let item = Item(value: value, path: "", report: draft.report)
-            return item.form(Loading.keys)
+            return item.form(.house)
         }
-        let strays = pairs.filter { !Loading.keys.known.contains($0.key) && $0.value.looksLikeRule }
+        let strays = pairs.filter { !Keys.house.known.contains($0.key) && $0.value.looksLikeRule }
         for stray in strays { draft.report.add(Flaw(.ruleOutsideRules(stray.key), at: stray.keyPlace)) }
         let rest = pairs.filter { pair in !strays.contains { $0.keyPlace == pair.keyPlace } }
         let house = YAMLValue(content: .mapping(rest), place: value.place)
-        return Item(value: house, path: "", report: draft.report).form(Loading.keys)
+        return Item(value: house, path: "", report: draft.report).form(.house)
     }
 
     /// An empty file lacks keys, and says which; an unreadable one has said what is wrong.
@@ -94,7 +94,11 @@ private struct Loading {
         // Before the business, whose holidays may be feasts.
         draft.feasts = form["feasts"].map(FeastReader(draft: draft).feasts) ?? FeastCatalog()
         settings.business = form.required("business", "{name: …, email: …, time_zone: …}").flatMap(house.business)
-        settings.people = form["people"].map(house.people) ?? [:]
+        if let item = form["people"] { (settings.people, settings.absences) = PeopleReader(draft: draft).people(item) }
+        settings.segments = form["segments"].map(SegmentReader(draft: draft).segments) ?? []
+        settings.limits = limits(form)
+        settings.guards = form["guard"].map(house.guards) ?? Guards()
+        settings.lists = form["lists"].map(house.lists) ?? ListSettings()
         settings.mode = form["mode"].flatMap(house.mode) ?? .rehearse
         settings.ifInDoubt = form["if_in_doubt"]?.word() ?? .resend
         settings.source = form.required("customers", "{database: sqlite:PATH, query: SELECT …}").flatMap(sources.customers)
@@ -108,6 +112,13 @@ private struct Loading {
         settings.cards = form["cards"]?.filePath(in: folder)
         return settings
     }
+
+    private func limits(_ form: Form) -> Limits {
+        let reader = LimitsReader(draft: draft)
+        var limits = form["limits"].map(reader.limits) ?? Limits()
+        limits.quiet.silent = form["silent"].map(reader.silent) ?? []
+        return limits
+    }
 }
 
 /// What regards.yaml gave, before it is known to be complete.
@@ -116,6 +127,11 @@ private struct Settings {
     let folder: String
     var business: Business?
     var people: [Role: Person] = [:]
+    var absences: [Absence] = []
+    var segments: [Segment] = []
+    var limits = Limits()
+    var guards = Guards()
+    var lists = ListSettings()
     var mode = Mode.rehearse
     var ifInDoubt = InDoubtPolicy.resend
     var source: CustomerSettings?
@@ -133,11 +149,14 @@ private struct Settings {
 
     func configuration(_ draft: Draft, _ shelf: RuleShelf) -> Configuration? {
         guard let business, let source, case .sqlite(let statePath)? = state else { return nil }
-        let house = House(business: business, people: people, mode: mode, ifInDoubt: ifInDoubt, feasts: draft.feasts)
+        let house = House(
+            business: business, people: people, absences: absences, mode: mode, ifInDoubt: ifInDoubt, feasts: draft.feasts,
+            limits: limits, guards: guards, lists: lists)
         let besideState = FilePath.join(FilePath.folder(of: statePath), "maildir")
         return Configuration(
             file: file,
-            ruleBook: RuleBook(rules: shelf.rules, eventKinds: draft.kinds, customers: draft.customers, house: house),
+            ruleBook: RuleBook(
+                rules: shelf.rules, eventKinds: draft.kinds, segments: segments, customers: draft.customers, house: house),
             state: .sqlite(path: statePath), source: source, events: events, smtp: smtp,
             maildir: smtp == nil ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
             cardsFolder: cards ?? FilePath.join(folder, "cards"), ruleFiles: shelf.files)

@@ -17,15 +17,16 @@ struct FeastReader {
         return FeastCatalog(own: own)
     }
 
-    /// The feast of a rule, by name.
-    func feast(_ item: Item) -> Feast? {
-        guard let name = item.text("a feast's name, or by_country") else { return nil }
+    /// A feast by name.
+    /// - Parameter orByCountry: whether `by_country` could have been meant.
+    func feast(_ item: Item, orByCountry: Bool = false) -> Feast? {
+        guard let name = item.text("a feast's name" + (orByCountry ? ", or by_country" : "")) else { return nil }
         if let feast = draft.feasts.feast(named: name) { return feast }
         // One whose day could not be read, or that stands in a file that could not, has been reported.
         if draft.ownFeasts.contains(name) || !draft.knowsHouse { return nil }
         guard FeastRule(name) == nil else { return item.refuse(.feastWithoutName(name)) }
         let builtIn = draft.feasts.all.map(\.name).filter { !draft.ownFeasts.contains($0) }
-        let known = draft.ownFeasts.sorted() + builtIn + [TriggerReader.byCountry]
+        let known = draft.ownFeasts.sorted() + builtIn + (orByCountry ? [TriggerReader.byCountry] : [])
         return item.refuse(.unknown("feast", name, known: known, section: "feasts"))
     }
 

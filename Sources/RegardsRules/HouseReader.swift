@@ -1,15 +1,12 @@
 import RegardsCalendar
 import RegardsCore
 
-/// Reads what `regards.yaml` says of the business, its people and its mode.
+/// Reads what `regards.yaml` says of the business, its mode, its guards and its lists.
 struct HouseReader {
     let draft: Draft
 
     func business(_ item: Item) -> Business? {
-        guard
-            let form = item.form(
-                Keys("name", "email", "time_zone", "postal_address", "phone", "hours", "holidays", later: ["logo"]))
-        else { return nil }
+        guard let form = item.form(.business) else { return nil }
         let name = form.required("name", "the name that customers know")?.text("a name")
         let email = form.required("email", "the address that mail comes from")?.address()
         let zone = form.required("time_zone", "a time zone such as Europe/Berlin")?.zone(in: draft.zones)
@@ -34,81 +31,49 @@ struct HouseReader {
     /// `rehearse`, `live`, or `{redirect: ADDRESS}`.
     func mode(_ item: Item) -> Mode? {
         if item.isMapping {
-            return item.form(Keys("redirect"))?.required("redirect", "the address that all mail goes to")?
+            return item.form(.redirect)?.required("redirect", "the address that all mail goes to")?
                 .address().map { .redirect($0) }
         }
         return item.parsed("rehearse, live or {redirect: ADDRESS}") { ["rehearse": Mode.rehearse, "live": .live][$0] }
     }
 
-    // MARK: People
+    // MARK: Guards
 
-    func people(_ item: Item) -> [Role: Person] {
-        guard let entries = item.entries() else { return [:] }
-        draft.roles = entries.map(\.name)
-        var people: [Role: Person] = [:]
-        for entry in entries {
-            guard isRoleName(entry.name, entry.place, item) else { continue }
-            people[Role(entry.name)] = person(entry.item, role: entry.name)
+    private static let off = "off"
+
+    /// Each may be `off`.
+    func guards(_ item: Item) -> Guards {
+        var guards = Guards()
+        guard let form = item.form(.guards) else { return guards }
+        if let item = form["new_rule"] { guards.newRule = item.scalar == HouseReader.off ? nil : newRule(item) }
+        if let item = form["day"] {
+            guards.day = item.scalar == HouseReader.off ? nil : item.factor(of: "planned", "3 x planned, or off")
         }
-        refuseCircles(people, entries.map { ($0.name, $0.item) })
-        return people
+        return guards
     }
 
-    private func isRoleName(_ name: String, _ place: Place, _ item: Item) -> Bool {
-        if name == "absent" {
-            item.fail(.later(name), at: place)
-        } else if name == Role.customer.name || name == "house" {
-            item.fail(.reservedRole(name), at: place)
-        } else if !Name.isKind(name) {
-            item.fail(.expected(Name.kindForm, got: name), at: place)
-        } else {
-            return true
+    private func newRule(_ item: Item) -> Int? {
+        item.parsed("a number of messages such as 50, or off") { Int($0).flatMap { (1...100_000_000).contains($0) ? $0 : nil } }
+    }
+
+    // MARK: Lists
+
+    func lists(_ item: Item) -> ListSettings {
+        var settings = ListSettings()
+        guard let form = item.form(.lists) else { return settings }
+        if let time = form["mail_at"]?.wallTime() { settings.mailAt = time }
+        if let days = form["days"]?.weekdays(), !days.isEmpty { settings.days = days }
+        if let card = form["card"].flatMap(StepReader(draft: draft, trigger: nil, hasPromise: false).card) {
+            settings.card = card
         }
-        return false
-    }
-
-    private func person(_ item: Item, role: String) -> Person? {
-        guard case .mapping(let pairs) = item.value.content,
-            pairs.contains(where: { $0.key == "column" || $0.key == "name_column" || $0.key == "else" })
-        else {
-            let contacts = item.oneOrMore().map(contact)
-            return contacts.contains { $0 == nil } ? nil : Person(.fixed(contacts.compactMap { $0 }))
-        }
-        guard let form = item.form(Keys("column", "name_column", "else")) else { return nil }
-        let email = form.required("column", "the customers' column with this person's mail address")?.columnName()
-        let name = form["name_column"]?.columnName()
-        let otherwise = form["else"].flatMap(draft.role)
-        if form["else"] == nil { draft.rolesWithGaps.insert(role) }
-        guard let email else { return nil }
-        let emailSlot = draft.customers.columns.use(email, at: form["column"]?.place)
-        let nameSlot = name.map { draft.customers.columns.use($0, at: form["name_column"]?.place) }
-        return Person(.column(email: emailSlot, name: nameSlot), otherwise: otherwise)
-    }
-
-    private func contact(_ item: Item) -> Contact? {
-        guard let form = item.form(Keys("name", "email", "phone")) else { return nil }
-        let name = form.required("name", "who it is")?.text("a name")
-        let email = form.required("email", "a mail address")?.address()
-        let phone = form["phone"]?.text("a telephone number")
-        guard let name, let email else { return nil }
-        return Contact(name: name, address: email, phone: phone ?? "")
-    }
-
-    /// Each circle is reported once, at its first role in the file.
-    private func refuseCircles(_ people: [Role: Person], _ items: [(name: String, item: Item)]) {
-        var seen: Set<Role> = []
-        for (name, item) in items {
-            var path: [Role] = []
-            var next: Role? = Role(name)
-            while let role = next, !seen.contains(role), !path.contains(role) {
-                path.append(role)
-                next = people[role]?.otherwise
+        for entry in form["done_when"]?.entries() ?? [] {
+            guard Name.isRule(entry.name) else {
+                item.fail(.expected(Name.ruleForm, got: entry.name), at: entry.place)
+                continue
             }
-            if let role = next, let start = path.firstIndex(of: role) {
-                let first = items.first { $0.name == role.name }?.item ?? item
-                first.fail(.roleCycle((path[start...] + [role]).map(\.name)))
-            }
-            seen.formUnion(path)
+            draft.settledLists.append((entry.name, entry.place, entry.item))
+            settings.doneWhen[entry.name] = ConditionReader(draft: draft, scope: .customer).condition(entry.item)
         }
+        return settings
     }
 }

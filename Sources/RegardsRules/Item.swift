@@ -4,6 +4,7 @@ import RegardsCore
 final class Report {
     private var found: Set<Mistake> = []
     private(set) var hasError = false
+    var count: Int { found.count }
 
     /// A value reached twice through an alias is reported once.
     func add(_ flaw: Flaw, path: String = "") {
@@ -99,9 +100,7 @@ struct Item {
     func form(_ keys: Keys) -> Form? {
         guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
         for pair in pairs where !keys.known.contains(pair.key) {
-            let problem: Problem =
-                keys.later.contains(pair.key) ? .later(pair.key) : .unknownKey(pair.key, known: keys.known)
-            fail(problem, at: pair.keyPlace)
+            fail(keys.problem(with: pair.key), at: pair.keyPlace)
         }
         return Form(item: self, pairs: pairs)
     }
@@ -118,14 +117,23 @@ struct Item {
     static func join(_ path: String, _ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 }
 
-/// The keys that a mapping may have, and those that a later release will bring.
+/// The keys that a mapping may have, those that a later release will bring, and those that stand in another place.
 struct Keys {
-    var known: [String]
-    var later: Set<String> = []
+    let known: [String]
+    private let later: Set<String>
+    private let elsewhere: [String: String]
 
-    init(_ known: String..., later: Set<String> = []) {
+    /// - Parameter elsewhere: keys that are easily written here, with an example of where they belong.
+    init(_ known: String..., later: Set<String> = [], elsewhere: [String: String] = [:]) {
         self.known = known
         self.later = later
+        self.elsewhere = elsewhere
+    }
+
+    /// What is wrong with a key that is not known.
+    func problem(with key: String) -> Problem {
+        if let example = elsewhere[key] { return .misplaced(key, example) }
+        return later.contains(key) ? .later(key) : .unknownKey(key, known: known)
     }
 }
 

@@ -22,6 +22,7 @@ enum Problem: Hashable {
     // Keys and the shape of values
     case unknownKey(String, known: [String])
     case ruleOutsideRules(String)
+    case misplaced(String, String)
     case later(String)
     case missing(String, expected: String)
     case expectedShape(String, got: String)
@@ -44,12 +45,19 @@ enum Problem: Hashable {
     case notSecureURL
     case badURL(String)
     // The house
-    case reservedRole(String)
+    case reserved(String, String)
     case roleCycle([String])
     case lookupWithoutIDs
     case pausesWithoutDone
     case pausesCare
     case mailTwice
+    case endsBefore(String, start: String)
+    case substituteByColumn(String)
+    case unknownCountry(String, known: [String])
+    case budgetOfCare
+    case segmentBelow(String, isSame: Bool)
+    case segmentOfClasses(String)
+    case segmentWithoutClasses(String)
     // Rules
     case schedule(String, got: String)
     case atTwice(String)
@@ -59,9 +67,22 @@ enum Problem: Hashable {
     case sentence(String, near: String?)
     case useIs(String, instead: String)
     case orderOfText(String)
+    case orderOfCountries
+    case onlyEvent(String, String)
+    case received(String)
+    case oneDayOfEvent
     case stepTime(String)
+    case hoursBeforeAt(String)
     case noPromise
+    case promiseWithDelay
+    case stepsHaveTheirOwn(String)
     case sameStep(String, first: Int)
+    case severalCards
+    case oneCard
+    case fewCards(Int, cards: Int)
+    case unknownRule(String, now: String?, known: [String])
+    case insteadOfItself
+    case insteadOfCircle([String])
     case formerlyTaken(String)
     case formerlyTwice(String, first: Place)
     // Warnings
@@ -70,6 +91,14 @@ enum Problem: Hashable {
     case nobodyToTell(String)
     case midnight(String)
     case noRules(String)
+    case nobodyAway
+    case spreadOverMidnight
+    case rungBeforeStart(String)
+    case neverUnreachable(String)
+    case neverFires
+    case nothingToCustomers(String)
+    case unusedList(String, known: [String])
+    case twins(String, String)
 }
 
 /// A problem and where it is.
@@ -86,7 +115,9 @@ struct Flaw: Error, Hashable {
 extension Problem {
     var severity: Mistake.Severity {
         switch self {
-        case .promiseOfGreeting, .endlessLadder, .nobodyToTell, .midnight, .noRules: .warning
+        case .promiseOfGreeting, .endlessLadder, .nobodyToTell, .midnight, .noRules, .nobodyAway, .spreadOverMidnight,
+            .rungBeforeStart, .neverUnreachable, .neverFires, .nothingToCustomers, .unusedList, .twins:
+            .warning
         default: .error
         }
     }
@@ -117,6 +148,7 @@ extension Problem {
         case .unknownKey(let key, let known): "unknown key \(quote(key))" + suggestion(key, known)
         case .ruleOutsideRules(let key):
             "unknown key \(quote(key)); it looks like a rule: put it under rules:, or in a file in rules.d"
+        case .misplaced(let key, let place): "\(key) does not stand here but in \(place)"
         case .later(let what): "\(what) is not in this release"
         case .missing(let key, let expected): "\(key) is missing: expected \(expected)"
         case .expectedShape(let expected, let got): "expected \(expected), got \(got)"
@@ -145,13 +177,25 @@ extension Problem {
         case .notSecureURL: "expected https://; http:// is for this machine, or with allow_private: yes"
         case .badURL(let got):
             "expected an address such as https://crm.example.com/regards without a user or password, got \(quote(got))"
-        case .reservedRole(let name): "\(quote(name)) has a meaning of its own: choose another name for the role"
+        case .reserved(let kind, let name): "\(quote(name)) has a meaning of its own: choose another name for the \(kind)"
         case .roleCycle(let names): "else: leads round in a circle: \(joined(names, separator: " to "))"
         case .lookupWithoutIDs:
             "expected a query with :ids in it, such as SELECT … WHERE id IN (SELECT value FROM json_each(:ids))"
         case .pausesWithoutDone: "pauses needs done as well: without it an event is over as soon as it happened"
         case .pausesCare: "expected greeting, marketing or survey: care is never paused, or no complaint would be answered"
         case .mailTwice: "smtp and maildir exclude each other: mail goes one way, so keep one"
+        case .endsBefore(let end, let start): "\(end) is before \(start), so no day is left: exchange the two"
+        case .substituteByColumn(let role):
+            "\(clip(role)) is somebody else for each customer: name one person, as {name: …, email: …}"
+        case .unknownCountry(let name, let known):
+            "unknown country \(quote(name))"
+                + (near(name, known).map { "; did you mean \(quote($0))?" } ?? "; expected its code, such as CN, or its name in English")
+        case .budgetOfCare: "care is never held back, so it has no budget: delete this"
+        case .segmentBelow(let name, isSame: true): "\(quote(name)) cannot be a part of itself"
+        case .segmentBelow(let name, isSame: false): "\(quote(name)) stands further down: move it above this segment"
+        case .segmentOfClasses(let name):
+            "\(quote(name)) has classes and no members: say class \(clip(name)) >= 4, in a where or in a segment of its own"
+        case .segmentWithoutClasses(let name): "\(quote(name)) has no classes: say segment is \(clip(name))"
         // Rules
         case .schedule(let reason, let got):
             "\(quote(got)) is no calendar expression: \(clip(reason, to: got.count > 60 ? 60 : 200))"
@@ -168,9 +212,29 @@ extension Problem {
                 + (near.map { "; did you mean \(quote($0))?" } ?? "")
         case .useIs(let text, let instead): "\(quote(text)) compares with the text itself: did you mean \(quote(instead))?"
         case .orderOfText(let got): "expected a number or a date such as 2027-05-01 after < or >, got \(quote(got))"
+        case .orderOfCountries: "expected is or is not: countries have no order"
+        case .onlyEvent(let what, let kind): "expected columns of \(clip(kind)) alone: \(what) may change while it is open"
+        case .received(let got):
+            "expected received RULE with within 30d, older than 30d, is present or is absent, got \(quote(got))"
+        case .oneDayOfEvent: "an event's day is met once: keep one, and say the others in steps, such as at: 7d before start"
         case .stepTime(let got):
-            "expected start, limit, \"2d after start\", \"6h before limit\" or \"3d after EVENT.COLUMN\", got \(quote(got))"
+            "expected start, limit, \"2d after start\", \"6h before limit\" or \"3d after EVENT.COLUMN\", perhaps with \"at 10:00\" behind, got \(quote(got))"
+        case .hoursBeforeAt(let got):
+            "the next such time could be too late: count back in days, as in \"1d before start at 10:00\", got \(quote(got))"
         case .noPromise: "limit needs a promise: add promise: {answer_within: 24h} to the rule"
+        case .promiseWithDelay:
+            "a promise counts from the event itself: write when: {event: …} alone, and say when in the steps"
+        case .stepsHaveTheirOwn(let key): "with steps, each step has its own \(key): move it there"
+        case .severalCards: "expected one card; several stand in send: {cards: [a, b]}"
+        case .oneCard: "no_repeat needs several cards: cards: [a, b], or {month} in the card's name"
+        case .fewCards(let count, let cards):
+            "expected 2 to \(cards) occasions, because there are \(cards) cards, got \(count): write more cards, or repeat sooner"
+        case .unknownRule(let name, let now?, _): "unknown rule \(quote(name)): it is \(quote(now)) now"
+        case .unknownRule(let name, nil, let known):
+            "unknown rule \(quote(name))" + (near(name, known).map { "; did you mean \(quote($0))?" } ?? ": there is none of that name")
+        case .insteadOfItself: "a rule cannot take its own place: name the other rule"
+        case .insteadOfCircle(let names):
+            "these take each other's place, so nothing would be sent: \(joined(names, separator: " to "))"
         case .sameStep(let name, let line):
             "the step in line \(line) is named \(quote(name)) as well: give this one a name: of its own"
         case .formerlyTaken(let name): "\(quote(name)) is the name of a rule today, so its history is not free to take over"
@@ -183,6 +247,18 @@ extension Problem {
             "a customer whose row names no \(clip(role)) would have nobody told: add else: to people.\(clip(role))"
         case .midnight(let expression): "\(quote(expression)) names no time of day, so this goes at midnight: add at: HH:MM"
         case .noRules(let folder): "no rules here and none in \(clip(folder)): nothing will be sent"
+        case .nobodyAway: "nobody under people has this address, so nobody is away"
+        case .spreadOverMidnight: "some of these go after midnight: begin earlier, or spread less"
+        case .rungBeforeStart(let step):
+            "\(quote(step)) is meant to come earlier than the promise begins, so it comes at the start: shorten the span"
+        case .neverUnreachable(let sentence):
+            "who has no address is left out by \(quote(sentence)) before this is asked: delete that condition"
+        case .neverFires: "no day of this rule lies in this period, so it never fires"
+        case .nothingToCustomers(let rule): "\(quote(rule)) sends nothing to customers, so this never holds"
+        case .unusedList(let name, let known):
+            "no rule puts anything on the list \(quote(name))" + (near(name, known).map { "; did you mean \(quote($0))?" } ?? "")
+        case .twins(let name, let twin):
+            "\(quote(name)) says the same as \(quote(twin)), so everything goes twice: delete one, or change it"
         }
     }
 
@@ -222,7 +298,7 @@ extension Problem {
     /// `a, b or c`; a long list is cut off.
     static func list(_ words: [String], _ conjunction: String = "or") -> String {
         guard words.count > 1, let last = words.last else { return words.first ?? "" }
-        guard words.count <= 24 else { return words.prefix(24).joined(separator: ", ") + ", …" }
+        guard words.count <= 32 else { return words.prefix(32).joined(separator: ", ") + ", …" }
         return words.dropLast().joined(separator: ", ") + " \(conjunction) " + last
     }
 

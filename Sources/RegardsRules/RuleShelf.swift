@@ -10,6 +10,8 @@ struct RuleShelf {
     private(set) var rules: [Rule] = []
     /// Every name that a rule claims, those with mistakes included, and where.
     private var names: [String: Place] = [:]
+    /// False when a file could not be read: then nobody knows which rules there are.
+    private var isComplete: Bool
 
     var isEmpty: Bool { names.isEmpty }
 
@@ -17,6 +19,7 @@ struct RuleShelf {
         self.draft = draft
         access = files
         self.folder = folder
+        isComplete = draft.knowsHouse
     }
 
     /// - Parameter item: the value of `rules:`, which is a mapping of rules or the path of the rules folder.
@@ -30,12 +33,24 @@ struct RuleShelf {
         for name in ruleFileNames(reportMissing: namesFolder ? item : nil) {
             let path = FilePath.join(folder, name)
             files.append(path)
-            guard let bytes = access.contents(of: path, draft.report),
-                let value = YAMLComposer.read(bytes, file: path, report: draft.report)
-            else { continue }
+            guard let value = value(of: path) else { continue }
             add(Item(value: value, path: "", report: draft.report))
         }
         checkFormerNames()
+        RuleChecks(draft: draft, rules: rules, names: isComplete ? Set(names.keys) : nil).run()
+    }
+
+    /// nil for an empty file, and after a mistake.
+    private mutating func value(of path: String) -> YAMLValue? {
+        guard let bytes = access.contents(of: path, draft.report) else {
+            isComplete = false
+            return nil
+        }
+        // An empty file is no mistake; whatever else gives no value is.
+        let mistakes = draft.report.count
+        let value = YAMLComposer.read(bytes, file: path, report: draft.report)
+        if value == nil, draft.report.count > mistakes { isComplete = false }
+        return value
     }
 
     /// `*.yaml` and `*.yml`, not hidden. A folder that no file names may be missing.
@@ -73,7 +88,7 @@ struct RuleShelf {
 
     private func checkFormerNames() {
         var claimed: [String: Place] = [:]
-        for (name, item) in draft.formerNames {
+        for (name, _, item) in draft.formerNames {
             if names[name] != nil {
                 item.fail(.formerlyTaken(name))
             } else if let first = claimed.updateValue(item.place, forKey: name) {

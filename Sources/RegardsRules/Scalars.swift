@@ -60,6 +60,9 @@ extension Item {
     /// A column of a query's result.
     func columnName() -> String? { parsed("a column's name") { Name.isColumn($0) ? $0 : nil } }
 
+    /// A column of the customer; an event's would be a mistake here.
+    func customerColumn() -> String? { parsed("a column of the customer such as last_order_at") { Name.isColumn($0) ? $0 : nil } }
+
     /// A card's file name without its ending, perhaps in folders below the cards folder.
     func card() -> CardPattern? {
         parsed("a card's name such as birthday or monthly/{month}") { Name.isCard($0) ? CardPattern($0) : nil }

@@ -8,7 +8,7 @@ struct SourceReader {
     let folder: String
 
     func customers(_ item: Item) -> CustomerSettings? {
-        guard let form = item.form(Keys("database", "query", "lookup", "refresh")) else { return nil }
+        guard let form = item.form(.customers) else { return nil }
         let databaseItem = form.required("database", "sqlite:PATH")
         let database = databaseItem?.database(in: folder)
         let query = form.required("query", "a SELECT with a column id").flatMap(query)
@@ -34,8 +34,7 @@ struct SourceReader {
     }
 
     private func event(_ item: Item, kind: Int) -> EventSettings? {
-        guard let form = item.form(Keys("query", "done", "vanished", "pauses", "horizon", later: ["intake", "database"]))
-        else { return nil }
+        guard let form = item.form(.event) else { return nil }
         let query = form.required("query", "a SELECT with the columns id, customer_id and at").flatMap(query)
         for column in EventColumn.allCases { _ = draft.kinds[kind].columns.use(column.name, at: query?.place) }
         draft.kinds[kind].done = form["done"].flatMap(ConditionReader(draft: draft, scope: .event(kind: kind)).condition)

@@ -1,22 +1,18 @@
 import RegardsCalendar
 import RegardsCore
 
-/// Reads `when:`.
+/// Reads `when:`. The triggers that depend on the customer's doings are in `TriggerReader+Customers`.
 struct TriggerReader {
     let draft: Draft
 
+    static let kinds = ["anniversary", "schedule", "feast", "date", "on", "event", "idle", "becomes", "leaves"]
     static let forms =
-        "{anniversary: COLUMN, at: HH:MM}, {schedule: EXPRESSION, at: HH:MM}, {feast: NAME, at: HH:MM} or {event: KIND}"
-    private static let kinds = ["anniversary", "schedule", "feast", "event"]
-    /// Triggers that a later release brings.
-    private static let laterKinds: Set<String> = ["date", "on", "idle", "becomes", "leaves"]
+        "what makes it fire, such as {anniversary: birthday, at: 09:00}; in place of anniversary also "
+        + Problem.list(Array(kinds.dropFirst()))
 
     func trigger(_ item: Item) -> Trigger? {
         guard case .mapping(let pairs) = item.value.content else {
             return item.refuse(.expectedShape(TriggerReader.forms, got: item.shape))
-        }
-        if let later = pairs.first(where: { TriggerReader.laterKinds.contains($0.key) }) {
-            return item.refuse(.later(later.key), at: later.keyPlace)
         }
         let given = pairs.map(\.key).filter(TriggerReader.kinds.contains)
         guard given.count < 2 else { return item.refuse(.twoOf(given), at: pairs.first { $0.key == given[1] }?.keyPlace) }
@@ -24,7 +20,12 @@ struct TriggerReader {
         case "anniversary": return anniversary(item)
         case "schedule": return schedule(item)
         case "feast": return feast(item)
+        case "date": return date(item)
+        case "on": return on(item)
         case "event": return event(item)
+        case "idle": return idle(item)
+        case "becomes": return segment(item, .becomes)
+        case "leaves": return segment(item, .leaves)
         default: return unknown(item, pairs)
         }
     }
@@ -37,16 +38,33 @@ struct TriggerReader {
         return item.refuse(.noneOf(TriggerReader.kinds))
     }
 
+    func form(_ item: Item, _ kind: String) -> Form? { Keys.triggers[kind].flatMap(item.form) }
+
+    /// `spread:` inside `when:`, which is the rule's. Triggers that know no such key have reported it.
+    func spread(_ item: Item, _ trigger: Trigger?) -> TimeSpan? {
+        guard case .mapping(let pairs) = item.value.content else { return nil }
+        let form = Form(item: item, pairs: pairs)
+        guard let span = form["spread"]?.span(.minutes(1)...(.days(1)), named: "1min to 24h"), let trigger else { return nil }
+        if form["date"] != nil, trigger.eventKind != nil {
+            return item.refuse(.onlyWith("spread", "dates of customers, and this is an event's"), at: form.place(of: "spread"))
+        }
+        if let at = trigger.at, TimeSpan.seconds(Int64(at.secondOfDay)) + span > .days(1) {
+            form["spread"]?.fail(.spreadOverMidnight)
+        }
+        return span
+    }
+
+    func at(_ form: Form) -> WallTime? {
+        form.required("at", "HH:MM, the time of day where the customer lives")?.wallTime()
+    }
+
     // MARK: Anniversary
 
     private func anniversary(_ item: Item) -> Trigger? {
-        let keys = Keys(
-            "anniversary", "at", "days_before", "days_after", "feb_29", "every", "years", "leap_month", "day_30",
-            "calendar_column", later: ["calendar", "monthly", "spread"])
-        guard let form = item.form(keys) else { return nil }
+        guard let form = form(item, "anniversary") else { return nil }
         let columnItem = form["anniversary"]
-        let column = columnItem?.columnName()
-        let at = form.required("at", "HH:MM, the time of day where the customer lives")?.wallTime()
+        let column = columnItem?.customerColumn()
+        let at = at(form)
         let offsets = dayOffsets(form)
         let feb29 = form["feb_29"].map { $0.word(Feb29.self) } ?? .feb28
         let every = form["every"].map { $0.word(Anniversary.Every.self) } ?? .year
@@ -112,12 +130,51 @@ struct TriggerReader {
         return offsets.isEmpty ? [0] : offsets.sorted()
     }
 
+    // MARK: Single days
+
+    private func on(_ item: Item) -> Trigger? {
+        guard let form = form(item, "on") else { return nil }
+        let day = form["on"]?.date()
+        let at = at(form)
+        let offsets = dayOffsets(form)
+        guard let day, let at, let offsets else { return nil }
+        return .on(DayTrigger(day: day, at: at, dayOffsets: offsets))
+    }
+
+    /// `date: COLUMN` of the customer, or `date: KIND.COLUMN` of an event.
+    private func date(_ item: Item) -> Trigger? {
+        guard let form = form(item, "date"), let source = form["date"] else { return nil }
+        let at = at(form)
+        let offsets = dayOffsets(form)
+        guard let name = source.text("a column with a date") else { return nil }
+        if let dot = name.firstIndex(of: ".") {
+            let event = (kind: String(name[..<dot]), column: String(name[name.index(after: dot)...]))
+            return eventDay(form, source, event, at, offsets)
+        }
+        guard let column = source.columnName(), let at, let offsets else { return nil }
+        let slot = draft.customers.columns.use(column, at: source.place)
+        return .date(DateTrigger(column: slot, at: at, dayOffsets: offsets))
+    }
+
+    private func eventDay(
+        _ form: Form, _ source: Item, _ event: (kind: String, column: String), _ at: WallTime?, _ offsets: [Int]?
+    ) -> Trigger? {
+        guard let kind = draft.kind(named: event.kind, source),
+            let column = ConditionReader(draft: draft, scope: .rule(kind: kind))
+                .eventColumn(kind: event.kind, column: event.column, source),
+            let at, let offsets
+        else { return nil }
+        guard offsets.count == 1 else {
+            let key = form.given(["days_before", "days_after"]).last ?? "date"
+            return form.item.refuse(.oneDayOfEvent, at: form.place(of: key))
+        }
+        return .event(EventTrigger(kind: kind, start: .day(column: column, offset: offsets[0], at: at)))
+    }
+
     // MARK: Schedule
 
     private func schedule(_ item: Item) -> Trigger? {
-        guard let form = item.form(Keys("schedule", "at", later: ["spread"])), let source = form["schedule"] else {
-            return nil
-        }
+        guard let form = form(item, "schedule"), let source = form["schedule"] else { return nil }
         let at = form["at"]?.wallTime()
         guard let text = source.text("a calendar expression") else { return nil }
         let expression: OnCalendar
@@ -139,9 +196,8 @@ struct TriggerReader {
     static let byCountry = "by_country"
 
     private func feast(_ item: Item) -> Trigger? {
-        let keys = Keys("feast", "at", "days_before", "days_after", "feast_column", later: ["spread"])
-        guard let form = item.form(keys), let source = form["feast"] else { return nil }
-        let at = form.required("at", "HH:MM, the time of day where the customer lives")?.wallTime()
+        guard let form = form(item, "feast"), let source = form["feast"] else { return nil }
+        let at = at(form)
         let offsets = dayOffsets(form)
         let choice = source.scalar == TriggerReader.byCountry ? byCountry(form, source) : named(form, source)
         guard let at, let offsets, let choice else { return nil }
@@ -152,7 +208,7 @@ struct TriggerReader {
         if form["feast_column"] != nil {
             form.item.fail(.onlyWith("feast_column", "feast: by_country"), at: form.place(of: "feast_column"))
         }
-        return FeastReader(draft: draft).feast(source).map { .named($0) }
+        return FeastReader(draft: draft).feast(source, orByCountry: true).map { .named($0) }
     }
 
     /// Without a column of feasts the customers' countries are needed.
@@ -163,11 +219,22 @@ struct TriggerReader {
         }
         return item.columnName().map { .byCountry(draft.feasts, column: draft.customers.columns.use($0, at: item.place)) }
     }
+}
 
-    // MARK: Event
+extension Trigger {
+    /// Index of the event's kind, for an event rule.
+    var eventKind: Int? { if case .event(let event) = self { event.kind } else { nil } }
 
-    private func event(_ item: Item) -> Trigger? {
-        guard let form = item.form(Keys("event", later: ["after", "at"])) else { return nil }
-        return form["event"].flatMap(draft.kind).map { .event(EventTrigger(kind: $0)) }
+    var isFeast: Bool { if case .feast = self { true } else { false } }
+
+    fileprivate var at: WallTime? {
+        switch self {
+        case .anniversary(let trigger): trigger.at
+        case .schedule(let trigger): trigger.at
+        case .feast(let trigger): trigger.at
+        case .date(let trigger): trigger.at
+        case .on(let trigger): trigger.at
+        case .idle, .segment, .event: nil
+        }
     }
 }

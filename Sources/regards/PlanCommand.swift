@@ -35,8 +35,10 @@ struct Plan: ParsableCommand {
             let range = try period.range(in: assembly.book.house.business.zone)
             try assembly.requireRule(rule)
             var forecast = Forecast(
-                assembly: assembly, source: try Workshop.source(assembly), outbox: try assembly.ledger())
-            let report = try forecast.report(from: range.lowerBound, to: range.upperBound, rule: rule, customer: customer)
+                assembly: assembly, source: try Workshop.source(assembly), outbox: try assembly.ledger(),
+                hash: AddressHash(key: try assembly.key()))
+            let report = try forecast.report(
+                from: range.lowerBound, to: range.upperBound, now: SystemClock().now(), rule: rule, customer: customer)
             if let customer, report.customers == 0 { throw TrialError.noCustomer(customer) }
             json ? report.lines.forEach { Terminal.write($0.json.description) } : printTable(report)
         }

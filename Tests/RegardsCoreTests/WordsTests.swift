@@ -38,20 +38,26 @@ import Testing
         #expect(OutreachState.allCases.allSatisfy { OutreachState(name: $0.description) == $0 })
         #expect(OutreachState(name: "lost") == nil)
         #expect(Lane.allCases.map(\.rawValue) == [0, 1])
-        #expect(SkipReason.allCases.map(\.rawValue) == ["late", "rehearsed", "redirected", "baseline"])
         #expect(
             CancelReason.allCases.map(\.rawValue) == [
                 "customer-gone", "rule-gone", "occasion-gone", "condition-false", "do-not-contact", "no-consent", "no-address", "event-ended",
+                "rule-off", "not-sampled", "suppressed", "reachable", "overtaken",
             ])
     }
 
-    @Test(arguments: ["mail", "webhook:crm", "webhook:a:b"])
+    @Test(arguments: ["late", "rehearsed", "redirected", "baseline", "budget:birthday-card", "replaced:birthday-card", "same-address"])
+    func skipReasons(text: String) { #expect(SkipReason(text)?.description == text) }
+
+    @Test(arguments: ["", "budget", "budget:", "replaced:", "Late"])
+    func noSkipReasons(text: String) { #expect(SkipReason(text) == nil) }
+
+    @Test(arguments: ["mail", "webhook:crm", "webhook:a:b", "list:calls"])
     func channelNames(text: String) { #expect(ChannelName(text)?.description == text) }
 
-    @Test(arguments: ["", "Mail", "webhook", "webhook:", "smtp"])
+    @Test(arguments: ["", "Mail", "webhook", "webhook:", "list:", "smtp"])
     func noChannelNames(text: String) { #expect(ChannelName(text) == nil) }
 
-    @Test(arguments: ["in-doubt", "open:complaint", "open:a:b"])
+    @Test(arguments: ["in-doubt", "open:complaint", "open:a:b", "paused", "approval", "guard-day"])
     func holdReasons(text: String) { #expect(HoldReason(text)?.description == text) }
 
     @Test(arguments: ["", "open", "open:", "late"])

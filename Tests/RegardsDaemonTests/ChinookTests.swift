@@ -56,8 +56,8 @@ struct ChinookTests {
         let shop = try shop(database, Self.employees, rules: ["birthday"])
         let assembly = try shop.assembly()
         let (from, to) = try year(shop)
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil)
-        let report = try forecast.report(from: from, to: to)
+        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil, hash: AddressHash(key: .random()))
+        let report = try forecast.report(from: from, to: to, now: from)
         // Told by SQLite itself, in the text of the date.
         let expected = try shop.database.read { database in
             try Row.fetchAll(database, sql: "SELECT EmployeeId AS id, substr(BirthDate, 6, 5) AS day FROM Employee").map {
@@ -83,9 +83,9 @@ struct ChinookTests {
         let people = try names(shop)
         if case .copy = database { #expect(people.count == 59) }
 
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil)
+        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil, hash: AddressHash(key: .random()))
         // From the first moment of the year anywhere to the last.
-        let planned = try forecast.report(from: from - .hours(26), to: to + .hours(26)).lines
+        let planned = try forecast.report(from: from - .hours(26), to: to + .hours(26), now: from).lines
             .filter { $0.outreach.localDate.year == 2027 }
         let months = Dictionary(grouping: planned, by: \.outreach.localDate)
         #expect(months.count == 12)

@@ -11,10 +11,10 @@ import Testing
 struct ForecastTests {
     private func verdicts(_ shop: TestShop, _ outbox: (any Outbox)?, customer: String? = nil) throws -> [String] {
         let assembly = try shop.assembly()
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox)
+        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: AddressHash(key: .random()))
         let report = try forecast.report(
-            from: try at("2027-05-01T00:00:00Z"), to: try at("2027-06-01T00:00:00Z"), rule: "birthday-card",
-            customer: customer)
+            from: try at("2027-05-01T00:00:00Z"), to: try at("2027-06-01T00:00:00Z"),
+            now: try at("2027-05-01T00:00:00Z"), rule: "birthday-card", customer: customer)
         return report.lines.map { "\($0.outreach.key.customer) \($0.verdict.word) \($0.verdict.reason)" }
     }
 

@@ -50,7 +50,7 @@ final class InterposedOutbox: Outbox {
         return try ledger.release(ids, now: now)
     }
 
-    func commit(_ group: GroupCommit) throws -> [Int64] {
+    func commit(_ group: GroupCommit) throws -> CommitReport {
         try mayWrite()
         try state.withLock { $0.beforeCommit }?(group)
         return try ledger.commit(group)
@@ -99,6 +99,48 @@ final class InterposedOutbox: Outbox {
         try ledger.event(kind: kind, id: id, generation: generation)
     }
     func fixLimits(of event: Event, _ limits: [String: Instant]) throws { try ledger.fixLimits(of: event, limits) }
+    func addOutreach(_ rows: [PlannedOutreach], now: Instant) throws -> ReconcileCounts {
+        try ledger.addOutreach(rows, now: now)
+    }
+    func releaseHeld(rule: String?, reason: HoldReason, now: Instant) throws -> Int {
+        try mayWrite()
+        return try ledger.releaseHeld(rule: rule, reason: reason, now: now)
+    }
+    func histories(_ question: HistoryQuestion) throws -> [String: History] { try ledger.histories(question) }
+    func refusedSteps(_ occasions: [CustomerOccasion]) throws -> [CustomerOccasion: [String: Instant]] {
+        try ledger.refusedSteps(occasions)
+    }
+    func suppress(_ address: String, _ purposes: Set<Purpose>, reason: SuppressionReason, now: Instant) throws -> Bool {
+        try ledger.suppress(address, purposes, reason: reason, now: now)
+    }
+    func unsuppress(_ address: String, _ purposes: Set<Purpose>, reason: SuppressionReason?) throws -> Int {
+        try ledger.unsuppress(address, purposes, reason: reason)
+    }
+    func suppressions(limit: Int, after: Suppression?) throws -> [Suppression] {
+        try ledger.suppressions(limit: limit, after: after)
+    }
+    func addPause(_ scope: Pause.Scope, until: Instant?, reason: String, now: Instant) throws -> Pause {
+        try ledger.addPause(scope, until: until, reason: reason, now: now)
+    }
+    func liftPause(_ id: Int64, now: Instant) throws -> Bool { try ledger.liftPause(id, now: now) }
+    func pauses(at now: Instant) throws -> [Pause] { try ledger.pauses(at: now) }
+    func approve(rule: String, hash: UInt64, now: Instant) throws { try ledger.approve(rule: rule, hash: hash, now: now) }
+    func guardFigures() throws -> GuardFigures { try ledger.guardFigures() }
+    func updateGuardFigures(_ change: (inout GuardFigures) -> Void) throws -> GuardFigures {
+        try ledger.updateGuardFigures(change)
+    }
+    func beginSegments(_ segments: [WatchedSegment], now: Instant) throws -> any SegmentPass {
+        try ledger.beginSegments(segments, now: now)
+    }
+    func segmentEntries(customers: [String], segments: [String]) throws -> [String: [Int: SegmentEntry]] {
+        try ledger.segmentEntries(customers: customers, segments: segments)
+    }
+    func openListItems(now: Instant) throws -> [ListItem] { try ledger.openListItems(now: now) }
+    func listItem(_ id: Int64) throws -> ListItem? { try ledger.listItem(id) }
+    func settleListItem(_ id: Int64, as outcome: ListItem.Outcome, tryAgainAt: Instant?, now: Instant) throws {
+        try ledger.settleListItem(id, as: outcome, tryAgainAt: tryAgainAt, now: now)
+    }
+    func markMailed(_ ids: [Int64], on day: CivilDate) throws { try ledger.markMailed(ids, on: day) }
     func liveMachine() throws -> String? { try ledger.liveMachine() }
     func setLiveMachine(_ machine: String?, now: Instant) throws { try ledger.setLiveMachine(machine, now: now) }
 }

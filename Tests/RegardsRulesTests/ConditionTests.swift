@@ -68,7 +68,7 @@ import Testing
         #expect(known == CustomerColumn.orderCount.rawValue)
         #expect(columns.isUsed[known] && columns.isUsed[new])
         #expect(columns.places[new]?.description == "rules.d/rule.yaml:1:77")
-        #expect(!columns.isUsed[CustomerColumn.totalSpent.rawValue])
+        #expect(!columns.isUsed[CustomerColumn.birthday.rawValue])
     }
 
     @Test func doneIsAboutTheEventAlone() throws {

@@ -135,8 +135,8 @@ import Testing
             """
         ).ruleBook
         #expect(book.house.people.count == 4)
-        guard case .column(let email, let name)? = book.house.people[Role("advisor")]?.source,
-            case .column(let driver, nil)? = book.house.people[Role("driver")]?.source,
+        guard case .column(let email, let name, nil)? = book.house.people[Role("advisor")]?.source,
+            case .column(let driver, nil, nil)? = book.house.people[Role("driver")]?.source,
             case .fixed(let managers)? = book.house.people[Role("manager")]?.source,
             case .fixed(let night)? = book.house.people[Role("night")]?.source
         else { return #expect(Bool(false)) }
@@ -211,7 +211,7 @@ import Testing
 
     @Test func ruleFilesAreReadInTheOrderOfTheirNames() throws {
         let result = Shop.load([
-            "regards.yaml": Shop.house, "rules.d/20-b.yml": "b: \(HouseTests.rule)",
+            "regards.yaml": Shop.house, "rules.d/20-b.yml": "b: {purpose: care, when: {event: order}, send: y}",
             "rules.d/10-a.yaml": "a: \(HouseTests.rule)",
             "rules.d/.hidden.yaml": "[", "rules.d/c.yaml~": "[", "rules.d/notes.txt": "[", "rules.d/sub/d.yaml": "[",
             "rules.d/empty.yaml": "# none\n",
@@ -230,7 +230,7 @@ import Testing
         #expect(
             Shop.lines(result) == [
                 "rules.d/b.yaml:2:1: the rule \"x\" is given at rules.d/a.yaml:1:1 already: choose another name",
-                "rules.d/c.yaml:1:1: the rule \"house-rule\" is given at regards.yaml:26:3 already: choose another name",
+                "rules.d/c.yaml:1:1: the rule \"house-rule\" is given at regards.yaml:36:3 already: choose another name",
             ])
         #expect(result.configuration == nil)
     }

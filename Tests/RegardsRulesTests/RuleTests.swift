@@ -64,7 +64,7 @@ import Testing
         #expect(rule.steps[0].action.card == CardPattern("true"))
         let literals = rule.condition.tests.map(\.predicate)
         #expect(
-            literals == [.compare(.equal, .text("NO")), .compare(.equal, .text("yes")), .compare(.equal, .text("01234"))])
+            literals == [.country(.equal, code: "NO"), .compare(.equal, .text("yes")), .compare(.equal, .text("01234"))])
     }
 
     // MARK: Triggers
@@ -160,7 +160,7 @@ import Testing
             """)
         #expect(rule.steps.map(\.name) == ["send", "tell-manager"])
         #expect(rule.steps.map(\.time) == [.occasion, .occasion])
-        #expect(rule.steps[1].action.card.names.first == "m/01")
+        #expect(rule.steps[1].action.card?.names.first == "m/01")
     }
 
     @Test func aRuleOfAnotherEventUsesItsOwnColumns() throws {

@@ -161,9 +161,23 @@ import Testing
         "UPDATE outreach SET state = 10", "UPDATE outreach SET state = 1", "UPDATE outreach SET lease_id = 1",
         "UPDATE outreach SET ended_at = 1", "UPDATE outreach SET state = 7", "UPDATE outreach SET rule_id = 99",
         "UPDATE outreach SET attempts = -1",
+        "UPDATE outreach SET address = 'a'", "UPDATE outreach SET counts = 2",
         """
-        INSERT INTO outreach SELECT NULL, customer, rule_id, occasion, step_id, recipient, 0, '', 1, NULL, NULL, '', 1, 1,
-        'mail', 0, 1, NULL, 0, NULL, 1, 1, NULL FROM outreach
+        INSERT INTO outreach (customer, rule_id, occasion, step_id, recipient, state, due_at, zone, local_date, local_time,
+            channel, lane, rule_hash, created_at, updated_at)
+        SELECT customer, rule_id, occasion, step_id, recipient, 0, 1, '', 1, 1, 'mail', 0, 1, 1, 1 FROM outreach
+        """,
+        "INSERT INTO pauses (scope, since) VALUES ('rule', 1)", "INSERT INTO pauses (scope, since) VALUES ('some', 1)",
+        "INSERT INTO pauses (scope, value, since) VALUES ('all', 'x', 1)",
+        "INSERT INTO list_items (outreach_id, list, customer, recipient, why, since) VALUES (99, '', '', '', '', 1)",
+        """
+        INSERT INTO list_items (outreach_id, list, customer, recipient, why, since, outcome)
+        VALUES (1, '', '', '', '', 1, 'done')
+        """,
+        """
+        INSERT INTO segments (id, name) VALUES (1, 'gold');
+        INSERT INTO segment_entries (segment_id, customer, number, entered_at, is_baseline)
+        VALUES (1, '1', 1, 1, 0), (1, '1', 2, 1, 0)
         """,
     ])
     func theSchemaRefuses(_ sql: String) throws {

@@ -318,4 +318,55 @@ import Testing
                 [EventPlan(customer: "1", occasion: "c1", rules: ["care"], rows: [careRow("2", "c1")])], now: noon)
         }
     }
+
+    // MARK: Behind the edge
+
+    @Test func whatComesBehindTheEdgeIsCounted() throws {
+        let ledger = try Ledger()
+        let window = (noon - .hours(24))..<(noon + .hours(26))
+        // A rule that no pass has planned has no edge, however late its rows are.
+        let first = try ledger.plan([.row("1", due: noon - .hours(5)), .row("2")], window: window)
+        #expect(first.inserted == 2 && first.insertedBehind == 0)
+        let later = noon + .minutes(15)
+        let next = (later - .hours(24))..<(later + .hours(26))
+        let edge = window.upperBound
+        let rows: [PlannedOutreach] = [
+            .row("1", due: noon - .hours(5)), .row("2", due: noon + .hours(1)), .row("3", due: edge - .seconds(1)),
+            .row("4", due: edge), .row("5", due: noon - .hours(1)),
+        ]
+        let second = try ledger.plan(rows, window: next, now: later)
+        #expect(second.inserted == 3 && second.insertedBehind == 2 && second.updated == 1)
+        #expect(try ledger.plan(rows, window: next, now: later).changes == 0)
+    }
+
+    @Test func behindIsBehindTheRulesOwnEdge() throws {
+        let ledger = try Ledger()
+        try ledger.plan([.row("1")], rules: ["birthday"])
+        let counts = try ledger.plan([.row("1"), .row("1", rule: "monthly"), .row("2")])
+        #expect(counts.inserted == 2 && counts.insertedBehind == 1)
+    }
+
+    /// A budget puts a message off, past the window too: the row takes the new time, and nothing takes it away.
+    @Test func aRowThatWasPutOffIsStillTheSameRow() throws {
+        let ledger = try Ledger()
+        try ledger.plan([.row("1")])
+        var putOff = PlannedOutreach.row("1")
+        putOff.dueAt = noon + .days(3)
+        #expect(try ledger.plan([putOff]).updated == 1)
+        #expect(try ledger.plan([putOff]).changes == 0)
+        // The pass no longer derives it, because it lies ahead of the window, and has no say about it.
+        #expect(try ledger.plan([], customers: ["1"]).changes == 0)
+        #expect(try ledger.all().map(\.plan) == [putOff])
+        #expect(try ledger.plan([.row("1")]).updated == 1)
+    }
+
+    @Test func aPassDoesNotJudgeWhatCameDuringIt() throws {
+        let ledger = try Ledger()
+        let pass = try ledger.outbox.beginPlan(rules: ["birthday"], window: Ledger.day, now: noon)
+        try ledger.outbox.addOutreach([.row("1", step: "list-calls"), .row("gone", step: "list-calls")], now: noon)
+        #expect(try pass.reconcile(customers: ["1"], rows: []).changes == 0)
+        #expect(try pass.finish().changes == 0)
+        // The next one does.
+        #expect(try ledger.plan([], customers: ["1"]).cancelled == 2)
+    }
 }

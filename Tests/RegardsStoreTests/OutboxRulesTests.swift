@@ -1,3 +1,4 @@
+import GRDB
 import RegardsCalendar
 import RegardsCore
 import Testing
@@ -131,5 +132,78 @@ import Testing
         #expect(throws: OutboxError.unknownRule("nameless")) {
             try ledger.outbox.beginPlan(rules: ["nameless"], window: Ledger.day, now: noon)
         }
+    }
+
+    // MARK: Purpose and approval
+
+    @Test func aPurposeIsLearnedAndFollowed() throws {
+        let ledger = try Ledger(rules: ["birthday"])
+        #expect(try ledger.outbox.ruleLedgers().map(\.purpose) == [.greeting])
+        // As after a migration from a ledger that knew no purposes.
+        try ledger.outbox.write { try $0.execute(sql: "UPDATE rules SET purpose = NULL") }
+        let same = try adopt(ledger, RuleAdoption(name: "birthday", purpose: .marketing, hash: 1))
+        #expect(!same.rules[0].isChanged && same.rules[0].ledger.purpose == .marketing)
+        #expect(try ledger.outbox.ruleLedgers() == [same.rules[0].ledger])
+    }
+
+    @Test func approvalIsForOneHash() throws {
+        let ledger = try Ledger(rules: ["birthday", "monthly"])
+        #expect(try ledger.outbox.unapproved(["birthday": 1, "monthly": 1, "new": 3]) == ["birthday", "monthly", "new"])
+        try ledger.outbox.approve(rule: "birthday", hash: .max, now: noon + .hours(2))
+        #expect(try ledger.outbox.unapproved(["birthday": .max, "monthly": 1]) == ["monthly"])
+        #expect(try ledger.outbox.unapproved(["birthday": 2]) == ["birthday"])
+        let rule = try #require(try ledger.outbox.ruleLedgers().first)
+        #expect(rule.approvedHash == .max && rule.approvedAt == noon + .hours(2))
+        #expect(throws: OutboxError.unknownRule("new")) { try ledger.outbox.approve(rule: "new", hash: 1, now: noon) }
+    }
+
+    @Test func anApprovalSurvivesANewNameAndARestart() throws {
+        var ledger = try Ledger(rules: ["birthday"])
+        let command = try SQLiteOutbox.openForCommand(path: ledger.path, access: .write)
+        try command.approve(rule: "birthday", hash: 1, now: noon)
+        _ = try adopt(ledger, RuleAdoption(name: "birthday-card", hash: 1, formerly: ["birthday"]))
+        _ = try ledger.restart()
+        #expect(try ledger.outbox.unapproved(["birthday-card": 1]).isEmpty)
+    }
+
+    @Test func aRuleThatVanishedIsStillListed() throws {
+        let ledger = try Ledger(rules: ["birthday", "monthly"])
+        _ = try adopt(ledger, RuleAdoption(name: "monthly", hash: 1), now: noon + .hours(3))
+        let gone = try ledger.outbox.ruleLedgers().filter { $0.goneAt != nil }
+        #expect(gone.map(\.name) == ["birthday"] && gone[0].goneAt == noon + .hours(3))
+    }
+
+    // MARK: Guards
+
+    @Test func guardFiguresAreKept() throws {
+        var ledger = try Ledger()
+        #expect(try ledger.outbox.guardFigures() == GuardFigures())
+        let today = CivilDate(year: 2027, month: 5, day: 4)!
+        let figures = GuardFigures(
+            customers: 59, customersAt: noon, planned: [today: 7, today + 1: 0, CivilDate(year: 1969, month: 1, day: 1)!: 3],
+            trippedSince: noon + .hours(1), collapsedSince: noon + .hours(2), confirmedAt: noon + .hours(3))
+        #expect(try ledger.outbox.updateGuardFigures { $0 = figures } == figures)
+        _ = try ledger.restart()
+        #expect(try ledger.outbox.guardFigures() == figures)
+        let before = try ledger.totalChanges()
+        try ledger.outbox.updateGuardFigures { _ in }
+        #expect(try ledger.totalChanges() == before)
+        try ledger.outbox.updateGuardFigures {
+            $0.planned = $0.planned.filter { $0.key >= today }
+            $0.trippedSince = nil
+        }
+        let after = try ledger.outbox.guardFigures()
+        #expect(after.planned == [today: 7, today + 1: 0] && after.trippedSince == nil && after.customers == 59)
+        // The other values of the ledger as a whole are untouched.
+        #expect(ledger.outbox.epoch == 2)
+    }
+
+    @Test func daemonAndCommandKeepEachOthersFigures() throws {
+        let ledger = try Ledger()
+        let command = try SQLiteOutbox.openForCommand(path: ledger.path, access: .write)
+        try ledger.outbox.updateGuardFigures { $0.customers = 10 }
+        try command.updateGuardFigures { $0.confirmedAt = noon }
+        try ledger.outbox.updateGuardFigures { $0.customersAt = noon }
+        #expect(try command.guardFigures() == GuardFigures(customers: 10, customersAt: noon, confirmedAt: noon))
     }
 }

@@ -64,6 +64,13 @@ extension PlannedOutreach {
     }
 }
 
+extension RuleAdoption {
+    /// `care` is of purpose care, every other rule a greeting.
+    init(name: String, hash: UInt64, formerly: [String] = []) {
+        self.init(name: name, purpose: name == "care" ? .care : .greeting, hash: hash, formerly: formerly)
+    }
+}
+
 /// An outbox in a folder of its own, with the rules `birthday`, `monthly` and `care`.
 struct Ledger {
     let folder: TemporaryFolder
@@ -113,6 +120,33 @@ struct Ledger {
             throw Failure("the mark was refused")
         }
         return row.id
+    }
+
+    /// Plans rows that are due, claims them and gives back their ids in the order of `rows`.
+    func claim(_ rows: [PlannedOutreach], now: Instant = noon) throws -> [Int64] {
+        try outbox.addOutreach(rows, now: now)
+        let channels = Array(Set(rows.map(\.channel)))
+        let claimed = try outbox.claim(limit: 10_000, now: now, channels: channels)
+        let ids = Dictionary(uniqueKeysWithValues: claimed.map { ($0.key, $0.id) })
+        return try rows.map {
+            guard let id = ids[$0.key] else { throw Failure("not claimed: \($0.key)") }
+            return id
+        }
+    }
+
+    /// Plans a row, sends it to an address at an instant, and gives back its id.
+    @discardableResult
+    func send(
+        _ row: PlannedOutreach, to address: String? = nil, counts: Bool = true, card: String? = nil, at: Instant = noon
+    ) throws -> Int64 {
+        var row = row
+        row.dueAt = min(row.dueAt, at)
+        let id = try claim([row], now: at)[0]
+        let mark = SendMark(id: id, card: card, address: address, counts: counts)
+        guard try outbox.commit(GroupCommit(now: at, marks: [mark])).isEmpty,
+            try outbox.commit(GroupCommit(now: at, endings: [Ending(id: id, .sent)])).isEmpty
+        else { throw Failure("could not send \(row.key)") }
+        return id
     }
 
     func row(_ id: Int64) throws -> Outreach {

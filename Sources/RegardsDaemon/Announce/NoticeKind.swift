@@ -35,6 +35,8 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
     case cancelled
     /// An outreach waits for something named in the reason.
     case held
+    /// An outreach became an item of a list.
+    case listed
     /// What an outreach waited for is over.
     case released
     /// A complaint or another event was seen for the first time.
@@ -47,6 +49,16 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
     case promiseBroken
     /// What was already true for a new rule is recorded and sends nothing.
     case ruleBaseline
+    /// Somebody paused messages.
+    case paused
+    /// A pause is over.
+    case resumed
+    /// A guard holds messages until somebody says that they are meant.
+    case guardTripped
+    /// What a guard held is approved.
+    case approved
+    /// An address gets nothing more.
+    case suppressed
     /// A rule that has sent before is in no file any more.
     case ruleVanished
     /// A channel cannot connect; its messages wait.
@@ -127,6 +139,12 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
         case .skipped: ("skipped", .notice, "skipped", "d398c2d46dfd4803a44c903501b58987")
         case .cancelled: ("cancelled", .info, "cancelled", "d5b7c1da064143bdac8478a44611bec6")
         case .held: ("held", .info, "held", "0145947e19ba4158b4d0f09319246d03")
+        case .listed: ("listed", .info, "put on a list", "dcf61b4b8a1d4221a228a4b522b8e72b")
+        case .paused: ("paused", .warning, "messages paused", "e48d5d0d2ea24cff9e56c3a0c588ab40")
+        case .resumed: ("resumed", .notice, "messages resumed", "f06d8109c1bf450aa2f03b0bc457c7bb")
+        case .guardTripped: ("guard", .error, "guard tripped, messages wait for approval", "188756427a424c019767dcc879ea943d")
+        case .approved: ("approved", .notice, "approved", "43b69f9069d4432b9a4ffa45505c6fa5")
+        case .suppressed: ("suppressed", .notice, "address suppressed", "042ac568bdb642a68a5b4ae700fb8a73")
         case .released: ("released", .info, "released", "83155049fe1644f9a782a0be8e3c626a")
         case .eventOpened: ("opened", .notice, "event opened", "c7912a95234a4559811919703c441681")
         case .eventEnded: ("ended", .notice, "event ended", "9e81fb7acf4943ecb3a4ab9f982a86a0")

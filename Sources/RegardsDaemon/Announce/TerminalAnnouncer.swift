@@ -124,12 +124,12 @@ package final class TerminalAnnouncer: Announcer {
         switch kind {
         case .sent, .relayUp, .sourceBack, .stateWritable, .reloaded: .green
         case .ready, .started, .stopping, .stopped: .bold
-        case .eventOpened, .eventEnded, .planned, .released: .cyan
-        case .skipped, .cancelled, .ruleBaseline: .dim
+        case .eventOpened, .eventEnded, .planned, .released, .resumed, .approved: .cyan
+        case .skipped, .cancelled, .ruleBaseline, .listed: .dim
         case .held: .blue
-        case .deferred, .inDoubt, .nearLimit, .rehearsing, .ruleVanished, .unusableCustomers: .yellow
+        case .deferred, .inDoubt, .nearLimit, .rehearsing, .ruleVanished, .unusableCustomers, .paused, .suppressed: .yellow
         case .refused, .promiseBroken, .relayDown, .stateUnwritable, .sourceUnreachable, .schemaDrift, .fault,
-            .configurationRefused, .reloadRefused:
+            .configurationRefused, .reloadRefused, .guardTripped:
             .red
         }
     }

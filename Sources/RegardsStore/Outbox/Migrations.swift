@@ -5,7 +5,9 @@ enum LedgerMigrations {
     /// "REGD": tells a state file from any other SQLite database (`PRAGMA application_id`).
     static let applicationID: Int32 = 0x5245_4744
 
-    static let all: [(name: String, sql: String)] = [("001-ledger", ledger001)]
+    static let all: [(name: String, sql: String)] = [
+        ("001-ledger", ledger001), ("002-language", language002),
+    ]
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -132,5 +134,92 @@ enum LedgerMigrations {
             limit_at INTEGER NOT NULL,
             PRIMARY KEY (event_row, rule_id)
         ) WITHOUT ROWID;
+        """
+
+    /// Who was reached, and what is remembered about customers, rules and addresses beside their rows.
+    static let language002 = """
+        -- address: keyed hash of where the last attempt went, and 1 in counts where it uses up room in the budgets. A
+        -- sent row was contacted when it ended, one being sent or in doubt when it came to stand so.
+        ALTER TABLE outreach ADD COLUMN address TEXT;
+        ALTER TABLE outreach ADD COLUMN purpose TEXT CHECK (address IS NULL OR purpose IS NOT NULL);
+        ALTER TABLE outreach ADD COLUMN counts INTEGER NOT NULL DEFAULT 0 CHECK (counts IN (0, 1));
+        ALTER TABLE outreach ADD COLUMN contacted_at INTEGER
+            AS (CASE state WHEN 10 THEN ended_at ELSE updated_at END) VIRTUAL;
+
+        -- budgets, one message to an address, what replaces what: who was reached lately
+        CREATE INDEX outreach_address ON outreach (address, contacted_at)
+            WHERE address IS NOT NULL AND (state IN (2, 10) OR (state = 3 AND reason = 'in-doubt'));
+        -- conditions and card series: what each rule sent the customer, newest last
+        CREATE INDEX outreach_received ON outreach (customer, rule_id, ended_at)
+            WHERE state = 10 AND channel = 'mail' AND recipient = 'customer/0';
+        -- holds: what one reason keeps
+        CREATE INDEX outreach_held_reason ON outreach (reason) WHERE state = 3;
+
+        -- approved_hash: what `regards approve` was given for; rules that were there before nobody was asked about
+        ALTER TABLE rules ADD COLUMN purpose TEXT;
+        ALTER TABLE rules ADD COLUMN approved_hash INTEGER;
+        ALTER TABLE rules ADD COLUMN approved_at INTEGER;
+        UPDATE rules SET approved_hash = hash;
+
+        CREATE TABLE pauses (
+            id INTEGER PRIMARY KEY,
+            scope TEXT NOT NULL CHECK (scope IN ('all', 'rule', 'customer', 'purpose')),
+            value TEXT NOT NULL DEFAULT '',
+            since INTEGER NOT NULL,
+            until INTEGER,
+            reason TEXT NOT NULL DEFAULT '',
+            ended_at INTEGER,
+            CHECK ((scope = 'all') = (value = ''))
+        );
+        -- looked at before every group of messages: only what may still hold
+        CREATE INDEX pauses_open ON pauses (coalesce(until, 9223372036854775807)) WHERE ended_at IS NULL;
+
+        CREATE TABLE suppressions (
+            address TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            since INTEGER NOT NULL,
+            PRIMARY KEY (address, purpose, reason)
+        ) WITHOUT ROWID;
+
+        -- first_seen: end of the first look at all customers under this definition; until then nobody comes or goes
+        CREATE TABLE segments (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            hash INTEGER,
+            first_seen INTEGER
+        );
+
+        CREATE TABLE segment_entries (
+            id INTEGER PRIMARY KEY,
+            segment_id INTEGER NOT NULL REFERENCES segments (id),
+            customer TEXT NOT NULL,
+            number INTEGER NOT NULL CHECK (number >= 1),
+            entered_at INTEGER NOT NULL,
+            left_at INTEGER,
+            is_baseline INTEGER NOT NULL,
+            left_quietly INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (segment_id, customer, number)
+        );
+        -- who belongs, once; and whom a pass did not meet
+        CREATE UNIQUE INDEX segment_entries_open ON segment_entries (segment_id, customer) WHERE left_at IS NULL;
+
+        -- recipient and owner: whose it is, as role and position, and as keyed hash of the address
+        CREATE TABLE list_items (
+            outreach_id INTEGER PRIMARY KEY REFERENCES outreach (id) ON DELETE CASCADE,
+            list TEXT NOT NULL,
+            customer TEXT NOT NULL,
+            recipient TEXT NOT NULL,
+            owner TEXT,
+            why TEXT NOT NULL,
+            since INTEGER NOT NULL,
+            outcome TEXT NOT NULL DEFAULT 'open' CHECK (outcome IN ('open', 'done', 'not-reached')),
+            try_again_at INTEGER,
+            ended_at INTEGER,
+            mailed_on INTEGER,
+            CHECK (ended_at IS NULL OR (outcome <> 'open' AND try_again_at IS NULL)),
+            CHECK (outcome <> 'done' OR ended_at IS NOT NULL)
+        );
+        CREATE INDEX list_items_open ON list_items (list) WHERE ended_at IS NULL;
         """
 }

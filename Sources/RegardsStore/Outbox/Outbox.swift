@@ -32,7 +32,7 @@ package protocol Outbox: AnyObject, Sendable {
     /// again. All or nothing.
     func adoptRules(_ rules: [RuleAdoption], now: Instant) throws -> RuleAdoptionReport
 
-    /// Every rule the ledger has ever known, by name.
+    /// Every rule the ledger has ever known, by name; those with `goneAt` are in the files no longer.
     func ruleLedgers() throws -> [RuleLedger]
 
     // MARK: Planning
@@ -45,6 +45,11 @@ package protocol Outbox: AnyObject, Sendable {
     /// its customer, its occasion and its rules, whatever the due time.
     @discardableResult
     func reconcileEvents(_ plans: [EventPlan], now: Instant) throws -> ReconcileCounts
+
+    /// Adds rows that no pass derives at this moment, such as a list's item for a recipient that was refused. A key that
+    /// the ledger has already is treated as by a pass: unsent rows take the new times, ended ones stay as they are.
+    @discardableResult
+    func addOutreach(_ rows: [PlannedOutreach], now: Instant) throws -> ReconcileCounts
 
     // MARK: Sending
 
@@ -60,15 +65,22 @@ package protocol Outbox: AnyObject, Sendable {
     @discardableResult
     func release(_ ids: [Int64], now: Instant) throws -> [Int64]
 
-    /// Carries out marks and endings in one durable transaction. When it throws, nothing changed.
-    /// - Returns: the ids whose guard failed: not in the state expected, or of another epoch. Nothing was done to them.
+    /// Carries out endings, additions and marks, in this order, in one durable transaction. When it throws, nothing
+    /// changed.
     @discardableResult
-    func commit(_ group: GroupCommit) throws -> [Int64]
+    func commit(_ group: GroupCommit) throws -> CommitReport
 
     /// Rows of the customer held for this reason become `planned`.
     /// - Returns: their number.
     @discardableResult
     func releaseHeld(customer: String, reason: HoldReason, now: Instant) throws -> Int
+
+    /// Rows held for this reason become `planned`, some thousand in each transaction. Of those held by pauses, only the
+    /// ones to which no pause applies any more: to be called when a pause has ended or was lifted.
+    /// - Parameter rule: nil: rows of all rules.
+    /// - Returns: their number.
+    @discardableResult
+    func releaseHeld(rule: String?, reason: HoldReason, now: Instant) throws -> Int
 
     /// Rows held before they were claimed whose expiry has passed end as `skipped(late)`.
     /// - Returns: their number.
@@ -94,6 +106,82 @@ package protocol Outbox: AnyObject, Sendable {
 
     /// Planned rows that wake before an instant.
     func dueCount(until: Instant) throws -> Int
+
+    // MARK: Who was reached
+
+    /// What later decisions must know of each of these customers and their addresses, in one view of the ledger.
+    /// `History.refused` is left empty: see `refusedSteps`.
+    ///
+    /// A message in doubt counts as a contact until somebody settles it. `lastReceived` and `cards` are about mail to the
+    /// customer that was sent.
+    /// - Returns: a history for each customer asked about.
+    func histories(_ question: HistoryQuestion) throws -> [String: History]
+
+    /// Steps to staff that reached nobody: all their recipients failed for good.
+    /// - Returns: by occasion, when the last recipient failed, by `RULE/STEP`; occasions without any are left out.
+    func refusedSteps(_ occasions: [CustomerOccasion]) throws -> [CustomerOccasion: [String: Instant]]
+
+    /// No more messages of these purposes to the address. Repeating it changes nothing.
+    /// - Parameter address: keyed hash.
+    /// - Returns: true when something was not suppressed for this reason before.
+    @discardableResult
+    func suppress(_ address: String, _ purposes: Set<Purpose>, reason: SuppressionReason, now: Instant) throws -> Bool
+
+    /// - Parameter reason: nil: whatever the reason was.
+    /// - Returns: the suppressions that were taken away.
+    @discardableResult
+    func unsuppress(_ address: String, _ purposes: Set<Purpose>, reason: SuppressionReason?) throws -> Int
+
+    /// In order of address, purpose and reason, at most `limit`, after that one.
+    func suppressions(limit: Int, after: Suppression?) throws -> [Suppression]
+
+    // MARK: Pauses
+
+    /// Holds messages from the next mark on, in whatever process it is called.
+    /// - Parameter until: nil: until it is lifted.
+    func addPause(_ scope: Pause.Scope, until: Instant?, reason: String, now: Instant) throws -> Pause
+
+    /// - Returns: false when there is no such pause, or it is over.
+    @discardableResult
+    func liftPause(_ id: Int64, now: Instant) throws -> Bool
+
+    /// Those that hold at the instant, the oldest first.
+    func pauses(at now: Instant) throws -> [Pause]
+
+    // MARK: Approval and guards
+
+    /// Approves the rule as it is under this hash.
+    /// - Throws: `OutboxError.unknownRule`.
+    func approve(rule: String, hash: UInt64, now: Instant) throws
+
+    func guardFigures() throws -> GuardFigures
+
+    /// Changes the figures in one transaction, so that daemon and commands do not overwrite each other's.
+    @discardableResult
+    func updateGuardFigures(_ change: (inout GuardFigures) -> Void) throws -> GuardFigures
+
+    // MARK: Segments
+
+    /// Starts comparing who belongs to these segments with who did.
+    func beginSegments(_ segments: [WatchedSegment], now: Instant) throws -> any SegmentPass
+
+    /// The latest stay of each customer in each segment, by index into `segments`; who never belonged is left out.
+    func segmentEntries(customers: [String], segments: [String]) throws -> [String: [Int: SegmentEntry]]
+
+    // MARK: Lists
+
+    /// Open items, the oldest first; not those that wait for another try.
+    func openListItems(now: Instant) throws -> [ListItem]
+
+    /// One item; nil when there is none.
+    func listItem(_ id: Int64) throws -> ListItem?
+
+    /// What came of an item: `done`, or `notReached`, which with `tryAgainAt` brings it back then. `open` undoes.
+    /// - Throws: `OutboxError.noSuchListItem`.
+    func settleListItem(_ id: Int64, as outcome: ListItem.Outcome, tryAgainAt: Instant?, now: Instant) throws
+
+    /// Remembers on which local day these items were mailed.
+    func markMailed(_ ids: [Int64], on day: CivilDate) throws
 
     // MARK: Events
 
@@ -155,6 +243,26 @@ extension PlanPass {
     }
 }
 
+/// One look at which customers belong to the watched segments. Pages are durable one by one; a crash in the middle is
+/// safe, because the next pass compares anew. A pass in which nobody comes or goes writes nothing.
+///
+/// Until a segment was looked at whole once, nobody comes or goes: members are recorded as baseline, and who is found
+/// gone left quietly. That holds also for a segment whose definition changed, or that nobody watched for a while.
+///
+/// Not thread-safe: one pass belongs to one queue.
+package protocol SegmentPass: AnyObject {
+    /// Records who came and who left.
+    /// - Parameter page: each customer once in a pass, those who belong nowhere too.
+    /// - Returns: as `segmentEntries`, after this page was recorded.
+    func record(_ page: [SegmentMembership]) throws -> [String: [Int: SegmentEntry]]
+
+    /// Ends a pass that saw every customer: those who were on no page have left. A pass that is not finished leaves
+    /// them where they are.
+    /// - Returns: how many stays ended.
+    @discardableResult
+    func finish() throws -> Int
+}
+
 /// Brings the ledger's events of one kind in line with the business's database: add the rows of the query, look the
 /// `unseen` ones up by id and add what is found, then `finish`. Each step is one transaction; a crash between them is
 /// safe, because the next sync compares anew. A quiet sync writes nothing.
@@ -172,4 +280,12 @@ package protocol EventSync: AnyObject {
 
     /// Declares the rest of the unseen gone.
     func finish() throws -> [EventChange]
+}
+
+extension Outbox {
+    /// The rules whose hash is not the one that was approved, of those given by name.
+    package func unapproved(_ hashes: [String: UInt64]) throws -> Set<String> {
+        let approved = Dictionary(try ruleLedgers().map { ($0.name, $0.approvedHash) }, uniquingKeysWith: { $1 })
+        return Set(hashes.filter { approved[$0.key].flatMap { $0 } != $0.value }.keys)
+    }
 }

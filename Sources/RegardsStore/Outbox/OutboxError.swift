@@ -32,6 +32,7 @@ package enum OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `settle` was asked for a row that is not held in doubt.
     case notInDoubt(id: Int64)
     case noSuchOutreach(id: Int64)
+    case noSuchListItem(id: Int64)
     /// A command tried what only the daemon may do.
     case notDaemon
     case passEnded
@@ -60,6 +61,7 @@ package enum OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
         case .rowsOutOfOrder(let customer): "rows of customer \(customer) are not in the order of the page"
         case .notInDoubt(let id): "outreach \(id) is not in doubt: there is nothing to settle"
         case .noSuchOutreach(let id): "there is no outreach \(id)"
+        case .noSuchListItem(let id): "there is no item \(id) on any list"
         case .notDaemon: "only the daemon may claim and send"
         case .passEnded: "the planning pass has ended"
         }

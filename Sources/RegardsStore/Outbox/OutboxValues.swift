@@ -6,17 +6,21 @@ package import RegardsCore
 /// A rule as the files have it now.
 package struct RuleAdoption: Hashable, Sendable {
     package var name: String
+    package var purpose: Purpose
     /// `Rule.hash`.
     package var hash: UInt64
     package var formerly: [String]
 
-    package init(name: String, hash: UInt64, formerly: [String] = []) {
+    package init(name: String, purpose: Purpose, hash: UInt64, formerly: [String] = []) {
         self.name = name
+        self.purpose = purpose
         self.hash = hash
         self.formerly = formerly
     }
 
-    package init(_ rule: Rule) { self.init(name: rule.name, hash: rule.hash, formerly: rule.formerly) }
+    package init(_ rule: Rule) {
+        self.init(name: rule.name, purpose: rule.purpose, hash: rule.hash, formerly: rule.formerly)
+    }
 }
 
 /// What the ledger knows of a rule.
@@ -30,6 +34,12 @@ package struct RuleLedger: Hashable, Sendable {
     package var plannedThrough: Instant
     /// When the rule vanished from the files; nil while it is there.
     package var goneAt: Instant?
+    /// nil until a daemon that knows purposes has adopted the rule.
+    package var purpose: Purpose?
+    /// `Rule.hash` as it was when the rule was last approved; nil: never.
+    package var approvedHash: UInt64?
+    /// nil for a rule that was never approved, and for one that is older than approvals.
+    package var approvedAt: Instant?
 }
 
 /// What `adoptRules` found and did.
@@ -112,6 +122,9 @@ package struct ReconcileCounts: Hashable, Sendable {
     package var unchanged = 0
     /// Derived rows whose key was derived twice; the first counts.
     package var duplicates = 0
+    /// Of the inserted: due before the edge that an earlier pass had planned their rule to. Hardly any is, unless the
+    /// customers changed: `guard.day` counts them.
+    package var insertedBehind = 0
     /// The earliest wake time among rows inserted, updated and reopened: the send loop's timer may have to move.
     package var earliestWake: Instant?
 
@@ -126,90 +139,11 @@ package struct ReconcileCounts: Hashable, Sendable {
         left.cancelled += right.cancelled
         left.unchanged += right.unchanged
         left.duplicates += right.duplicates
+        left.insertedBehind += right.insertedBehind
         if let wake = right.earliestWake { left.woken(at: wake) }
     }
 
     mutating func woken(at instant: Instant) { earliestWake = min(earliestWake ?? instant, instant) }
-}
-
-// MARK: Sending
-
-/// Marks and endings that share a transaction.
-package struct GroupCommit: Sendable {
-    package var now: Instant
-    package var marks: [SendMark]
-    package var endings: [Ending]
-
-    package init(now: Instant, marks: [SendMark] = [], endings: [Ending] = []) {
-        self.now = now
-        self.marks = marks
-        self.endings = endings
-    }
-
-    package var isEmpty: Bool { marks.isEmpty && endings.isEmpty }
-}
-
-/// `claimed -> sending`: the attempt is counted, and the card pinned unless one is.
-package struct SendMark: Hashable, Sendable {
-    package var id: Int64
-    package var card: String?
-
-    package init(id: Int64, card: String? = nil) {
-        self.id = id
-        self.card = card
-    }
-}
-
-/// What becomes of a row that is `claimed` or `sending`.
-package struct Ending: Hashable, Sendable {
-    package enum Next: Hashable, Sendable {
-        /// Only from `sending`.
-        case sent
-        case failed(RefusalReason)
-        case skipped(SkipReason)
-        case cancelled(CancelReason)
-        case held(HoldReason)
-        /// To be tried again, not before the instant if one is given.
-        case retry(notBefore: Instant?, reason: String, givesAttemptBack: Bool)
-        /// Owed at another time than the row said; wakes then.
-        case moved(MovedDue)
-    }
-
-    package var id: Int64
-    package var next: Next
-    /// Completes the attempt that the mark began; nil for a row that was never marked.
-    package var report: AttemptReport?
-
-    package init(id: Int64, _ next: Next, report: AttemptReport? = nil) {
-        self.id = id
-        self.next = next
-        self.report = report
-    }
-}
-
-/// The time at which a row is due, derived anew.
-package struct MovedDue: Hashable, Sendable {
-    package var dueAt: Instant
-    package var expiresAt: Instant?
-    package var zone: String
-    package var localDate: CivilDate
-    package var localTime: WallTime
-
-    package init(_ plan: PlannedOutreach) {
-        dueAt = plan.dueAt
-        expiresAt = plan.expiresAt
-        zone = plan.zone
-        localDate = plan.localDate
-        localTime = plan.localTime
-    }
-}
-
-/// What somebody found out about a row in doubt.
-package enum Settlement: String, CaseIterable, Hashable, Sendable {
-    /// The message had arrived.
-    case sent
-    /// It had not: send it again.
-    case resend
 }
 
 // MARK: Reading

@@ -105,6 +105,8 @@ struct Reconciler {
 
     var names: LedgerNames
     var counts = ReconcileCounts()
+    /// By rule: how far an earlier pass planned it; a row inserted before it is counted as such.
+    var plannedThrough: [Int64: Int64] = [:]
 
     /// Where a row stands in `openOfCustomer`.
     enum Column {
@@ -289,6 +291,7 @@ struct Reconciler {
         statement.bind(5, row.key.recipient)
         bindDerived(row, statement)
         counts.inserted += try statement.run()
+        if let edge = plannedThrough[rule], row.dueAt.microseconds < edge { counts.insertedBehind += 1 }
         counts.woken(at: row.dueAt)
     }
 

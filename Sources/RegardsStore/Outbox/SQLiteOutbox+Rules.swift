@@ -4,11 +4,18 @@ import RegardsCore
 
 private enum RuleSQL {
     /// Whole table: a few dozen rows.
-    static let all = "SELECT id, name, hash, first_seen, planned_through, gone_at FROM rules ORDER BY name"
+    static let all = """
+        SELECT id, name, hash, first_seen, planned_through, gone_at, purpose, approved_hash, approved_at
+        FROM rules ORDER BY name
+        """
     static let insert =
-        "INSERT INTO rules (name, hash, first_seen, planned_through) VALUES (?1, ?2, ?3, ?3)"
+        "INSERT INTO rules (name, hash, first_seen, planned_through, purpose) VALUES (?1, ?2, ?3, ?3, ?4)"
     /// By primary key. Races with nothing: rules change only in this transaction.
-    static let update = "UPDATE rules SET name = ?2, hash = ?3, gone_at = NULL WHERE id = ?1"
+    static let update = "UPDATE rules SET name = ?2, hash = ?3, gone_at = NULL, purpose = ?4 WHERE id = ?1"
+    /// By `pauses_open`: a pause follows its rule to the new name.
+    static let renamePauses =
+        "UPDATE pauses SET value = ?2 WHERE scope = 'rule' AND value = ?1 AND ended_at IS NULL"
+    static let approve = "UPDATE rules SET approved_hash = ?2, approved_at = ?3 WHERE name = ?1"
     static let markGone = "UPDATE rules SET gone_at = ?2 WHERE id = ?1"
     /// Scans `outreach_open`, once for each rule that vanishes. Rows that the send loop has claimed are not touched:
     /// its decision sees that the rule is gone. Rows in doubt stay held until they are settled.
@@ -33,6 +40,16 @@ extension SQLiteOutbox {
         }
     }
 
+    package func approve(rule: String, hash: UInt64, now: Instant) throws {
+        try write { database in
+            let statement = try SQLStatement(database, RuleSQL.approve)
+            statement.bind(1, rule)
+            statement.bind(2, Int64(bitPattern: hash))
+            statement.bind(3, now.microseconds)
+            guard try statement.run() == 1 else { throw OutboxError.unknownRule(rule) }
+        }
+    }
+
     static func loadRules(_ database: Database) throws -> [RuleLedger] {
         let statement = try SQLStatement(database, RuleSQL.all)
         defer { statement.reset() }
@@ -43,7 +60,10 @@ extension SQLiteOutbox {
                     id: statement.int64(0), name: statement.string(1), hash: UInt64(bitPattern: statement.int64(2)),
                     firstSeen: Instant(microseconds: statement.int64(3)),
                     plannedThrough: Instant(microseconds: statement.int64(4)),
-                    goneAt: statement.optionalInt64(5).map(Instant.init(microseconds:))))
+                    goneAt: statement.optionalInt64(5).map(Instant.init(microseconds:)),
+                    purpose: statement.optionalString(6).flatMap(Purpose.init(rawValue:)),
+                    approvedHash: statement.optionalInt64(7).map(UInt64.init(bitPattern:)),
+                    approvedAt: statement.optionalInt64(8).map(Instant.init(microseconds:))))
         }
         return rules
     }
@@ -78,15 +98,19 @@ extension SQLiteOutbox {
         let adopted = AdoptedRule(
             ledger: ledger, isChanged: ledger.hash != rule.hash, hasReturned: ledger.goneAt != nil,
             renamedFrom: storedName == rule.name ? nil : storedName)
-        guard adopted.isChanged || adopted.hasReturned || adopted.renamedFrom != nil else { return adopted }
+        let isSame = !adopted.isChanged && !adopted.hasReturned && adopted.renamedFrom == nil
+        guard !isSame || ledger.purpose != rule.purpose else { return adopted }
         let update = try SQLStatement(database, RuleSQL.update)
         update.bind(1, ledger.id)
         update.bind(2, rule.name)
         update.bind(3, Int64(bitPattern: rule.hash))
+        update.bind(4, rule.purpose.rawValue)
         try update.run()
+        if let former = adopted.renamedFrom { try renamePauses(from: former, to: rule.name, database) }
         ledger.name = rule.name
         ledger.hash = rule.hash
         ledger.goneAt = nil
+        ledger.purpose = rule.purpose
         var result = adopted
         result.ledger = ledger
         return result
@@ -97,10 +121,18 @@ extension SQLiteOutbox {
         statement.bind(1, rule.name)
         statement.bind(2, Int64(bitPattern: rule.hash))
         statement.bind(3, now.microseconds)
+        statement.bind(4, rule.purpose.rawValue)
         try statement.run()
         return RuleLedger(
             id: database.lastInsertedRowID, name: rule.name, hash: rule.hash, firstSeen: now, plannedThrough: now,
-            goneAt: nil)
+            goneAt: nil, purpose: rule.purpose)
+    }
+
+    private static func renamePauses(from former: String, to name: String, _ database: Database) throws {
+        let statement = try SQLStatement(database, RuleSQL.renamePauses)
+        statement.bind(1, former)
+        statement.bind(2, name)
+        try statement.run()
     }
 
     private static func retire(_ rule: RuleLedger, now: Instant, _ database: Database) throws -> VanishedRule {

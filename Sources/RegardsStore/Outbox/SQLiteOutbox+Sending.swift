@@ -27,7 +27,8 @@ private enum SendSQL {
         """
     /// By primary key; guarded by state and lease, so that a row another epoch owns is left alone.
     static let mark = """
-        UPDATE outreach SET state = 2, attempts = attempts + 1, card = coalesce(card, ?3), updated_at = ?4
+        UPDATE outreach SET state = 2, attempts = attempts + 1, card = coalesce(card, ?3), updated_at = ?4,
+            address = ?5, counts = ?6, purpose = (SELECT purpose FROM rules r WHERE r.id = outreach.rule_id)
         WHERE id = ?1 AND state = 1 AND lease_id = ?2
         """
     /// Numbers go on after attempts that were given back: their lines stay in the history.
@@ -174,35 +175,56 @@ extension SQLiteOutbox {
     // MARK: Marks and endings
 
     @discardableResult
-    package func commit(_ group: GroupCommit) throws -> [Int64] {
-        guard !group.isEmpty else { return [] }
+    package func commit(_ group: GroupCommit) throws -> CommitReport {
+        guard !group.isEmpty else { return CommitReport() }
         return try writeAsDaemon { database in
             // Endings first: a row may be tried again in the group that ends its last attempt.
-            var lost = try end(group.endings, now: group.now, database)
-            lost += try mark(group.marks, now: group.now, database)
-            return lost
+            var report = CommitReport(lost: try end(group.endings, now: group.now, database))
+            report.dropped = try addKnown(group.additions, now: group.now, database)
+            try mark(group.marks, now: group.now, database, &report)
+            return report
         }
     }
 
-    private func mark(_ marks: [SendMark], now: Instant, _ database: Database) throws -> [Int64] {
-        guard !marks.isEmpty else { return [] }
+    /// A rule may have been renamed since its row was claimed; the group must not fail for that.
+    /// - Returns: the keys whose rule the ledger does not know.
+    private func addKnown(_ rows: [PlannedOutreach], now: Instant, _ database: Database) throws -> [OutreachKey] {
+        guard !rows.isEmpty else { return [] }
+        let known = Set(try Self.loadRules(database).map(\.name))
+        _ = try add(rows.filter { known.contains($0.key.rule) }, now: now, database)
+        return rows.map(\.key).filter { !known.contains($0.rule) }
+    }
+
+    private func mark(
+        _ marks: [SendMark], now: Instant, _ database: Database, _ report: inout CommitReport
+    ) throws {
+        guard !marks.isEmpty else { return }
+        let guards = try MarkGuards(database, epoch: epoch, now: now)
         let update = try SQLStatement(database, SendSQL.mark)
         let attempt = try SQLStatement(database, SendSQL.beginAttempt)
         update.bind(2, epoch)
         update.bind(4, now.microseconds)
         attempt.bind(2, now.microseconds)
-        var lost: [Int64] = []
         for mark in marks {
+            if let reason = try guards.refusal(of: mark) {
+                if try guards.giveBack(mark.id, reason) {
+                    report.refused.append(RefusedMark(mark.id, reason))
+                } else {
+                    report.lost.append(mark.id)
+                }
+                continue
+            }
             update.bind(1, mark.id)
             update.bind(3, mark.card)
+            update.bind(5, mark.address)
+            update.bind(6, mark.counts ? 1 : 0)
             guard try update.run() == 1 else {
-                lost.append(mark.id)
+                report.lost.append(mark.id)
                 continue
             }
             attempt.bind(1, mark.id)
             try attempt.run()
         }
-        return lost
     }
 
     private func end(_ endings: [Ending], now: Instant, _ database: Database) throws -> [Int64] {
@@ -221,7 +243,11 @@ extension SQLiteOutbox {
     }
 
     private func apply(_ ending: Ending, _ update: SQLStatement, now: Instant, _ database: Database) throws -> Bool {
-        if case .moved(let due) = ending.next { return try move(ending.id, to: due, now: now, database) }
+        switch ending.next {
+        case .moved(let due): return try move(ending.id, to: due, now: now, database)
+        case .listed(let item): return try putOnList(ending.id, item, now: now, database)
+        default: break
+        }
         let (state, reason) = ending.next.stateAndReason
         var notBefore: Instant?
         var givenBack = 0
@@ -363,9 +389,9 @@ extension Outreach {
 extension Ending.Next {
     fileprivate var stateAndReason: (OutreachState, String) {
         switch self {
-        case .sent: (.sent, "")
+        case .sent, .listed: (.sent, "")
         case .failed(let reason): (.failed, reason.rawValue)
-        case .skipped(let reason): (.skipped, reason.rawValue)
+        case .skipped(let reason): (.skipped, reason.description)
         case .cancelled(let reason): (.cancelled, reason.rawValue)
         case .held(let reason): (.held, reason.description)
         case .retry(_, let reason, _): (.planned, reason)

@@ -1,6 +1,6 @@
 import GRDB
 package import RegardsCalendar
-import RegardsCore
+package import RegardsCore
 import Synchronization
 
 private enum PassSQL {
@@ -26,6 +26,8 @@ final class SQLitePlanPass: PlanPass {
     private let now: Instant
     private let ruleIDs: Set<Int64>
     private let newestRow: Int64
+    /// Of rules that some pass has planned before.
+    private let edges: [Int64: Int64]
     private let marks = PassMarks()
     /// nil after a failed page, whose new steps were rolled back.
     private var names: LedgerNames?
@@ -38,11 +40,15 @@ final class SQLitePlanPass: PlanPass {
         let start = try outbox.read { database in
             let newest = try SQLStatement(database, PassSQL.newestRow)
             defer { newest.reset() }
-            return (try LedgerNames(database), try newest.step() ? newest.int64(0) : 0)
+            return (
+                try LedgerNames(database), try newest.step() ? newest.int64(0) : 0, try SQLiteOutbox.loadRules(database)
+            )
         }
         names = start.0
         newestRow = start.1
         ruleIDs = Set(try rules.map { try start.0.rule($0).id })
+        let planned = start.2.filter { $0.plannedThrough > $0.firstSeen }
+        edges = Dictionary(uniqueKeysWithValues: planned.map { ($0.id, $0.plannedThrough.microseconds) })
         outbox.passMarks.withLock { $0 = marks }
     }
 
@@ -54,6 +60,7 @@ final class SQLitePlanPass: PlanPass {
         names = nil
         let (counts, after) = try outbox.write { database in
             var reconciler = try Reconciler(database, names: before ?? LedgerNames(database), now: now)
+            reconciler.plannedThrough = edges
             var next = rows.startIndex
             for customer in customers {
                 let start = next
@@ -69,8 +76,10 @@ final class SQLitePlanPass: PlanPass {
     }
 
     /// A row past its expiry is not judged: nothing derives it any more, because it is too late, and it must end as
-    /// `skipped(late)` by the decision about it, not as an occasion that went away.
+    /// `skipped(late)` by the decision about it, not as an occasion that went away. Nor is a row that came during the
+    /// pass: whoever added it knew more than the page.
     private func judges(_ row: SQLStatement) -> Bool {
+        guard row.int64(Reconciler.Column.id) <= newestRow else { return false }
         if let expiry = row.optionalInt64(Reconciler.Column.expires), expiry <= now.microseconds { return false }
         return window.contains(row.int64(Reconciler.Column.due)) && ruleIDs.contains(row.int64(Reconciler.Column.rule))
     }
@@ -140,5 +149,23 @@ extension SQLiteOutbox {
             }
             return reconciler.counts
         }
+    }
+
+    @discardableResult
+    package func addOutreach(_ rows: [PlannedOutreach], now: Instant) throws -> ReconcileCounts {
+        guard !rows.isEmpty else { return ReconcileCounts() }
+        return try write { try add(rows, now: now, $0) }
+    }
+
+    /// - Throws: `OutboxError.unknownRule`.
+    func add(_ rows: [PlannedOutreach], now: Instant, _ database: Database) throws -> ReconcileCounts {
+        let marks = passMarks.withLock { $0 }
+        var reconciler = try Reconciler(database, names: LedgerNames(database), now: now)
+        for row in rows {
+            try reconciler.reconcile(
+                customer: row.key.customer, [row], judges: { _ in false }, why: { _ in .occasionGone },
+                met: { marks?.insert($0) })
+        }
+        return reconciler.counts
     }
 }

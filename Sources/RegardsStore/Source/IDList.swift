@@ -15,6 +15,27 @@ enum IDList {
         return json + "]"
     }
 
+    /// Texts as a JSON array, for the ledger, which keeps every id as text.
+    static func texts(_ texts: some Collection<String>) -> String {
+        var json = "["
+        for text in texts {
+            if json.utf8.count > 1 { json += "," }
+            append(text, to: &json)
+        }
+        return json + "]"
+    }
+
+    /// Appends the text as a JSON string; hardly any id has something to escape.
+    static func append(_ text: String, to json: inout String) {
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c }) else {
+            json += "\""
+            json += text
+            json += "\""
+            return
+        }
+        appendQuoted(text, to: &json)
+    }
+
     /// The id as a JSON number, where reading it as one and writing it again gives the same text.
     private static func number(_ id: String) -> String? {
         guard let first = id.utf8.first, first == UInt8(ascii: "-") || (0x30...0x39).contains(first) else { return nil }

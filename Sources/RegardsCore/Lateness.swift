@@ -1,0 +1,27 @@
+package import RegardsCalendar
+
+extension Rule {
+    /// How far back planning looks for what may still go: the lateness, or the belated card's.
+    package var longestLateness: TimeSpan {
+        guard let belated, lateness != .forever else { return lateness.longest }
+        return max(lateness.longest, belated.within)
+    }
+
+    /// From when on the message is late, in the customer's zone: then the belated card goes, or none. nil: never.
+    ///
+    /// The day that ends is the one on which the message is really due: the date meant can be another one (a day that
+    /// the zone left out, a schedule with a zone of its own, quiet hours).
+    package func graceEnd(due: Instant, in zone: Zone) -> Instant? {
+        switch lateness {
+        case .untilMidnight: zone.startOfDay(zone.local(at: due).date + 1)
+        case .grace(let span): due + span
+        case .forever: nil
+        }
+    }
+
+    /// From when on nothing goes, not even the belated card. nil: never.
+    package func expiry(due: Instant, in zone: Zone) -> Instant? {
+        guard let graceEnd = graceEnd(due: due, in: zone) else { return nil }
+        return belated.map { max(graceEnd, due + $0.within) } ?? graceEnd
+    }
+}

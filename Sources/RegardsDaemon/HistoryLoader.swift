@@ -1,0 +1,70 @@
+package import RegardsCalendar
+package import RegardsCore
+package import RegardsStore
+
+/// Reads what the ledger remembers of customers, as far as the rules of one book ask for it.
+package struct HistoryLoader: Sendable {
+    private let outbox: any Outbox
+    private let hash: AddressHash
+    private let received: Set<String>
+    private let series: Set<String>
+    private let window: TimeSpan
+    /// By index of the rule: whether its decisions need more than the suppressions.
+    private let isAsked: [Bool]
+
+    package init(outbox: any Outbox, hash: AddressHash, book: RuleBook) {
+        self.outbox = outbox
+        self.hash = hash
+        received = Set(book.rules.flatMap(\.receivedRules))
+        series = Set(book.rules.filter(\.hasSeries).map(\.name))
+        // Two days more, so that a local day is whole wherever the customer lives.
+        window = book.house.limits.longestWindow + .days(2)
+        let hasBudgets = !book.house.limits.budgets.isEmpty
+        isAsked = book.rules.map { rule in
+            let once = (rule.sameAddress ?? book.house.limits.sameAddress) == .once
+            return once || hasBudgets && rule.budget.obeys || !rule.receivedRules.isEmpty || rule.hasSeries
+        }
+    }
+
+    /// Whether decisions about the rule need a history.
+    package func isNeeded(rule index: Int) -> Bool { isAsked[index] }
+
+    /// A history for each of the customers that has an id.
+    /// - Throws: `OutboxError`.
+    package func load(_ customers: some Sequence<Customer>, now: Instant) throws -> [String: History] {
+        var question = HistoryQuestion(customers: [], since: now - window, received: received, series: series)
+        for customer in customers {
+            question.customers.append(customer.id)
+            if let contact = Contact(customer: customer) {
+                question.addresses[customer.id] = hash.of(contact.address)
+            }
+        }
+        return question.customers.isEmpty ? [:] : try outbox.histories(question)
+    }
+
+    /// The keyed hash that stands for an address in the ledger.
+    package func key(of address: Address) -> String { hash.of(address) }
+}
+
+extension Rule {
+    /// Rules whose last arrival its conditions ask for.
+    fileprivate var receivedRules: [String] {
+        ([condition] + steps.map(\.condition)).flatMap(\.tests).compactMap { test in
+            if case .received(let rule) = test.operand { rule } else { nil }
+        }
+    }
+
+    fileprivate var hasSeries: Bool { steps.contains { ($0.action.card?.noRepeat ?? 0) > 0 } }
+}
+
+extension RuleBook {
+    /// The lists that rules put items on, by name.
+    package var lists: [String] {
+        let targets = rules.flatMap { rule in
+            rule.steps.compactMap { step in
+                if case .list(let target) = step.action { target.name } else { nil }
+            } + [rule.unreachable?.name].compactMap { $0 }
+        }
+        return Set(targets).sorted()
+    }
+}

@@ -1,0 +1,81 @@
+package import RegardsCalendar
+package import RegardsCore
+package import RegardsStore
+import Synchronization
+
+/// Knows what holds for every decision beside the files: pauses, approvals and guards from the ledger, where commands
+/// write them, and the bounds of ranked segments from the last pass over all customers. Thread-safe.
+package final class StandingDesk: Sendable {
+    private struct State {
+        var standing = Standing()
+        var readAt: Instant?
+        var hasRanks = false
+    }
+
+    /// What the ledger says is read again when it is older than this. Pauses act sooner: each mark asks for them.
+    private static let freshness = TimeSpan.seconds(1)
+
+    private let outbox: any Outbox
+    private let book: RuleBook
+    private let isGuarding: Bool
+    private let hashes: [String: UInt64]
+    private let state = Mutex(State())
+
+    /// - Parameter isGuarding: guards keep mistakes from customers; where no mail reaches them, there is nothing to hold.
+    package init(outbox: any Outbox, book: RuleBook, isGuarding: Bool) {
+        self.outbox = outbox
+        self.book = book
+        self.isGuarding = isGuarding
+        hashes = Dictionary(book.rules.map { ($0.name, $0.hash) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// - Throws: `OutboxError`.
+    package func standing(now: Instant) throws -> Standing {
+        let known = state.withLock { state in
+            state.readAt.flatMap { $0 <= now && now - $0 < StandingDesk.freshness ? state.standing : nil }
+        }
+        return try known ?? read(now: now)
+    }
+
+    /// Reads the ledger, however lately it was read.
+    /// - Throws: `OutboxError`.
+    @discardableResult
+    package func read(now: Instant) throws -> Standing {
+        let pauses = try outbox.pauses(at: now)
+        let isAsking = isGuarding && book.house.guards.newRule != nil
+        let unapproved = isAsking ? try outbox.unapproved(hashes) : []
+        let figures = isGuarding ? try outbox.guardFigures() : GuardFigures()
+        return state.withLock { state in
+            state.standing.pauses = pauses
+            state.standing.unapproved = unapproved
+            state.standing.isGuardTripped = figures.trippedSince != nil && book.house.guards.day != nil
+            state.readAt = now
+            return state.standing
+        }
+    }
+
+    /// nil before the first pass, where a segment is ranked.
+    package var ranks: SegmentRanks? {
+        state.withLock { $0.hasRanks || !book.segments.contains(where: \.isRanked) ? $0.standing.ranks : nil }
+    }
+
+    package func set(_ ranks: SegmentRanks) {
+        state.withLock { state in
+            state.standing.ranks = ranks
+            state.hasRanks = true
+        }
+    }
+}
+
+extension SegmentRanking {
+    /// The bounds as the database has them now: a pass of its own over all customers.
+    /// - Throws: `SourceError`.
+    package static func ranks(of book: RuleBook, _ source: any CustomerSource) throws -> SegmentRanks {
+        var ranking = SegmentRanking(book.segments, zone: book.house.business.zone)
+        guard !ranking.isEmpty else { return SegmentRanks() }
+        try source.forEachPage(size: 1000) { page in
+            for customer in page { ranking.add(customer) }
+        }
+        return ranking.ranks()
+    }
+}
