@@ -57,12 +57,6 @@ def moment(text):
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def days_after(instant, days, where):
-    """Days keep the wall clock."""
-    local = instant.astimezone(where)
-    return wall(local.date() + days * DAY, local.time(), where)
-
-
 def day_of(text, where):
     return dt.date.fromisoformat(text) if len(text) == 10 else local_day(moment(text), where)
 
@@ -310,7 +304,7 @@ class Event:
         elif self.kind == "inquiry":
             if not row["decided_at"]:
                 yield Message("inquiry", name, self.at)
-                yield Message("inquiry-again", name, days_after(self.at, 2, where))
+                yield Message("inquiry-again", name, self.at + 48 * HOUR)
         else:
             yield from self.complaint(name)
 
