@@ -145,11 +145,12 @@ def counts(message):
 class Message:
     """One message that may be owed: the key of its row, and when it is due and too late."""
 
-    __slots__ = ("rule", "occasion", "step", "recipient", "due", "expiry", "grace")
+    __slots__ = ("rule", "occasion", "step", "recipient", "due", "expiry", "grace", "meant")
 
     def __init__(self, rule, occasion, due, step="send", recipient="customer/0", expiry=None, grace=None):
         self.rule, self.occasion, self.step, self.recipient = rule, occasion, step, recipient
         self.due, self.expiry, self.grace = due, expiry, grace
+        self.meant = None  # the local date of the occasion, whatever day the message goes on
 
     @property
     def key(self):
@@ -186,7 +187,9 @@ class Person:
         if spread:
             due += dt.timedelta(seconds=siphash(rule, str(self.row["id"])) % spread)
         due = self.unquiet(due)
-        return Message(rule, occasion, due, expiry=due + within if within else self.midnight_after(due), grace=grace)
+        message = Message(rule, occasion, due, expiry=due + within if within else self.midnight_after(due), grace=grace)
+        message.meant = day
+        return message
 
     # MARK: What hangs on dates
 
@@ -200,8 +203,8 @@ class Person:
             self.dues = [message.due for message in self.dated]
         return self.dated
 
-    def day(self, message):
-        return local_day(message.due, self.zone)
+    def day(self, instant):
+        return local_day(instant, self.zone)
 
     def birthdays(self):
         text = self.row["birthday"]
@@ -413,6 +416,7 @@ class Story:
         for message in self.candidates(start, through):
             if message.key in self.ended:
                 continue
+            self.moment = self.now
             verdict, _ = self.judged(message, max(self.now, message.due))
             if verdict == "gone":
                 self.planned.discard(message.key)
@@ -428,6 +432,7 @@ class Story:
             at, lane, due, number, message = queue.pop(0)
             if message.key in self.ended or message.key not in self.planned:
                 continue
+            self.moment = at
             verdict, later = self.judged(message, at)
             if verdict == "send":
                 self.sent.append((at, message))
@@ -474,36 +479,54 @@ class Story:
     def judged(self, message, at):
         """The verdict, and the instant until which it is put off."""
         verdict = self.verdict(message, at)
-        if verdict != "send" or not (counts(message) or message.rule == "monthly"):
+        if verdict != "send" or message.recipient != "customer/0" or PURPOSE[message.rule] == CARE:
             return verdict, at
-        if message.rule == "monthly":
-            is_replaced = any(
-                self.person.day(other) == self.person.day(message)
-                for other in self.rivals(message, at, 2 * DAY) if other.rule == "birthday")
-            return ("late" if is_replaced else "send"), at
-        purpose = PURPOSE[message.rule]
-        taken = [(sent, PURPOSE[other.rule]) for sent, other in self.sent if counts(other)]
-        for other in sorted(filter(counts, self.rivals(message, at, LONGEST)), key=rank):
-            if rank(other) < rank(message) and fits(other.due, PURPOSE[other.rule], taken):
-                taken.append((other.due, PURPOSE[other.rule]))
-        if fits(at, purpose, taken):
-            return "send", at
-        for later in sorted({t + per for t, _ in taken for _, _, per in BUDGETS}):
-            later = self.person.unquiet(later)
-            if at < later < message.expiry and fits(later, purpose, taken):
-                return "move", later
-        return "late", at
+        later = self.place(message, at, *self.others(message))
+        if later is None:
+            return "late", at
+        return ("send" if later == at else "move"), later
 
-    def rivals(self, message, at, span):
-        """What else this customer is owed by dates, so near, and has not got."""
+    def others(self, message):
+        """What takes room before this message: when, and for which purpose; and on which days birthday cards go."""
+        taken = [(sent, PURPOSE[other.rule]) for sent, other in self.sent if counts(other) and other.key != message.key]
+        birthdays = [(other.meant, self.person.day(sent)) for sent, other in self.sent if other.rule == "birthday"]
+        for other in sorted(self.rivals(message), key=rank):
+            if counts(message) and rank(other) >= rank(message):
+                break
+            goes = self.place(other, max(other.due, self.moment), taken, [])
+            if goes is None:
+                continue
+            taken.append((goes, PURPOSE[other.rule]))
+            if other.rule == "birthday":
+                birthdays.append((other.meant, self.person.day(goes)))
+        return taken, birthdays
+
+    def rivals(self, message):
+        """What else that uses up room this customer is owed by dates, and has not got."""
         reached = {other.key for _, other in self.sent}
-        first = bisect.bisect_left(self.person.dues, max(START, message.due - span))
-        last = bisect.bisect_right(self.person.dues, message.due + span)
-        stays = [stay for stay in self.stays if abs(stay.due - message.due) <= span]
-        for other in self.person.dates()[first:last] + stays:
-            if other.key != message.key and other.key not in reached:
-                if self.verdict(other, max(at, other.due)) == "send":
+        first = bisect.bisect_left(self.person.dues, max(START, self.moment - LOOK_BACK - DAY))
+        last = bisect.bisect_right(self.person.dues, message.due + 200 * DAY)
+        for other in self.person.dates()[first:last] + self.stays:
+            if counts(other) and other.key != message.key and other.key not in reached:
+                if other.due >= START and self.verdict(other, max(self.moment, other.due)) == "send":
                     yield other
+
+    def place(self, message, at, taken, birthdays):
+        """The first instant from this one on with room in every budget, out of the quiet, before it is too late."""
+        is_monthly = message.rule == "monthly"
+        if is_monthly and any(message.meant == meant or self.person.day(message.due) == day for meant, day in birthdays):
+            return None
+        while at < message.expiry:
+            if not is_monthly and not fits(at, PURPOSE[message.rule], taken):
+                at = min(t + per for t, _ in taken for _, _, per in BUDGETS if t + per > at)
+                continue
+            open_at = self.person.unquiet(at)
+            if is_monthly and open_at == at and any(self.person.day(at) == day for _, day in birthdays):
+                open_at = wall(self.person.day(at) + DAY, at.astimezone(self.person.zone).time(), self.person.zone)
+            if open_at == at:
+                return at
+            at = open_at
+        return None
 
 
 # MARK: Everybody's
