@@ -152,7 +152,7 @@ enum ChannelPath {
             print(
                 pad("\(sessions)", 10) + pad("\(Int(median(mine))) ±\(noise(mine))%", 14)
                     + pad("\(Int(median(theirs))) ±\(noise(theirs))%", 16) + pad(round2(median(mine) / median(theirs)), 8)
-                    + pad(round2(median(cpu)), 14) + round2(median(theirCPU)))
+                    + pad(round3(median(cpu)), 14) + round3(median(theirCPU)))
         }
     }
 }

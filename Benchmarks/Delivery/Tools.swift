@@ -141,6 +141,11 @@ func round2(_ value: Double) -> String {
     return "\(hundredths / 100).\(hundredths / 10 % 10)\(abs(hundredths) % 10)"
 }
 
+func round3(_ value: Double) -> String {
+    let digits = String(1000 + Int((value * 1000).rounded()) % 1000).dropFirst()
+    return "\(Int((value * 1000).rounded()) / 1000).\(digits)"
+}
+
 func pad(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(1, width - text.count)) }
 
 func fail(_ message: String) -> Never {

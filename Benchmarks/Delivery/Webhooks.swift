@@ -24,7 +24,7 @@ enum Webhooks {
             mine.append(own.rate)
             cpu.append(own.cpu)
         }
-        print("Regards \(Int(median(mine)))/s ±\(noise(mine))%, CPU \(round2(median(cpu))) s/1000")
+        print("Regards \(Int(median(mine)))/s ±\(noise(mine))%, CPU \(round3(median(cpu))) s/1000")
         guard !theirs.isEmpty else { return print("SKIPPED: wrk is missing (scripts/install-deps bench)") }
         print("wrk     \(Int(median(theirs)))/s ±\(noise(theirs))%, unsigned; ratio \(round2(median(mine) / median(theirs)))")
     }

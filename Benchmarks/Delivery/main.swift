@@ -2,6 +2,7 @@ import Glibc
 
 // Delivery beside its peers, interleaved in one run: the channel alone, the whole path, webhooks.
 //
+// DeliveryBenchmarks [channel] [whole] [webhooks]: all of them, unless some are named.
 // REGARDS_BENCH_QUICK=1 takes fewer messages and rounds, to see that it works.
 
 if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "http-sink" {
@@ -13,18 +14,19 @@ let isQuick = getenv("REGARDS_BENCH_QUICK") != nil
 let rounds = isQuick ? 1 : 5
 let count = isQuick ? 4_000 : 20_000
 let folder = temporaryFolder()
+let wanted = CommandLine.arguments.count > 1 ? Set(CommandLine.arguments.dropFirst()) : ["channel", "whole", "webhooks"]
 print("delivery")
 describeMachine(folder)
 
 if let sinkTool = Tools.find("smtp-sink"), let source = Tools.find("smtp-source") {
     let sinks = [Sink(sinkTool), Sink(sinkTool)]
-    ChannelPath.run(source: source, sinks: sinks, rounds: rounds, count: count)
-    compareWholePath(source, sinks)
+    if wanted.contains("channel") { ChannelPath.run(source: source, sinks: sinks, rounds: rounds, count: count) }
+    if wanted.contains("whole") { compareWholePath(source, sinks) }
     for sink in sinks { _ = sink.stop() }
 } else {
     print("SKIPPED: smtp-sink and smtp-source are missing (scripts/install-deps bench): no figures for mail")
 }
-Webhooks.run(wrk: Tools.find("wrk"), rounds: rounds, count: count, folder: folder)
+if wanted.contains("webhooks") { Webhooks.run(wrk: Tools.find("wrk"), rounds: rounds, count: count, folder: folder) }
 _ = Program(["rm", "-rf", folder])?.wait()
 
 /// The daemon between runs of smtp-source and of the script, so that a machine that is slow for a while is slow for all.
@@ -47,7 +49,7 @@ func compareWholePath(_ source: String, _ sinks: [Sink]) {
             pad("\(customers)", 10) + pad("\(Int(ours.rate))", 8)
                 + pad("\(round2(ours.rate / peer)) of \(Int(peer))", 16)
                 + pad(python > 0 ? "\(Int(ours.rate / python)) (\(Int(python)))" : "no Python", 10)
-                + pad(round2(ours.cpu), 12) + pad("\(ours.memory >> 20)", 6) + "\(Int(ours.delay * 1000)) ms")
+                + pad(round3(ours.cpu), 12) + pad("\(ours.memory >> 20)", 6) + "\(Int(ours.delay * 1000)) ms")
     }
 }
 

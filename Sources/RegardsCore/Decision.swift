@@ -218,11 +218,13 @@ extension History {
 }
 
 extension Decision {
-    /// Whether planning writes a row: for what will be sent or wait, and for what is late only since the last pass.
+    /// Whether planning writes a row: for what will be sent or wait, for what loses to others, so that its row says to
+    /// whom, and for what is late only since the last pass.
     package func writesRow(_ outreach: PlannedOutreach, in window: PlanWindow) -> Bool {
         switch verdict {
         case .send, .hold, .move: true
-        case .skip: outreach.dueAt >= window.plannedThrough
+        case .skip(.late): outreach.dueAt >= window.plannedThrough
+        case .skip: true
         case .cancel: false
         }
     }

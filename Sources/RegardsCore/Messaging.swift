@@ -89,7 +89,8 @@ extension Planner {
         if step.isTell { return message.replacedAt }
         let rule = book.rules[index]
         let expiry = step.isSend ? rule.expiry(due: message.dueAt, in: zone) : rule.graceEnd(due: message.dueAt, in: zone)
-        return [expiry, message.replacedAt].compactMap { $0 }.min()
+        guard let replacedAt = message.replacedAt else { return expiry }
+        return expiry.map { min($0, replacedAt) } ?? replacedAt
     }
 
     private func belatedFrom(_ message: Message, _ index: Int, _ step: StepPlan, _ zone: Zone) -> Instant? {

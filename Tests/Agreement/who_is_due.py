@@ -57,6 +57,12 @@ def moment(text):
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def days_after(instant, days, where):
+    """Days keep the wall clock."""
+    local = instant.astimezone(where)
+    return wall(local.date() + days * DAY, local.time(), where)
+
+
 def day_of(text, where):
     return dt.date.fromisoformat(text) if len(text) == 10 else local_day(moment(text), where)
 
@@ -304,7 +310,7 @@ class Event:
         elif self.kind == "inquiry":
             if not row["decided_at"]:
                 yield Message("inquiry", name, self.at)
-                yield Message("inquiry-again", name, self.at + 2 * DAY)
+                yield Message("inquiry-again", name, days_after(self.at, 2, where))
         else:
             yield from self.complaint(name)
 
@@ -365,10 +371,10 @@ class Story:
 
     def tell(self):
         through = START
-        for index, morning in enumerate(self.oracle.looks):
-            self.now, self.end = self.oracle.look(morning), self.oracle.end(index)
+        for morning in self.oracle.looks:
+            self.now, self.end = self.oracle.look(morning), self.oracle.end(morning)
             self.update(morning)
-            start = max(START, min(through, self.now - LOOK_BACK))
+            start, self.known = max(START, min(through, self.now - LOOK_BACK)), through
             through = self.now + AHEAD
             if self.person or self.open_events:
                 self.plan(start, through)
@@ -420,7 +426,8 @@ class Story:
             verdict, _ = self.judged(message, max(self.now, message.due))
             if verdict == "gone":
                 self.planned.discard(message.key)
-            else:
+            elif verdict != "late" or message.due >= self.known:
+                # What is late by now and was not known in time was never owed: no row says that it was.
                 self.planned.add(message.key)
 
     def send(self, start):
@@ -437,8 +444,8 @@ class Story:
             if verdict == "send":
                 self.sent.append((at, message))
                 self.ended[message.key] = "sent"
-            elif verdict == "late":
-                self.ended[message.key] = "late"
+            elif verdict in ("late", "lost"):
+                self.ended[message.key] = verdict
             elif verdict == "gone":
                 self.planned.discard(message.key)
             elif verdict == "move" and later < self.end:
@@ -447,7 +454,7 @@ class Story:
     # MARK: The question
 
     def verdict(self, message, at):
-        """`send`, `gone` for what is not owed now, `wait`, or `late`."""
+        """`send`, `gone` for what is not owed now, `wait`, or `late`; to others `lost`, `move` for later."""
         rule, purpose = message.rule, PURPOSE[message.rule]
         to_customer = message.recipient == "customer/0"
         if to_customer and self.is_unwelcome(rule, purpose):
@@ -481,9 +488,11 @@ class Story:
         verdict = self.verdict(message, at)
         if verdict != "send" or message.recipient != "customer/0" or PURPOSE[message.rule] == CARE:
             return verdict, at
-        later = self.place(message, at, *self.others(message))
+        taken, birthdays = self.others(message)
+        later = self.place(message, at, taken, birthdays)
         if later is None:
-            return "late", at
+            is_lost = message.rule == "monthly" or not fits(at, PURPOSE[message.rule], taken)
+            return ("lost" if is_lost else "late"), at
         return ("send" if later == at else "move"), later
 
     def others(self, message):
@@ -546,8 +555,9 @@ class Oracle:
     def look(self, morning):
         return START + morning * DAY
 
-    def end(self, index):
-        return self.look(self.looks[index + 1] if index + 1 < len(self.looks) else self.days)
+    def end(self, morning):
+        """The daemon is up from a look to the next morning; in an outage it is down."""
+        return self.look(morning + 1)
 
     def is_gold(self, total, morning):
         return total is not None and total >= self.bounds[morning]

@@ -71,9 +71,12 @@ import Testing
         ("2027-01-01", "2026-09-23", 8, 0, "2027-01-01 2027-02-13T09:00:00Z"),
         // At least so long.
         ("2027-01-01", "2026-09-23", 100, 30, "2027-01-01 2027-01-31T09:00:00Z"),
-        // No rhythm: two orders, none known, all on one day, the first after the last.
+        // All on one day: never sooner than a day later, or than the floor.
+        ("2027-01-01", "2027-01-01", 5, 3, "2027-01-01 2027-01-04T09:00:00Z"),
+        ("2027-01-01", "2027-01-01", 5, 0, "2027-01-01 2027-01-02T09:00:00Z"),
+        // No rhythm: two orders, none known, the first after the last.
         ("2027-01-01", "2026-09-23", 2, 3, nil), ("2027-01-01", "2026-09-23", nil, 3, nil),
-        ("2027-01-01", "2027-01-01", 5, 3, nil), ("2027-01-01", "2027-02-01", 5, 3, nil), ("2027-01-01", "", 5, 3, nil),
+        ("2027-01-01", "2027-02-01", 5, 3, nil), ("2027-01-01", "", 5, 3, nil),
         ("2027-01-01", "long ago", 5, 3, nil),
         // Longer than anybody waits.
         ("2027-01-01", "1800-01-01", 3, 3, nil),
@@ -85,7 +88,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("14", "2027-01-01 2027-01-22T09:00:00Z"), ("14.1", "2027-01-01 2027-01-23T09:00:00Z"), ("0", nil), ("-3", nil),
+        ("14", "2027-01-01 2027-01-22T09:00:00Z"), ("14.1", "2027-01-01 2027-01-23T09:00:00Z"), ("0", "2027-01-01 2027-01-02T09:00:00Z"), ("-3", nil),
         ("often", nil), ("", nil), ("1e18", nil),
     ] as [(String, String?)])
     func aColumnOfDays(usual: String, expected: String?) throws {

@@ -24,14 +24,14 @@ import Testing
         }
     }
 
-    @Test func wholeDaysKeepTheTimeOfDay() throws {
+    @Test func aDayHas24Hours() throws {
         // Clocks go forward on 28 March.
         var planner = try house.planner(rule(step("before", .days(-1)), step("day", .zero), step("after", .days(2))))
         #expect(
             told(try planner.owed(house.customer(birthday: "1980-03-27"), in: 2027)) == [
                 "before 2027 2027-03-26T08:00:00Z on 2027-03-26 09:00",
                 "day 2027 2027-03-27T08:00:00Z on 2027-03-27 09:00",
-                "after 2027 2027-03-29T07:00:00Z on 2027-03-29 09:00",
+                "after 2027 2027-03-29T08:00:00Z on 2027-03-29 10:00",
             ])
     }
 

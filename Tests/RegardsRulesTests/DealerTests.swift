@@ -55,4 +55,14 @@ import Testing
         #expect(names.subtracting(files) == [])
         #expect(files.subtracting(names) == [])
     }
+
+    /// What happens is told in the order of time, in 2027.
+    @Test func theYearIsInOrder() {
+        let text = String(decoding: Fixture.bytes(DealerTests.folder + "/happens.sql") ?? [], as: UTF8.self)
+        let times = text.split(separator: "\n").filter { $0.hasPrefix("-- 2027-") }.compactMap { Instant($0.dropFirst(3), in: .utc) }
+        let statements = text.split(separator: ";").filter { $0.contains("\n") && $0.count > 10 }
+        #expect(times.count == statements.count)
+        #expect(times == times.sorted())
+        #expect(times.count > 25)
+    }
 }

@@ -27,6 +27,11 @@ private enum ReadSQL {
     static let listCustomer = """
         \(select) \(OutreachRow.joins) WHERE o.customer = ?7 AND \(filters) ORDER BY o.id LIMIT ?6
         """
+    /// By the unique key, customer by customer.
+    static let listCustomers = """
+        SELECT \(OutreachRow.columns) FROM json_each(?7) c CROSS JOIN outreach o ON o.customer = c.value
+        \(OutreachRow.joins) WHERE \(filters) ORDER BY o.id LIMIT ?6
+        """
     /// By primary key.
     static let one = """
         SELECT \(OutreachRow.columns), o.created_at, o.updated_at FROM outreach o \(OutreachRow.joins) WHERE o.id = ?1
@@ -62,6 +67,8 @@ extension SQLiteOutbox {
             let sql: String
             if filter.heldFor != nil {
                 sql = ReadSQL.listHeld
+            } else if filter.customers != nil {
+                sql = ReadSQL.listCustomers
             } else if filter.customer != nil {
                 sql = ReadSQL.listCustomer
             } else {
@@ -74,7 +81,7 @@ extension SQLiteOutbox {
             statement.bind(4, filter.due?.lowerBound.microseconds)
             statement.bind(5, filter.due?.upperBound.microseconds)
             statement.bind(6, limit)
-            if let customer = filter.customer { statement.bind(7, customer) }
+            if let customer = filter.customers.map(IDList.texts) ?? filter.customer { statement.bind(7, customer) }
             if let reason = filter.heldFor { statement.bind(8, reason) }
             return try rows(statement)
         }
