@@ -93,17 +93,18 @@ extension RuleBook {
         if parts.count == 1 {
             if isGroup || eventKinds.contains(where: { $0.name == parts[0] }) { return nil }
             // A known column that a query leaves out is empty for everybody: no mistake where the card can do without.
-            let isOptional = CustomerColumn.names.contains(parts[0]) && !variable.needsValue
+            let isOptional = variable.isOptional || CustomerColumn.names.contains(parts[0]) && !variable.needsValue
             _ = customers.columns.use(parts[0], at: isOptional ? nil : variable.place)
             return nil
         }
         if let members = CardFieldsBuilder.members[parts[0]] ?? (isGroup ? CardFieldsBuilder.personMembers : nil) {
-            if members.contains(parts[1]) { return unsigned(variable, in: rule) }
+            if members.contains(parts[1]) || variable.isOptional { return unsigned(variable, in: rule) }
             return unknown(
                 variable, "\(parts[0]) has \(members.joined(separator: ", "))",
                 NearestName.of(parts[1], among: members).map { "\(parts[0]).\($0)" })
         }
         guard case .event(let trigger) = rule.trigger, eventKinds[trigger.kind].name == parts[0] else {
+            if variable.isOptional { return nil }
             let kinds = eventKinds.map(\.name)
             if kinds.contains(parts[0]) {
                 return unknown(variable, "rule \(rule.name), which sends card \(card), is not about a \(parts[0])", nil)
@@ -113,7 +114,7 @@ extension RuleBook {
                 variable, "expected a column of the customer, or one of \(known.joined(separator: ", "))",
                 NearestName.of(parts[0], among: known).map { "\($0).\(parts[1])" })
         }
-        _ = eventKinds[trigger.kind].columns.use(parts[1], at: variable.place)
+        _ = eventKinds[trigger.kind].columns.use(parts[1], at: variable.isOptional ? nil : variable.place)
         return nil
     }
 

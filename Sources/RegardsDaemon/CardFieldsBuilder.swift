@@ -12,7 +12,7 @@ enum CardFieldsBuilder {
         "from": personMembers,
         "to": personMembers,
         "customer": ["id", "name", "email", "phone"],
-        "occasion": ["date", "year", "month", "name"],
+        "occasion": ["date", "year", "month", "zodiac", "name"],
         "promise": ["limit", "answer_within"],
     ]
     static let personMembers = ["name", "email", "phone"]

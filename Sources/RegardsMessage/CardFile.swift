@@ -13,6 +13,12 @@ struct CardFile: Sendable {
         case subject
         /// What inboxes show after the subject; Mustache, not escaped.
         case preheader
+        /// File name of the picture above the text, beside the card.
+        case picture
+        /// What the picture shows, for whoever does not see it; Mustache, not escaped.
+        case alt
+        /// Names, with commas between them, that a database may lack.
+        case optional
         /// A note for people; never sent.
         case about
     }

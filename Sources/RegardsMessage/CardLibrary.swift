@@ -25,12 +25,15 @@ package struct CardVariable: Hashable, Sendable {
     package var needsValue: Bool
     /// True for `{{#name}}` and `{{^name}}`, which may also ask for a whole group.
     package var isSection: Bool
+    /// True where the card says that it can do without: then nothing need fill it.
+    package var isOptional: Bool
 
-    package init(name: String, place: Place, needsValue: Bool, isSection: Bool = false) {
+    package init(name: String, place: Place, needsValue: Bool, isSection: Bool = false, isOptional: Bool = false) {
         self.name = name
         self.place = place
         self.needsValue = needsValue
         self.isSection = isSection
+        self.isOptional = isOptional
     }
 }
 
@@ -80,7 +83,8 @@ package struct CardLibrary: Sendable {
         let names = Set(known).union(CardScope.ownNames)
         let groups = Set(names.compactMap { name in name.firstIndex(of: ".").map { String(name[..<$0]) } })
         return variables(of: card).compactMap { variable in
-            guard !names.contains(variable.name) else { return nil }
+            guard !names.contains(variable.name), !variable.isOptional else { return nil }
+            if variable.name == CardFields.itemsName { return nil }
             if groups.contains(variable.name) {
                 guard !variable.isSection else { return nil }
                 let member = names.filter { $0.hasPrefix(variable.name + ".") }.min()!

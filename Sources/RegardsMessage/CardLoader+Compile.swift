@@ -98,9 +98,44 @@ extension CardLoader {
         } else {
             for file in [source] + (text.map { [$0] } ?? []) { reportUnknownPartials(in: file) }
         }
+        let optional = optionalNames(of: source)
+        if partialsAreSound { check(optional, against: variables, of: source) }
+        for index in variables.indices where optional.contains(variables[index].name) { variables[index].isOptional = true }
         guard partialsAreSound, mistakes[before...].allSatisfy({ $0.severity == .warning }) else { return nil }
-        let pictures = ([source] + walk.used.sorted().compactMap { html[$0] }).flatMap(\.pictures)
-        return assemble(source, text, html: html, plain: plain, pictures: pictures, variables: variables)
+        let pictures = (source.cover?.all ?? []) + ([source] + walk.used.sorted().compactMap { html[$0] }).flatMap(\.pictures)
+        return assemble(
+            source, text, html: html, plain: plain, pictures: pictures, variables: variables, optional: optional)
+    }
+
+    /// What stands after `optional:`.
+    private mutating func optionalNames(of source: Source) -> Set<String> {
+        guard let option = source.options[.optional] else { return [] }
+        let names = option.text.split(separator: ",", omittingEmptySubsequences: false).map(CardLoader.trimmed)
+        for name in names where !CardLoader.isName(name) {
+            mistakes.append(Mistake(at: option.place, "expected names with commas between them, got \"\(name)\""))
+        }
+        return Set(names)
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(CardTemplateParser.isWord)
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+
+    /// An optional name must be used, and only where the card can do without.
+    private mutating func check(_ optional: Set<String>, against variables: [CardVariable], of source: Source) {
+        guard let option = source.options[.optional] else { return }
+        for name in optional.sorted() where CardLoader.isName(name) && !variables.contains(where: { $0.name == name }) {
+            let hint = NearestName.of(name, among: Set(variables.map(\.name)).sorted()).map { "; did you mean \($0)" } ?? ""
+            mistakes.append(Mistake(at: option.place, "the card names no \(name)\(hint)"))
+        }
+        for variable in variables where variable.needsValue && optional.contains(variable.name) {
+            let name = variable.name
+            mistakes.append(Mistake(at: variable.place, "\(name) is optional: write {{#\(name)}}…{{/\(name)}} around it"))
+        }
     }
 
     private mutating func reportUnknownPartials(in source: Source) {
@@ -109,10 +144,10 @@ extension CardLoader {
         }
     }
 
-    /// Subject and preheader are templates of one line, without partials.
+    /// Subject, preheader and alt are templates of one line, without partials.
     private mutating func options(of source: Source) -> [CardVariable] {
         var variables: [CardVariable] = []
-        for key in [CardFile.Key.subject, .preheader] {
+        for key in [CardFile.Key.subject, .preheader, .alt] {
             guard let option = source.options[key] else { continue }
             var parser = CardTemplateParser(
                 option.text, file: option.place.file, line: option.place.line, column: option.place.column)
@@ -146,7 +181,7 @@ extension CardLoader {
 
     private mutating func assemble(
         _ source: Source, _ text: Source?, html: [String: Source], plain: [String: Source], pictures: [CardPicture],
-        variables: [CardVariable]
+        variables: [CardVariable], optional: Set<String>
     ) -> CompiledCard? {
         do {
             let card = CompiledCard(
@@ -157,7 +192,9 @@ extension CardLoader {
                 text: try text.map { try CardContent.text.compile($0.body) },
                 htmlPartials: try library(of: html, content: .html),
                 textPartials: try library(of: plain, content: .text),
-                pictures: pictures, variables: variables)
+                pictures: pictures, cover: source.cover,
+                alt: try source.options[.alt].map { try CardContent.text.compile($0.text) }, variables: variables,
+                optional: optional)
             warnAboutWeight(of: card, source)
             return card
         } catch {
@@ -171,7 +208,9 @@ extension CardLoader {
     }
 
     private mutating func warnAboutWeight(of card: CompiledCard, _ source: Source) {
-        let weight = card.pictures.reduce(0) { $0 + $1.part.count } + source.body.utf8.count * 4 / 3
+        // Of the pictures for a year's animal one is sent.
+        let spared = (card.cover?.animals ?? []).reduce(0) { $0 + $1.part.count }
+        let weight = card.pictures.reduce(0) { $0 + $1.part.count } - spared + source.body.utf8.count * 4 / 3
         guard weight > CardLimits.comfortable else { return }
         mistakes.append(
             Mistake(.warning, at: place(source.name.path), "the message will have about \(weight / 1024) KiB; keep it under \(CardLimits.comfortable / 1024)"))

@@ -20,6 +20,8 @@ struct CardLoader {
         /// The body with pictures named by Content-ID.
         var body: String
         var pictures: [CardPicture]
+        /// The picture that the front matter names.
+        var cover: CardCover?
     }
 
     let folder: String
@@ -121,7 +123,10 @@ struct CardLoader {
         let template = tags.parse()
         mistakes += tags.mistakes
         var source = Source(name: name, options: parts.options, template: template, body: parts.body, pictures: [])
-        if name.ending == "html" { attachPictures(to: &source, line: parts.bodyLine) }
+        if name.ending == "html" {
+            attachPictures(to: &source, line: parts.bodyLine)
+            attachCover(to: &source)
+        }
         return source
     }
 
@@ -158,7 +163,7 @@ struct CardLoader {
     private mutating func attachPictures(to source: inout Source, line: Int) {
         var bytes = Array(source.body.utf8)
         // From the end, so that earlier ranges stay right.
-        for found in PictureReferences.find(in: source.body, line: line).reversed() {
+        for found in PictureReferences.find(in: source.body, line: line).reversed() where !found.isCover {
             let at = Place(file: "\(folder)/\(source.name.path)", line: found.line, column: found.column)
             guard let picture = picture(found.value, beside: source.name.path, at: at) else { continue }
             if !source.pictures.contains(where: { $0.contentID == picture.contentID }) {
@@ -167,6 +172,34 @@ struct CardLoader {
             bytes.replaceSubrange(found.range, with: Array("cid:\(picture.contentID)".utf8))
         }
         source.body = String(decoding: bytes, as: UTF8.self)
+    }
+
+    private mutating func attachCover(to source: inout Source) {
+        switch (source.options[.picture], source.options[.alt]) {
+        case (nil, nil): return
+        case (nil, let alt?): mistakes.append(Mistake(at: alt.place, "alt tells what a picture shows; there is no picture: line"))
+        case (let picture?, nil):
+            mistakes.append(Mistake(at: picture.place, "expected an alt: line that tells what the picture shows"))
+        case (let picture?, _?):
+            source.cover = cover(picture.text, beside: source.name.path, at: picture.place)
+        }
+    }
+
+    /// With `-{zodiac}` in the name a picture for each animal, and one without it for years whose animal is not known.
+    private mutating func cover(_ name: String, beside path: String, at place: Place) -> CardCover? {
+        let mark = CardCover.placeholder
+        guard name.contains(mark) else {
+            return picture(name, beside: path, at: place).map { CardCover(standard: $0) }
+        }
+        let standard = name.replacing("-" + mark, with: "").replacing(mark, with: "")
+        guard let standard = picture(standard, beside: path, at: place) else { return nil }
+        var cover = CardCover(standard: standard)
+        for animal in LocalText.animals {
+            guard let picture = picture(name.replacing(mark, with: animal.lowercased()), beside: path, at: place)
+            else { return nil }
+            cover.animals.append(picture)
+        }
+        return cover
     }
 
     private mutating func picture(_ value: String, beside path: String, at place: Place) -> CardPicture? {

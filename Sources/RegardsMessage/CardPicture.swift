@@ -47,6 +47,25 @@ package struct CardPicture: Sendable {
     }
 }
 
+/// The picture above a card's text: the same for everybody, or one for each animal of the Chinese zodiac.
+struct CardCover: Sendable {
+    /// In a file's name it stands for the animal: `spring-festival-{zodiac}.png`.
+    static let placeholder = "{zodiac}"
+
+    var standard: CardPicture
+    /// From Rat to Pig; empty where there is but one picture.
+    var animals: [CardPicture] = []
+
+    var all: [CardPicture] { [standard] + animals }
+
+    func picture(for fields: CardFields) -> CardPicture {
+        guard case .group(let occasion)? = fields.values["occasion"], case .zodiac(let animal)? = occasion["zodiac"],
+            animals.indices.contains(animal)
+        else { return standard }
+        return animals[animal]
+    }
+}
+
 /// The `src="…"` attributes of a template.
 struct PictureReferences {
     struct Found {
@@ -55,6 +74,9 @@ struct PictureReferences {
         var value: String
         var line: Int
         var column: Int
+
+        /// True for the card's own picture, which its front matter names.
+        var isCover: Bool { value.filter { $0 != " " } == "{{card.picture}}" }
     }
 
     /// - Parameter line: of the text's beginning in its file.

@@ -98,7 +98,10 @@ struct CardTemplateParser {
         guard end > start + 2 else { return complain(at: start, "expected a name between {{ and }}") }
         let content = bytes[start + 2..<end]
         switch content.first! {
-        case UInt8(ascii: "!"): return
+        case UInt8(ascii: "!"):
+            // It ends at its first }}: with a tag inside, the rest would be sent.
+            guard String(decoding: content, as: UTF8.self).contains("{{") else { return }
+            complain(at: start, "a comment holds no {{: it would end with the }} of that tag")
         case UInt8(ascii: "{"), UInt8(ascii: "&"):
             if position < bytes.count, bytes[position] == UInt8(ascii: "}") { position += 1 }
             complain(at: start, "values are always escaped: write {{name}}")

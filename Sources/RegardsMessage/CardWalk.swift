@@ -10,6 +10,7 @@ struct CardWalk {
     private(set) var used: Set<String> = []
     private var seen: Set<CardVariable> = []
     /// Blocks inside blocks can multiply beyond what the files' sizes tell.
+    private static let itemMembers = Set(CardFields.itemMembers)
     private var stepsLeft = 100_000
 
     private typealias Blocks = [String: [CardTemplate.Node]]
@@ -49,10 +50,17 @@ struct CardWalk {
             stepsLeft -= 1
             guard stepsLeft > 0 else { return }
             switch node {
+            case .variable(let name, _) where guards.contains(CardFields.itemsName) && CardWalk.itemMembers.contains(name):
+                continue
             case .variable(let name, let place):
                 note(CardVariable(name: name, place: place, needsValue: !guards.contains(name)))
             case .section(let name, let isInverted, let nodes, let place):
-                note(CardVariable(name: name, place: place, needsValue: false, isSection: true))
+                if !guards.contains(CardFields.itemsName) || !CardWalk.itemMembers.contains(name) {
+                    note(CardVariable(name: name, place: place, needsValue: false, isSection: true))
+                }
+                if name == CardFields.itemsName, guards.contains(name) {
+                    mistakes.append(Mistake(at: place, "{{#\(name)}} stands inside itself"))
+                }
                 visit(nodes, blocks: blocks, guards: isInverted ? guards : guards.union([name]), inside: inside)
             case .partial(let name, let place):
                 guard let partial = find(name, place) else { continue }

@@ -13,7 +13,12 @@ struct CompiledCard: Sendable {
     var htmlPartials: MustacheLibrary
     var textPartials: MustacheLibrary
     var pictures: [CardPicture]
+    /// The picture of the front matter, and what it shows.
+    var cover: CardCover?
+    var alt: MustacheTemplate?
     var variables: [CardVariable]
+    /// Names that nothing need fill.
+    var optional: Set<String>
 }
 
 /// A `NAME.json` card.

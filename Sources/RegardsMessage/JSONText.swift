@@ -34,8 +34,19 @@ enum JSONText {
         case .month(let month): json.append(contentsOf: Array(String(month).utf8))
         case .date(let date): appendString(LocalText.iso(date), to: &json)
         case .moment(let instant, let zone): appendString(StampText.rfc3339(instant, zone), to: &json)
+        case .zodiac(let animal): appendString(LocalText.animals[animal], to: &json)
         case .group(let members): append(members, to: &json)
+        case .list(let items): append(items, to: &json)
         }
+    }
+
+    private static func append(_ items: [[String: CardFields.Value]], to json: inout [UInt8]) {
+        json.append(UInt8(ascii: "["))
+        for (index, item) in items.enumerated() {
+            if index > 0 { json.append(UInt8(ascii: ",")) }
+            append(item, to: &json)
+        }
+        json.append(UInt8(ascii: "]"))
     }
 
     static func append(_ members: [String: CardFields.Value], to json: inout [UInt8]) {

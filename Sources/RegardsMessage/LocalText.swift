@@ -6,8 +6,10 @@ struct LocalText {
     private enum Language { case english, chinese, other }
 
     private let language: Language
+    private let isTraditional: Bool
 
     init(locale: String) {
+        isTraditional = locale.lowercased().hasPrefix("zh-hant")
         switch locale.prefix(while: { $0 != "-" }).lowercased() {
         case "en": language = .english
         case "zh": language = .chinese
@@ -18,11 +20,12 @@ struct LocalText {
     func write(_ value: CardFields.Value) -> String {
         switch value {
         case .text(let text): text
-        case .null, .group: ""
+        case .null, .group, .list: ""
         case .date(let date): write(date)
         case .moment(let instant, let zone): write(zone.local(at: instant))
         case .span(let span): write(span)
         case .month(let month): write(month: month)
+        case .zodiac(let animal): write(animal: animal)
         }
     }
 
@@ -50,10 +53,10 @@ struct LocalText {
     /// because promises are made in hours.
     func write(_ span: TimeSpan) -> String {
         let seconds = span.seconds
-        if seconds >= 172_800, seconds % 86_400 == 0 { return count(seconds / 86_400, "day", "天") }
-        if seconds >= 3600, seconds % 3600 == 0 { return count(seconds / 3600, "hour", "小时") }
-        if seconds % 60 == 0 { return count(seconds / 60, "minute", "分钟") }
-        return count(seconds, "second", "秒")
+        if seconds >= 172_800, seconds % 86_400 == 0 { return count(seconds / 86_400, "day", "天", "天") }
+        if seconds >= 3600, seconds % 3600 == 0 { return count(seconds / 3600, "hour", "小时", "小時") }
+        if seconds % 60 == 0 { return count(seconds / 60, "minute", "分钟", "分鐘") }
+        return count(seconds, "second", "秒", "秒")
     }
 
     /// `May`, `五月`.
@@ -65,6 +68,12 @@ struct LocalText {
         }
     }
 
+    /// `Goat`, `羊`; other languages have no name of their own for it here.
+    func write(animal: Int) -> String {
+        guard language == .chinese else { return LocalText.animals[animal] }
+        return isTraditional ? LocalText.traditionalAnimals[animal] : LocalText.chineseAnimals[animal]
+    }
+
     static func iso(_ date: CivilDate) -> String {
         let (year, month, day) = date.components
         let digits = String(abs(year))
@@ -74,9 +83,9 @@ struct LocalText {
 
     static func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 
-    private func count(_ number: Int64, _ english: String, _ chinese: String) -> String {
+    private func count(_ number: Int64, _ english: String, _ chinese: String, _ traditional: String) -> String {
         switch language {
-        case .chinese: "\(number) \(chinese)"
+        case .chinese: "\(number) \(isTraditional ? traditional : chinese)"
         case .english, .other: "\(number) \(english)\(number == 1 ? "" : "s")"
         }
     }
@@ -87,5 +96,11 @@ struct LocalText {
     ]
     private static let weekdays = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
     private static let chineseMonths = ["一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"]
+    /// From the year of the Rat to that of the Pig.
+    static let animals = [
+        "Rat", "Ox", "Tiger", "Rabbit", "Dragon", "Snake", "Horse", "Goat", "Monkey", "Rooster", "Dog", "Pig",
+    ]
+    private static let chineseAnimals = ["鼠", "牛", "虎", "兔", "龙", "蛇", "马", "羊", "猴", "鸡", "狗", "猪"]
+    private static let traditionalAnimals = ["鼠", "牛", "虎", "兔", "龍", "蛇", "馬", "羊", "猴", "雞", "狗", "豬"]
     private static let chineseWeekdays = ["一", "二", "三", "四", "五", "六", "日"]
 }

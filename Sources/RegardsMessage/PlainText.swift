@@ -10,8 +10,8 @@ enum PlainText {
         return String(decoding: reader.text(), as: UTF8.self)
     }
 
-    /// A written text as it is, but without blank lines in a row and without spaces at the ends of lines: sections that
-    /// were left out leave such traces.
+    /// A written text with its long lines broken, without blank lines in a row and without spaces at the ends of lines:
+    /// sections that were left out leave such traces. What was broken by hand stays so.
     static func tidy(_ text: String) -> String {
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count + 1)
@@ -25,10 +25,34 @@ enum PlainText {
             }
             if blankLines > 0, !result.isEmpty { result.append(0x0a) }
             blankLines = 0
-            result.append(contentsOf: line)
-            result.append(0x0a)
+            append(Array(line), to: &result)
         }
         return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func append(_ line: [UInt8], to result: inout [UInt8]) {
+        guard line.count > width, TextWrap.width(of: line[...]) > width else {
+            result.append(contentsOf: line)
+            result.append(0x0a)
+            return
+        }
+        let hang = hang(of: line)
+        let columns = TextWrap.width(of: line[..<hang])
+        TextWrap.append(
+            Array(line[hang...]), width: width, firstPrefix: Array(line[..<hang]),
+            prefix: [UInt8](repeating: 0x20, count: columns), to: &result)
+    }
+
+    /// Where the words of a line begin, under which its other lines begin too: after an indent, the number of an item
+    /// (`2. `), or a label and the spaces that set its value apart.
+    private static func hang(of line: [UInt8]) -> Int {
+        let indent = line.prefix { $0 == 0x20 }.count
+        let digits = line[indent...].prefix { (0x30...0x39).contains($0) }.count
+        let mark = line[(indent + digits)...]
+        if digits > 0, mark.starts(with: ". ".utf8) { return indent + digits + 2 }
+        guard let colon = line[indent...].prefix(24).firstIndex(of: UInt8(ascii: ":")) else { return indent }
+        let spaces = line[(colon + 1)...].prefix { $0 == 0x20 }.count
+        return spaces >= 2 ? colon + 1 + spaces : indent
     }
 }
 

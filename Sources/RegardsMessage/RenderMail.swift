@@ -54,21 +54,25 @@ private struct CardRendering {
         scope = CardScope(
             fields: fields,
             own: [
-                "card": .group(["subject": .null, "preheader": .null, "locale": .text(card.locale)]),
+                "card": .group([
+                    "subject": .null, "preheader": .null, "locale": .text(card.locale), "picture": .null, "alt": .null,
+                ]),
                 "unsubscribe": .group([
                     "url": CardFields.value(unsubscribe.map { UnsubscribeLink.mailto($0, token: token) }),
                     "address": CardFields.value(unsubscribe?.text),
                 ]),
             ],
-            locale: card.locale, refusals: refusals)
+            optional: card.optional, locale: card.locale, refusals: refusals)
     }
 
     mutating func render() throws(CardError) -> RenderedCard {
         if let unknown = scope.firstUnknown(among: card.variables) { throw .unknownVariable(unknown, card: name) }
         let subject = HeaderWriter.cleaned(card.subject.render(scope))
         let preheader = card.preheader.map { HeaderWriter.cleaned($0.render(scope)) }
+        let alt = card.alt.map { HeaderWriter.cleaned($0.render(scope)) }
         scope.own["card"] = .group([
             "subject": CardFields.value(subject), "preheader": CardFields.value(preheader), "locale": .text(card.locale),
+            "picture": CardFields.value(card.cover.map { "cid:" + $0.picture(for: scope.fields).contentID }), "alt": CardFields.value(alt),
         ])
         let html = LineEnds.unified(card.html.render(scope, library: card.htmlPartials))
         let text = LineEnds.unified(card.text?.render(scope, library: card.textPartials) ?? "")

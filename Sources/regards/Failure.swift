@@ -36,6 +36,7 @@ struct Failure: Error, CustomStringConvertible {
         case let error as OutboxError: self.init(error.status, error.description)
         case let error as TrialError: self.init(error.status, error.description)
         case let error as ComposingError: self.init(.data, error.description)
+        case let error as GalleryError: self.init(error.status, error.description)
         case let error as KeyFileError: self.init(.io, error.description)
         case let error as SimulationError: self.init(.cannotCreate, error.description)
         case let error as DemoError: self.init(.cannotCreate, error.description)
@@ -52,6 +53,15 @@ extension OutboxError {
         case .missing: .noInput
         case .foreign, .bothHaveLedgers, .twoRulesOfOneName: .config
         default: .io
+        }
+    }
+}
+
+extension GalleryError {
+    fileprivate var status: Failure.Status {
+        switch self {
+        case .card: .data
+        case .file: .cannotCreate
         }
     }
 }

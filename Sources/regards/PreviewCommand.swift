@@ -3,31 +3,81 @@ import Glibc
 import RegardsCore
 import RegardsDaemon
 import RegardsRules
+import RegardsStore
 
 struct Preview: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show a rule's message to one customer as it would be sent.",
-        usage: "regards preview <rule> --customer <id> [--at <date>] [<options>]",
+        abstract: "Show a rule's message to one customer as it would be sent, or all cards side by side.",
+        usage: """
+            regards preview <rule> --customer <id> [--at <date>] [<options>]
+            regards preview --gallery <folder> [--customer <id>] [<options>]
+            """,
         discussion: """
             Writes the complete message to standard output, or to a file that a mail reader opens. Nothing is sent.
+
+            With --gallery it writes pages for a browser: index.html shows every card in every language, by light and by \
+            dark, on a desk and on a phone. Customers come from the database; where there is none they are made up.
 
             EXAMPLES
               regards preview birthday-card --customer 17
               regards preview monthly-card --customer 17 --at 2027-05-01 --out card.eml
+              regards preview --gallery /tmp/cards
             """)
 
     @OptionGroup var options: ConfigurationOptions
-    @OptionGroup var trial: TrialOptions
+
+    @Argument(help: "The rule.")
+    var rule: String?
+
+    @Option(help: ArgumentHelp("The customer.", valueName: "id"))
+    var customer: String?
+
+    @Option(help: ArgumentHelp("The step, for a rule with several. Default: the first.", valueName: "name"))
+    var step: String?
+
+    @Option(help: ArgumentHelp("The day to pretend. Default: the next occasion, or today.", valueName: "date"))
+    var at: DayOrInstant?
 
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file"))
     var out: String?
 
+    @Option(help: ArgumentHelp("Write pages with all cards into this folder.", valueName: "folder"))
+    var gallery: String?
+
+    func validate() throws {
+        if gallery != nil {
+            guard rule == nil, step == nil, out == nil else {
+                throw ValidationError("--gallery shows all cards: it takes no rule, no --step and no --out")
+            }
+        } else {
+            guard rule != nil else { throw ValidationError("Missing expected argument '<rule>'") }
+            guard customer != nil else { throw ValidationError("Missing expected argument '--customer <id>'") }
+        }
+    }
+
     func run() throws {
         try carryOut {
-            let composed = try trial.compose(try options.load(), MessageComposer.Options())
+            let assembly = try options.load()
+            if let gallery { return try show(assembly, in: gallery) }
+            guard let rule, let customer else { return }
+            let composed = try Trial.compose(
+                assembly, rule: rule, step: step, customer: customer, at: at, MessageComposer.Options())
             guard let out else { return Terminal.write(bytes: composed.message.bytes) }
             try write(composed.message.bytes, to: out)
         }
+    }
+
+    private func show(_ assembly: Assembly, in folder: String) throws {
+        let now = at?.instant(in: assembly.book.house.business.zone) ?? SystemClock().now()
+        let gallery: Gallery
+        do {
+            gallery = try Gallery(assembly, source: Workshop.source(assembly), customer: customer, now: now)
+        } catch let error as SourceError where customer == nil {
+            Terminal.error("the customers are made up, because \(error)")
+            gallery = try Gallery(assembly, source: nil, customer: nil, now: now)
+        }
+        let count = try gallery.write(to: folder)
+        Terminal.write("\(Words.count(count, "card")) in \(folder)/index.html")
     }
 
     private func write(_ bytes: [UInt8], to path: String) throws {
@@ -100,8 +150,17 @@ struct TrialOptions: ParsableArguments {
     var at: DayOrInstant?
 
     func compose(_ assembly: Assembly, _ composing: MessageComposer.Options) throws -> ComposedMessage {
+        try Trial.compose(assembly, rule: rule, step: step, customer: customer, at: at, composing)
+    }
+}
+
+extension Trial {
+    fileprivate static func compose(
+        _ assembly: Assembly, rule: String, step: String?, customer: String, at: DayOrInstant?,
+        _ composing: MessageComposer.Options
+    ) throws -> ComposedMessage {
         try assembly.requireRule(rule)
-        let trial = try Trial.find(
+        let trial = try find(
             assembly, source: Workshop.source(assembly), rule: rule, step: step, customer: customer,
             at: at?.instant(in: assembly.book.house.business.zone), now: SystemClock().now())
         return try MessageComposer(assembly: assembly, salt: try assembly.key().salt).compose(

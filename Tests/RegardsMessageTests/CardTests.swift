@@ -90,6 +90,107 @@ import Testing
         #expect(try html("{{#promise}}x{{/promise}}{{^promise.limit}}none{{/promise.limit}}", fields) == "none")
     }
 
+    @Test func datesOfColumnsAreDates() throws {
+        var schema = RecordSchema(known: [])
+        var fields = CardFields()
+        var record = Record(slotCount: 4)
+        for (slot, text) in ["2027-05-12", "2027-02-30", "2027-05-12 10:00", "1234567890"].enumerated() {
+            _ = schema.use("c\(slot)")
+            record.set(slot, text: text)
+        }
+        fields.add(record, columns: schema)
+        #expect(try html("{{c0}}, {{c1}}, {{c2}}, {{c3}}", fields) == "12 May 2027, 2027-02-30, 2027-05-12 10:00, 1234567890")
+    }
+
+    // MARK: Lists
+
+    @Test func aListIsShownItemByItem() throws {
+        var fields = Fixture.fields(["why": "outer"])
+        fields.set("customer", .group(["id": .text("9"), "name": .text("Outer"), "email": .null, "phone": .text("+9")]))
+        fields.add(items: [
+            ["customer.name": .text("<Ana>"), "customer.phone": .text("+1"), "since": .date(CivilDate(year: 2027, month: 5, day: 12)!)],
+            ["customer.name": .text("Bo"), "why": .text("Birthday")],
+        ])
+        let card = "{{#items}}{{number}} {{customer.name}}{{#customer.phone}} {{customer.phone}}{{/customer.phone}}{{#why}} {{why}}{{/why}}{{#since}} {{since}}{{/since}} {{card.locale}}\n{{/items}}{{customer.name}} {{why}}"
+        // What an item leaves out is empty: the values outside do not stand in for it.
+        #expect(try html(card, fields) == "1 &lt;Ana&gt; +1 12 May 2027 en\n2 Bo Birthday en\nOuter outer")
+        let error = #expect(throws: CardError.self) { try html("{{#items}}{{customer.phone}}{{/items}}", fields) }
+        #expect(error == .emptyVariable("customer.phone", card: "a"))
+    }
+
+    @Test func aListMayBeEmptyOrNotThere() throws {
+        var fields = CardFields()
+        #expect(try html("{{#items}}x{{/items}}{{^items}}none{{/items}}", fields) == "none")
+        fields.add(items: [])
+        #expect(try html("{{#items}}x{{/items}}{{^items}}none{{/items}}", fields) == "none")
+        let error = #expect(throws: CardError.self) { try html("{{items}}", fields) }
+        #expect(error == .unknownVariable("items", card: "a"))
+    }
+
+    @Test func namesInsideAListAreKnown() throws {
+        let library = try CardFolderFixture(["a.html": "---\nsubject: s\n---\n{{#items}}{{number}}{{#why}}{{why}}{{/why}}{{city}}{{/items}}{{why}}"]).library()
+        #expect(library.variables(of: "a").map(\.name) == ["items", "city", "why"])
+        #expect(library.unknownVariables(of: "a", known: ["why"]).map(\.message) == ["nothing fills {{city}}"])
+    }
+
+    // MARK: Optional names
+
+    @Test func optionalNamesNeedNotBeFilled() throws {
+        let text = "---\nsubject: s\noptional: order.item, lease\n---\n{{#order.item}}{{order.item}}{{/order.item}}{{^lease}}none{{/lease}}"
+        let library = try CardFolderFixture(["a.html": text]).library()
+        #expect(library.unknownVariables(of: "a", known: []) == [])
+        #expect(library.variables(of: "a").allSatisfy { $0.isOptional && !$0.needsValue })
+        #expect(try library.render("a", locale: nil, fields: CardFields()).html == "none")
+        var fields = Fixture.fields(["lease": "x"])
+        fields.set("order", .group(["item": .text("kettle")]))
+        #expect(try library.render("a", locale: nil, fields: fields).html == "kettle")
+    }
+
+    // MARK: The card's own picture
+
+    @Test func theFrontMatterNamesThePicture() throws {
+        let text = "---\nsubject: s\npicture: dot.png\nalt: A dot & {{name}}.\n---\n{{> picture}}"
+        let partial = "{{#card.picture}}<img src=\"{{card.picture}}\" alt=\"{{card.alt}}\">{{/card.picture}}"
+        let png: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 1]
+        let library = try CardFolderFixture(
+            ["x/a.html": text, "b.html": "---\nsubject: s\n---\n{{> picture}}none", "partials/picture.html": partial],
+            pictures: ["x/dot.png": png]
+        ).library()
+        let card = try library.render("x/a", locale: nil, fields: Fixture.fields(["name": "\"Ana\""]))
+        let picture = try #require(card.pictures.first)
+        #expect(picture.name == "dot.png" && picture.bytes == png)
+        #expect(card.html == "<img src=\"cid:\(picture.contentID)\" alt=\"A dot &amp; &quot;Ana&quot;.\">")
+        #expect(try library.render("b", locale: nil, fields: CardFields()).html == "none")
+    }
+
+    @Test func aPictureForEachAnimal() throws {
+        let text = "---\nsubject: s\npicture: a-{zodiac}.png\nalt: x\n---\n<img src=\"{{card.picture}}\" alt=\"\">"
+        let animals = ["rat", "ox", "tiger", "rabbit", "dragon", "snake", "horse", "goat", "monkey", "rooster", "dog", "pig"]
+        var pictures = Dictionary(uniqueKeysWithValues: animals.enumerated().map { ("a-\($1).png", [0x89, 0x50, 0x4e, 0x47, UInt8($0)]) })
+        pictures["a.png"] = [0x89, 0x50, 0x4e, 0x47, 99]
+        let library = try CardFolderFixture(["a.html": text], pictures: pictures).library()
+        for (year, name) in [(2027, "a-goat.png"), (2028, "a-monkey.png"), (2032, "a-rat.png"), (2150, "a.png")] {
+            var fields = CardFields()
+            fields.addOccasion(on: CivilDate(year: year, month: 5, day: 12)!, name: "x")
+            #expect(try library.render("a", locale: nil, fields: fields).pictures.map(\.name) == [name])
+        }
+        #expect(try library.render("a", locale: nil, fields: CardFields()).pictures.map(\.name) == ["a.png"])
+        pictures["a-ox.png"] = nil
+        let mistakes = try CardFolderFixture(["a.html": text], pictures: pictures).mistakes()
+        #expect(mistakes == ["cards/a.html:3:10: there is no picture a-ox.png in cards: No such file or directory"])
+    }
+
+    @Test(arguments: [("en", "Goat"), ("zh", "羊"), ("zh-Hant", "羊"), ("fr", "Goat")])
+    func animals(_ locale: String, _ expected: String) throws {
+        let card = "---\nsubject: s\n---\n{{occasion.zodiac}}"
+        let library = try CardFolderFixture(["a.html": card, "a.zh.html": card, "a.zh-Hant.html": card, "a.fr.html": card]).library()
+        var fields = CardFields()
+        fields.addOccasion(on: CivilDate(year: 2027, month: 5, day: 12)!, name: "x")
+        #expect(try library.render("a", locale: locale, fields: fields).html == expected)
+        fields.addOccasion(on: CivilDate(year: 2024, month: 5, day: 12)!, name: "x")
+        #expect(try library.render("a", locale: "zh-Hant", fields: fields).html == "龍")
+    }
+
     @Test func datesAreWrittenInTheCardsLanguage() throws {
         let card = "---\nsubject: s\n---\n{{occasion.date}} {{occasion.month}} {{promise.limit}} {{promise.answer_within}} {{card.locale}}"
         let library = try CardFolderFixture(["a.en.html": card, "a.zh.html": card, "a.fr.html": card]).library()

@@ -19,11 +19,18 @@ import Testing
         ("<p>Hi</p>", "cards/a.html:1:1: expected --- and a subject: line before the text of the card"),
         ("---\nsubject: x\n<p>", "cards/a.html:1:1: the front matter is never closed: expected a second line ---"),
         ("---\npreheader: x\n---\n", "cards/a.html:1:1: the front matter has no subject: line"),
-        ("---\nsubject: x\nsubjet: y\n---\n", "cards/a.html:3:1: expected subject, preheader, about, got \"subjet\"; did you mean subject"),
+        ("---\nsubject: x\nsubjet: y\n---\n", "cards/a.html:3:1: expected subject, preheader, picture, alt, optional, about, got \"subjet\"; did you mean subject"),
         ("---\nsubject: x\nsubject: y\n---\n", "cards/a.html:3:1: subject is given twice"),
         ("---\nsubject: x\n  more\n---\n", "cards/a.html:3:1: expected key: value at the beginning of the line; a value stays on one line"),
         ("---\nsubject: x\nwords\n---\n", "cards/a.html:3:1: expected key: value, got \"words\""),
         ("---\nsubject: x\nabout: ''\n---\n", "cards/a.html:3:1: about is empty"),
+        ("---\nsubject: x\npicture: a.png\n---\n", "cards/a.html:3:10: expected an alt: line that tells what the picture shows"),
+        ("---\nsubject: x\nalt: A cake\n---\n", "cards/a.html:3:6: alt tells what a picture shows; there is no picture: line"),
+        ("---\nsubject: x\npicture: a.png\nalt: A cake\n---\n", "cards/a.html:3:10: there is no picture a.png in cards: No such file or directory"),
+        ("---\nsubject: x\npicture: {{a}}.png\nalt: A cake\n---\n", "cards/a.html:3:10: a picture's name is fixed text; put the whole img into a section instead"),
+        ("---\nsubject: x\noptional: item\n---\n{{itme}}", "cards/a.html:3:11: the card names no item; did you mean itme"),
+        ("---\nsubject: x\noptional: item\n---\n{{item}}", "cards/a.html:5:1: item is optional: write {{#item}}…{{/item}} around it"),
+        ("---\nsubject: x\noptional: a , b c\n---\n{{#a}}{{/a}}", "cards/a.html:3:11: expected names with commas between them, got \"b c\""),
     ])
     func frontMatter(_ text: String, _ expected: String) throws {
         #expect(try mistakes(["a.html": text]) == [expected])
@@ -49,6 +56,8 @@ import Testing
         ("{{{name}}}", "cards/a.html:4:1: values are always escaped: write {{name}}"),
         ("{{&name}}", "cards/a.html:4:1: values are always escaped: write {{name}}"),
         ("{{=<% %>=}}", "cards/a.html:4:1: the delimiters are always {{ and }}"),
+        ("{{! as in {{name}} }}", "cards/a.html:4:1: a comment holds no {{: it would end with the }} of that tag"),
+        ("{{#items}}{{#items}}{{/items}}{{/items}}", "cards/a.html:4:11: {{#items}} stands inside itself"),
         ("{{% CONTENT_TYPE: TEXT}}", "cards/a.html:4:1: pragmas are not used in cards"),
         ("{{>*name}}", "cards/a.html:4:1: expected a name of letters, digits, - and _, got \"*name\""),
         ("{{#a}}\n{{#b}}x{{/a}}", "cards/a.html:5:8: expected {{/b}} for line 5, got {{/a}}"),
@@ -241,7 +250,7 @@ import Testing
         #expect(
             found == [
                 "cards/a.html:1:1: the front matter has no subject: line",
-                "cards/a.html:2:1: expected subject, preheader, about, got \"subjet\"; did you mean subject",
+                "cards/a.html:2:1: expected subject, preheader, picture, alt, optional, about, got \"subjet\"; did you mean subject",
                 "cards/a.html:4:1: this is never closed: expected {{/a}}",
                 "cards/a.html:5:1: there is no partial \"none\": expected cards/partials/none.html",
                 "cards/b/c.html:1:1: expected --- and a subject: line before the text of the card",

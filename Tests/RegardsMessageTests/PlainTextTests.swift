@@ -41,6 +41,19 @@ import Testing
         #expect(PlainText.derive(from: html) == expected)
     }
 
+    @Test(arguments: [
+        ("short", "short\n"), ("a\n\n\n\nb  \n", "a\n\nb\n"),
+        (String(repeating: "word ", count: 20), String(repeating: "word ", count: 14) .dropLast() + "\n" + String(repeating: "word ", count: 6).dropLast() + "\n"),
+        ("2. " + String(repeating: "word ", count: 15), "2. " + String(repeating: "word ", count: 13) + "word\n   word\n"),
+        ("Name:  " + String(repeating: "word ", count: 14), "Name:  " + String(repeating: "word ", count: 12) + "word\n       word\n"),
+        ("  " + String(repeating: "word ", count: 15), "  " + String(repeating: "word ", count: 13) + "word\n  word\n"),
+        (String(repeating: "很长", count: 19) + "。", String(repeating: "很长", count: 18) + "\n很长。\n"),
+        (String(repeating: "x", count: 90), String(repeating: "x", count: 90) + "\n"),
+    ] as [(String, String)])
+    func longLinesOfWrittenTextsAreBroken(_ text: String, _ expected: String) {
+        #expect(PlainText.tidy(text) == expected)
+    }
+
     @Test func wrapsByDisplayWidth() {
         let words = Array(repeating: "word", count: 40).joined(separator: " ")
         let lines = PlainText.derive(from: "<p>\(words)</p>").split(separator: "\n")

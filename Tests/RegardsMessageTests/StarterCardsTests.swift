@@ -4,120 +4,123 @@ import RegardsCore
 import RegardsMessage
 import Testing
 
-/// The cards that are installed with Regards.
+/// That the installed set is whole, and its words are what they should be.
 @Suite struct StarterCardsTests {
-    private static let months = (1...12).map { $0 < 10 ? "monthly/0\($0)" : "monthly/\($0)" }
-    private static let others = [
-        "birthday", "complaint-received", "complaint-survey", "task-answer", "task-breach", "task-warning",
-    ]
-    private static let folder = Fixture.root + "/config/cards"
-
-    private func load() throws -> CardLibrary {
-        let place = Place(file: "test", line: 1, column: 1)
-        let needed = (Self.months + Self.others).map { CardReference(name: $0, place: place) }
-        let (library, mistakes) = CardLibrary.load(folder: Self.folder, needed: needed)
-        #expect(mistakes.isEmpty, "\(mistakes)")
-        return try #require(library)
-    }
-
-    /// Everybody the shipped rules write to: with every value, and with as little as a database may hold.
-    private func fields(_ isFull: Bool, name: String = "Ana Gonçalves") throws -> CardFields {
-        let zone = try #require(ZoneCatalog().zone(named: "Europe/Lisbon"))
-        let person = Contact(name: isFull ? "Mara Lowe" : "", address: Fixture.shop, phone: isFull ? "+351 21 000 000" : "")
-        var fields = Fixture.fields(["given_name": isFull ? name : nil, "name": isFull ? name : nil])
-        var business = Fixture.business(zone: zone)
-        if !isFull {
-            business.phone = ""
-            business.postalAddress = ""
-        }
-        fields.add(business)
-        for group in ["from", "to"] { fields.add(person, as: group) }
-        for group in ["advisor", "manager", "director"] { fields.add(isFull ? person : nil, as: group) }
-        fields.addOccasion(on: CivilDate(year: 2027, month: 5, day: 12)!, name: "rule")
-        let at = Instant(seconds: 1_810_116_300)
-        fields.addPromise(limit: isFull ? at : nil, zone: zone, answerWithin: isFull ? .hours(24) : nil)
-        fields.set(
-            "customer",
-            .group(["id": .text("17"), "name": isFull ? .text(name) : .null, "email": isFull ? .text("ana@example.org") : .null, "phone": .null]))
-        fields.set(
-            "complaint",
-            .group(["id": .text("482"), "at": .moment(at, zone), "subject": isFull ? .text("The <kettle> & \"lid\"") : .null]))
-        return fields
-    }
-
-    @Test func theSetIsComplete() throws {
-        let library = try load()
-        #expect(library.cards == (Self.months + Self.others).sorted())
-        #expect(library.locales(of: "birthday") == ["en", "zh"])
-        #expect(library.locales(of: "complaint-received") == ["en", "zh"])
-    }
-
-    @Test func everyCardServesEverybody() throws {
-        let library = try load()
-        let long = "Wolfeschlegelsteinhausenbergerdorff Bartholomew Maximilian"
-        var messages: [[UInt8]] = []
-        var cards: [RenderedCard] = []
-        for card in library.cards {
-            for locale in library.locales(of: card) {
-                for fields in [try fields(true), try fields(false), try fields(true, name: long), try fields(true, name: "<b>王</b>")] {
-                    cards.append(try library.render(card, locale: locale, fields: fields, unsubscribe: Fixture.shop))
-                    messages.append(try library.renderMail(card, locale: locale, fields: fields, header: Fixture.header()).bytes)
-                }
-            }
-        }
-        #expect(cards.count == 80)
-        for (card, message) in zip(cards, messages) {
-            #expect(card.html.utf8.count <= 30_720 && message.count <= 266_240)
-            #expect(!card.html.contains("<b>王") && !card.html.contains("{{") && !card.text.contains("{{"))
-            #expect(card.html.components(separatedBy: "<h1").count == 2)
-            #expect(card.html.contains("lang=\"\(card.locale)\""))
-            #expect(!card.html.contains("http://") && !card.html.contains("https://"))
-            #expect(!card.subject.isEmpty && !card.subject.contains("  "))
-            #expect(card.text.split(separator: "\n").allSatisfy { $0.unicodeScalars.count <= 120 })
-        }
-        guard let read = try PythonMail.read(messages) else { return }
-        #expect(read.allSatisfy { $0.defects.isEmpty && $0.faults.isEmpty })
-    }
-
-    @Test func textsSayWhatTheCardsSay() throws {
-        let library = try load()
-        for card in library.cards {
-            for locale in library.locales(of: card) {
-                let rendered = try library.render(card, locale: locale, fields: fields(true), unsubscribe: Fixture.shop)
-                // Every paragraph of prose in the card stands in the written text too, wherever its lines break. The
-                // survey asks for a reply where the card has links, and Chinese is compared without its spaces.
-                let written = words(rendered.text)
-                let prose = PlainTextProbe.derive(rendered.html).split(separator: "\n\n").map { words(String($0)) }
-                    .filter { $0.utf8.count > 60 && !$0.contains("(") && !$0.contains("|") && !$0.contains("482") && !$0.contains("[") }
-                #expect(card == "complaint-survey" || !prose.isEmpty, "\(card) \(locale)")
-                let missing = prose.filter { !written.contains($0) }
-                #expect(card == "complaint-survey" || missing.isEmpty, "\(card) \(locale): \(missing)")
-            }
-        }
-    }
-
-    private func words(_ text: String) -> String {
-        text.filter { $0 != "\n" && $0 != " " && $0 != "=" }
-    }
-
-    @Test func greetingsAreShort() throws {
-        let library = try load()
-        for card in Self.months + ["birthday"] {
-            let text = try library.render(card, locale: "en", fields: fields(true)).text
-            let body = text.split(separator: "\n\n").dropFirst().prefix(2).joined(separator: " ")
-            let count = body.split { $0 == " " || $0 == "\n" }.count
-            #expect((25...60).contains(count), "\(card): \(count) words")
-        }
+    @Test func theSetIsCompleteInBothLanguages() throws {
+        let library = try StarterCards.library()
+        #expect(library.cards == StarterCards.all.sorted())
+        for card in library.cards { #expect(library.locales(of: card) == StarterCards.locales, "\(card)") }
     }
 
     @Test func onlyKnownNamesAreUsed() throws {
-        let library = try load()
-        let people = ["from", "to", "advisor", "manager", "director"].flatMap { group in ["name", "email", "phone"].map { "\(group).\($0)" } }
-        let known = people + [
-            "given_name", "name", "business.name", "business.email", "business.phone", "business.postal_address", "customer.id",
-            "customer.name", "customer.email", "customer.phone", "occasion.date", "occasion.month", "promise.limit",
-            "promise.answer_within", "complaint.id", "complaint.at", "complaint.subject",
-        ]
-        for card in library.cards { #expect(library.unknownVariables(of: card, known: known) == []) }
+        let library = try StarterCards.library()
+        for card in library.cards {
+            #expect(library.unknownVariables(of: card, known: StarterCards.known) == [])
+            let owned = library.variables(of: card).filter { !StarterCards.known.contains($0.name) && !$0.name.contains("card.") && !$0.name.contains("unsubscribe.") && $0.name != "items" }
+            #expect(owned.allSatisfy { $0.isOptional && !$0.needsValue }, "\(card): \(owned)")
+        }
+    }
+
+    @Test func everyPictureHasAPanelAndADescription() throws {
+        let library = try StarterCards.library()
+        for card in library.cards {
+            for locale in StarterCards.locales {
+                let rendered = try library.render(card, locale: locale, fields: StarterCards.full(card))
+                #expect(rendered.pictures.count <= 1, "\(card)")
+                let images = HTMLProbe.tags(rendered.html).filter { $0.name == "img" }
+                #expect(images.count == rendered.pictures.count)
+                for image in images {
+                    #expect(image.attributes["alt"].map { $0.utf8.count > 20 } == true, "\(card) \(locale)")
+                    #expect(image.attributes["width"] == "600")
+                    // Chinese is described in Chinese.
+                    let isChinese = image.attributes["alt"]?.unicodeScalars.contains { (0x4e00...0x9fff).contains($0.value) }
+                    #expect(isChinese == (locale == "zh"), "\(card) \(locale)")
+                }
+            }
+        }
+    }
+
+    @Test func textsSayWhatTheCardsSay() throws {
+        let library = try StarterCards.library()
+        // The day's list is a table; its text is checked below.
+        for card in library.cards where card != "day-list" {
+            for locale in StarterCards.locales {
+                for fields in [try StarterCards.full(card), try StarterCards.bare(card)] {
+                    let rendered = try library.render(card, locale: locale, fields: fields, unsubscribe: Fixture.shop)
+                    // Every paragraph of prose of the card stands in the written text too, wherever its lines break. Links,
+                    // pictures, rows of values and what is said of links have forms of their own.
+                    let written = letters(rendered.text)
+                    let prose = PlainTextProbe.derive(rendered.html).split(separator: "\n\n").map(String.init)
+                        .filter { !$0.contains("(mailto:") && !$0.contains("(tel:") && !$0.contains("[") && !isRows($0) && !$0.hasPrefix("Each answer") && !$0.hasPrefix("每个选项") }
+                        .map(letters).filter { $0.utf8.count > 60 }
+                    #expect(!prose.isEmpty || card == "survey", "\(card) \(locale)")
+                    #expect(prose.filter { !written.contains($0) } == [], "\(card) \(locale)")
+                }
+            }
+        }
+    }
+
+    /// Labels and values, one below the other.
+    private func isRows(_ paragraph: String) -> Bool {
+        paragraph.split(separator: "\n").allSatisfy { line in
+            [": ", "："].contains { line.components(separatedBy: $0)[0].count < min(line.count, 22) }
+        }
+    }
+
+    private func letters(_ text: String) -> String {
+        text.filter { !$0.isWhitespace && $0 != "=" }
+    }
+
+    @Test func greetingsAreShort() throws {
+        let library = try StarterCards.library()
+        for card in StarterCards.greetings {
+            let english = try body(card, "en", library).split { $0 == " " || $0 == "\n" }.count
+            #expect((25...60).contains(english), "\(card): \(english) words")
+            let chinese = try body(card, "zh", library).filter { !$0.isWhitespace }.count
+            #expect((35...110).contains(chinese), "\(card): \(chinese) characters")
+        }
+    }
+
+    private func body(_ card: String, _ locale: String, _ library: CardLibrary) throws -> String {
+        let text = try library.render(card, locale: locale, fields: StarterCards.full(card)).text
+        return text.components(separatedBy: "\n\n").dropFirst().prefix(2).joined(separator: "\n")
+    }
+
+    /// Greetings ask nothing and sell nothing.
+    @Test func greetingsHaveNoButton() throws {
+        let library = try StarterCards.library()
+        for card in StarterCards.greetings {
+            let html = try library.render(card, locale: "en", fields: StarterCards.full(card)).html
+            #expect(!HTMLProbe.tags(html).contains { $0.name == "a" }, "\(card)")
+        }
+    }
+
+    @Test(arguments: [(2, 6, "Goat", "羊"), (2, 5, "Goat", "羊"), (1, 7, "Horse", "马"), (1, 8, "Goat", "羊"), (12, 31, "Monkey", "猴")])
+    func theSpringFestivalNamesTheComingAnimal(month: Int, day: Int, english: String, chinese: String) throws {
+        let library = try StarterCards.library()
+        var fields = try StarterCards.full("spring-festival")
+        // Lunar 2027, a year of the Goat, begins on 6 February, the month before it on 8 January, and its own last month on
+        // 28 December.
+        fields.addOccasion(on: CivilDate(year: 2027, month: month, day: day)!, name: "spring-festival")
+        #expect(try library.render("spring-festival", locale: "en", fields: fields).subject == "A good Year of the \(english), Ana")
+        #expect(try library.render("spring-festival", locale: "zh", fields: fields).subject == "Ana Gonçalves，\(chinese)年大吉")
+    }
+
+    @Test func withoutItsAnimalTheSpringFestivalIsGreetedAllTheSame() throws {
+        let library = try StarterCards.library()
+        var fields = try StarterCards.full("spring-festival")
+        fields.addOccasion(on: CivilDate(year: 2150, month: 2, day: 1)!, name: "spring-festival")
+        #expect(try library.render("spring-festival", locale: "en", fields: fields).subject == "A good new year, Ana")
+    }
+
+    @Test func theDaysListHasALineForEachCustomer() throws {
+        let library = try StarterCards.library()
+        let text = try library.render("day-list", locale: nil, fields: StarterCards.full("day-list")).text
+        #expect(text.contains("1. Ana Gonçalves, +351 21 000 000\n   Birthday (since 11 May 2027)\n   [Calls]\n"))
+        // The second has no name and no phone: neither the first one's nor those outside the list stand in for them.
+        #expect(text.contains("2. #31\n   Ten years with us\n   [Gifts]\n"))
+        let none = try library.render("day-list", locale: nil, fields: StarterCards.bare("day-list"))
+        #expect(none.text.contains("Nothing is on it today."))
+        #expect(none.html.contains("Nothing is on it today."))
     }
 }

@@ -110,7 +110,7 @@ enum PythonMail {
 
     /// Reads all messages in one child process; nil, said aloud, where there is no Python.
     static func read(_ messages: [[UInt8]]) throws -> [ReadMail]? {
-        guard let python = find() else {
+        guard let python = find("python3") else {
             if ProcessInfo.processInfo.environment["CI"] == "true" {
                 Issue.record("python3 is missing: messages were not checked")
             } else {
@@ -136,9 +136,10 @@ enum PythonMail {
         return result
     }
 
-    private static func find() -> String? {
+    /// A program of the search path.
+    static func find(_ program: String) -> String? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        return path.split(separator: ":").map { "\($0)/python3" }.first { access($0, X_OK) == 0 }
+        return path.split(separator: ":").map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }
     }
 }
 

@@ -23,7 +23,7 @@ import Testing
         #expect(
             try body("", fields)
                 == #"{"type":"complaint-care","timestamp":"2027-05-12T10:05:00Z","data":{"id":"17","name":"\"王\"\\\n\u0001\u007F</é","#
-                + #""occasion":{"date":"2027-05-12","month":5,"name":"x","year":"2027"},"phone":null,"#
+                + #""occasion":{"date":"2027-05-12","month":5,"name":"x","year":"2027","zodiac":"Goat"},"phone":null,"#
                 + #""promise":{"answer_within":86400,"limit":"2027-05-12T11:05:00+01:00"}}}"#)
     }
 
