@@ -60,6 +60,10 @@ package final class Daemon: @unchecked Sendable {
     private var eventAlarm: Alarm!
     private var watch: any CustomerSource
     private var seenToken: ChangeToken?
+    private var dateGuard: GuardDesk
+    private var eventGuard: GuardDesk
+    private var standings: StandingDesk
+    private let standingWatch: StandingWatch
     private var statusTimer: (any DispatchSourceTimer)?
 
     /// What is in force, for whoever asks.
@@ -89,6 +93,10 @@ package final class Daemon: @unchecked Sendable {
         planDesk = workshop.plan
         eventDesk = workshop.events
         watch = workshop.watch
+        dateGuard = workshop.dateGuard
+        eventGuard = workshop.eventGuard
+        standings = workshop.standings
+        standingWatch = StandingWatch(outbox: outbox, announcer: options.announcer)
         refresh = assembly.configuration.source.refresh
         inForce = Mutex(
             InForce(
@@ -98,6 +106,11 @@ package final class Daemon: @unchecked Sendable {
             announcer: options.announcer, health: health, hash: options.hash)
         planAlarm = Alarm(queue: planQueue, clock: options.clock) { [weak self] in self?.planTimeCame() }
         eventAlarm = Alarm(queue: eventQueue, clock: options.clock) { [weak self] in self?.eventTimeCame() }
+        sendLoop.whenStaffRefused { [weak self] in
+            guard let self else { return }
+            // The next rung of the ladder is due at once.
+            eventQueue.async { _ = self.syncEvents(all: true) }
+        }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
     }
 
@@ -217,6 +230,9 @@ package final class Daemon: @unchecked Sendable {
                 refresh = assembly.configuration.source.refresh
                 eventDesk = workshop.events
                 watch = workshop.watch
+                dateGuard = workshop.dateGuard
+                eventGuard = workshop.eventGuard
+                standings = workshop.standings
                 seenToken = nil
                 sendLoop.replace(desk: workshop.send, channels: workshop.channels)
             }
@@ -286,6 +302,7 @@ package final class Daemon: @unchecked Sendable {
         let now = options.clock.now()
         nextPlan = now + refresh
         do {
+            standingWatch.tell(try dateGuard.assess(now: now))
             let report = try planDesk.plan(now: now)
             health.sourceWorked(.plan)
             health.stateWorked(.plan)
@@ -325,6 +342,7 @@ package final class Daemon: @unchecked Sendable {
     private func eventTimeCame() {
         dispatchPrecondition(condition: .onQueue(eventQueue))
         guard !isStopping.load(ordering: .relaxed) else { return }
+        followStanding(thorough: false)
         do {
             let token = try watch.changeToken()
             if token != seenToken { return _ = syncEvents(all: false, token: token) }
@@ -332,6 +350,18 @@ package final class Daemon: @unchecked Sendable {
             sourceFailed(error)
         }
         eventAlarm.arm(for: options.clock.now() + options.pollEvery)
+    }
+
+    /// What commands wrote into the ledger beside us: pauses, approvals.
+    private func followStanding(thorough: Bool) {
+        do {
+            let released = try standingWatch.look(standings, thorough: thorough, now: options.clock.now())
+            guard released > 0 else { return }
+            options.announcer.announce(Notice(.released, count: released))
+            sendLoop.wake()
+        } catch {
+            health.failed(.events, error)
+        }
     }
 
     /// - Returns: what kept it from seeing every event.
@@ -343,20 +373,33 @@ package final class Daemon: @unchecked Sendable {
             premises.eventProgress.end()
             eventAlarm.arm(for: options.clock.now() + options.pollEvery)
         }
+        if all { followStanding(thorough: true) }
         do {
             // Before the queries: what changes while they run is then seen at the next look.
             let token = try token ?? watch.changeToken()
+            let doubt = all ? assessEventRules() : nil
             let report = try eventDesk.sync(now: options.clock.now(), all: all)
             announce(report)
             if report.counts.changes > 0 || report.released > 0 { sendLoop.wake() }
             health.stateWorked(.events)
-            if let failure = report.failure { throw failure }
+            if let failure = report.failure ?? doubt { throw failure }
             // Only now: what failed is asked for again at the next look.
             seenToken = token
             health.sourceWorked(.events)
             return nil
         } catch {
             sourceFailed(error)
+            return error
+        }
+    }
+
+    /// Rules that cannot be asked about wait; events are looked for all the same.
+    /// - Returns: what kept it from asking.
+    private func assessEventRules() -> (any Error)? {
+        do {
+            standingWatch.tell(try eventGuard.assess(now: options.clock.now()))
+            return nil
+        } catch {
             return error
         }
     }
@@ -434,6 +477,7 @@ package final class Daemon: @unchecked Sendable {
             parts.append("\(counts[.sent]) sent in 24 h")
             if counts[.held] > 0 { parts.append("\(counts[.held]) held") }
             if counts[.failed] > 0 { parts.append("\(counts[.failed]) failed in 24 h") }
+            parts += try standingWatch.words(at: now)
         } catch {
             parts.append("the state file cannot be read")
         }
@@ -458,6 +502,11 @@ package final class Daemon: @unchecked Sendable {
     private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
         let report = try outbox.adoptRules(book.rules.map { RuleAdoption($0) }, now: now)
         announceNew(report.rules.filter(\.isNew).map(\.ledger.name), book, announcer)
+        for rule in report.rules where rule.isChanged || rule.renamedFrom != nil {
+            let former = rule.renamedFrom.map { "it was \($0), and keeps what it has sent" }
+            announcer.announce(
+                Notice(.ruleChanged, rule: rule.ledger.name, detail: former ?? "unsent messages follow the rule as it is now"))
+        }
         for rule in report.vanished {
             announcer.announce(Notice(.ruleVanished, rule: rule.name, count: rule.cancelled))
         }

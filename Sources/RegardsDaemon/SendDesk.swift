@@ -34,6 +34,8 @@ package final class SendDesk: @unchecked Sendable {
         var notices: [Notice] = []
         /// What the held endings wait for.
         var holds: [HeldMessage] = []
+        /// The standing of the decisions, where it held something.
+        var heldUnder: Standing?
         var givenBack: [Int64] = []
         var sourceFailure: SourceError?
         var askedSource = false
@@ -118,11 +120,18 @@ package final class SendDesk: @unchecked Sendable {
             outcome.endings.append(Ending(id: row.id, .moved(moved)))
         case .hold(let reason):
             end(.held(reason), .held, reason.description)
-            if case .eventOpen(let kind) = reason { outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind)) }
+            if case .eventOpen(let kind) = reason {
+                outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind))
+            } else {
+                outcome.heldUnder = standing
+            }
         case .skip(let reason): end(.skipped(reason), .skipped, reason.description)
         case .cancel(let reason): end(.cancelled(reason), .cancelled, reason.rawValue)
         }
     }
+
+    /// See `StandingDesk.release`.
+    func release(heldUnder then: Standing, now: Instant) throws -> Int { try standings.release(heldUnder: then, now: now) }
 
     /// An item is for whoever holds the role now; what is to be done stands in the rule.
     private func item(_ target: ListTarget, _ candidate: Candidate, _ facts: Facts) -> NewListItem {

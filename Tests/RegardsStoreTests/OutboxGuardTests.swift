@@ -183,7 +183,7 @@ import Testing
         #expect(report.lost.isEmpty && report.refused.allSatisfy { $0.reason == .paused })
         let rows = try report.refused.map { try ledger.row($0.id) }
         #expect(rows.map { "\($0.key.rule)/\($0.key.customer)" }.sorted() == refused)
-        #expect(rows.allSatisfy { $0.state == .planned && $0.notBefore == nil && $0.attempts == 0 })
+        #expect(rows.allSatisfy { $0.state == .planned && $0.notBefore == noon + .seconds(2) && $0.attempts == 0 })
     }
 
     @Test func aPauseThatIsOverStopsNothing() throws {

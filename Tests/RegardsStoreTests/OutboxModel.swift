@@ -89,8 +89,10 @@ struct OutboxModel {
     }
 
     func isPaused(_ key: OutreachKey) -> Bool {
-        pauses.contains {
-            $0.holds(rule: key.rule, customer: key.customer, purpose: OutboxModel.purpose(key.rule), at: now)
+        let purpose = OutboxModel.purpose(key.rule)
+        return pauses.contains { pause in
+            if case .customer = pause.scope, purpose == .care, !key.recipient.hasPrefix("customer/") { return false }
+            return pause.holds(rule: key.rule, customer: key.customer, purpose: purpose, at: now)
         }
     }
 
@@ -118,7 +120,7 @@ struct OutboxModel {
     mutating func mark(_ mark: SendMark, _ key: OutreachKey) -> RefusedMark.Reason? {
         if let reason = refusal(of: mark, key) {
             rows[key]!.state = .planned
-            if reason != .paused { rows[key]!.notBefore = now + .seconds(2) }
+            rows[key]!.notBefore = now + .seconds(2)
             return reason
         }
         rows[key]!.state = .sending
