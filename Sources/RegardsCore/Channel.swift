@@ -45,10 +45,16 @@ package protocol Channel: AnyObject, Sendable {
     var name: String { get }
     /// Sessions this channel may have open at once.
     var sessions: Int { get }
+    /// Rows that may be marked `sending` at once, those under way included: one on the wire and one ahead for each
+    /// session, or fewer where a limit of speed holds them back. A change of state tells when there is more room.
+    var capacity: Int { get }
     /// Called with each change of state, on a thread of the channel.
     func whenStateChanges(_ handler: @escaping @Sendable (ChannelState) -> Void)
     /// Connects if `idle` or `down`; the answer is a change of state.
     func open()
+    /// Asked before a row is marked: nil when it may go now, and then it counts as gone; else when its turn comes.
+    /// - Parameter isUrgent: it takes the next turn there is.
+    func turn(of outreach: Int64, to destination: Outgoing.Destination, isUrgent: Bool, now: Instant) -> Instant?
     /// Sends one message; `ended` is called exactly once, whatever happens.
     func send(_ outgoing: Outgoing, ended: @escaping @Sendable (AttemptReport) -> Void)
     /// Takes nothing new. Messages that were not handed over end at once as `deferred(.shutdown)`; those that were
@@ -61,8 +67,11 @@ package protocol Channel: AnyObject, Sendable {
 }
 
 extension Channel {
-    /// Rows that may be marked `sending` at once: one on the wire and one ahead for each session.
     package var capacity: Int { sessions * 2 }
+
+    package func turn(of outreach: Int64, to destination: Outgoing.Destination, isUrgent: Bool, now: Instant) -> Instant? {
+        nil
+    }
 
     /// For channels that have no thread of their own.
     package func ping(_ answer: @escaping @Sendable () -> Void) { answer() }

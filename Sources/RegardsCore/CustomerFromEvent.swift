@@ -16,6 +16,13 @@ extension Customer {
     }
 }
 
+extension CustomerColumn {
+    /// What an event's row may say of somebody who is no customer.
+    package static let ofEvents: [CustomerColumn] = [
+        .name, .givenName, .familyName, .email, .phone, .locale, .timeZone, .country,
+    ]
+}
+
 extension Record {
     fileprivate mutating func copy(_ slot: Int, of other: Record, to target: Int) {
         switch other.slots[slot] {

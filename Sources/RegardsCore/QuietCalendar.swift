@@ -44,14 +44,14 @@ struct QuietCalendar {
     mutating func earliest(reaching date: CivilDate) -> CivilDate {
         var day = date
         // From each day a message goes on to the first open one, and from its quiet hours perhaps to one more.
-        for _ in 0..<QuietCalendar.patience where nextOpen(nextOpen(day - 1) + 1) >= date { day = day - 1 }
+        while date.dayNumber - day.dayNumber < QuietCalendar.patience, nextOpen(nextOpen(day - 1) + 1) >= date { day = day - 1 }
         // And one more where a zone leaves out a day.
         return day - 1
     }
 
     private mutating func nextOpen(_ date: CivilDate) -> CivilDate {
         var day = date
-        for _ in 0..<QuietCalendar.patience where isQuietSomewhere(day) { day = day + 1 }
+        while day.dayNumber - date.dayNumber < QuietCalendar.patience, isQuietSomewhere(day) { day = day + 1 }
         return day
     }
 

@@ -74,6 +74,10 @@ extension RuleBook {
 
     /// Gives each variable of each card its column, and reports those that nothing can ever fill.
     fileprivate mutating func useColumns(of cards: CardLibrary) -> [Mistake] {
+        for kind in eventKinds.indices {
+            // An event without a customer may say itself who it is about; a query that does not is no mistake.
+            for column in CustomerColumn.ofEvents { _ = eventKinds[kind].columns.use(column.name) }
+        }
         var mistakes: Set<Mistake> = []
         for rule in rules {
             for name in rule.steps.flatMap(rule.cards) {

@@ -11,9 +11,14 @@ package enum ChannelBuilder {
         var mistakes: [Mistake] = []
         var channels: [ChannelName: any Channel] = [:]
         let directory = environment["CREDENTIALS_DIRECTORY"]
-        if let smtp = configuration.smtp {
-            channels[.mail] = collecting(&mistakes, smtp.place, "smtp") {
-                SMTPRelay(name: "smtp", settings: try settings(smtp, directory))
+        if !configuration.smtp.isEmpty {
+            let members = configuration.smtp.compactMap { one in
+                collecting(&mistakes, one.place, "smtp") {
+                    RelayGroup.Member(SMTPRelay(name: one.name, settings: try settings(one, directory)), weight: one.weight)
+                }
+            }
+            if !members.isEmpty {
+                channels[.mail] = RelayGroup(name: "smtp", members: members, pace: Pace(configuration.pace), clock: clock.now)
             }
         } else if let maildir = configuration.maildir {
             channels[.mail] = MaildirChannel(name: "maildir", directory: maildir)
@@ -48,15 +53,27 @@ package enum ChannelBuilder {
             case .tls: .implicitTLS
             }
         return try SMTPSettings(
-            host: smtp.host, port: smtp.port, security: security, user: smtp.user,
-            password: try smtp.password.map { try secret($0, directory) }, caFile: smtp.caFile, heloName: smtp.helo,
-            allowPlaintext: smtp.allowPlaintext)
+            host: smtp.host, port: smtp.port, security: security, login: try login(smtp, directory), caFile: smtp.caFile,
+            heloName: smtp.helo, allowPlaintext: smtp.allowPlaintext, sessions: smtp.sessions)
+    }
+
+    /// The secret is read once here, so that a mistake shows at once. A token is read anew for each connection: it is good
+    /// for an hour, and somebody puts a new one in its place.
+    private static func login(_ smtp: SMTPConfiguration, _ directory: String?) throws -> SMTPLogin? {
+        guard let user = smtp.user, let reference = smtp.secret else { return nil }
+        let found = try secret(reference, directory)
+        switch smtp.authentication {
+        case .xoauth2: return SMTPLogin(user: user, mechanism: .xoauth2) { try secret(reference, directory) }
+        case .plain: return SMTPLogin(user: user, mechanism: .plain) { found }
+        case .login: return SMTPLogin(user: user, mechanism: .login) { found }
+        case nil: return SMTPLogin(user: user, password: found)
+        }
     }
 
     private static func settings(_ webhook: WebhookConfiguration, _ directory: String?) throws -> WebhookSettings {
         try WebhookSettings(
             url: webhook.url, secrets: try webhook.secrets.map { try secret($0, directory) },
-            allowPrivate: webhook.allowPrivate)
+            allowPrivate: webhook.allowPrivate, timeout: webhook.timeout, sessions: webhook.sessions)
     }
 
     private static func secret(_ reference: SecretReference, _ directory: String?) throws -> Secret {

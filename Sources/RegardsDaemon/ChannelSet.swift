@@ -1,5 +1,6 @@
 package import RegardsCalendar
 package import RegardsCore
+import RegardsDelivery
 import Synchronization
 
 /// The ways out that one configuration gives, and what each can do at the moment. Its answers are about now: a channel
@@ -8,6 +9,9 @@ package final class ChannelSet: Sendable {
     package enum Change: Sendable {
         case wentDown(DeferralReason, detail: String)
         case cameBack
+        /// One relay of several; the others go on.
+        case relayWentDown(String, DeferralReason, detail: String)
+        case relayCameBack(String)
         case other
     }
 
@@ -37,6 +41,8 @@ package final class ChannelSet: Sendable {
         names = channels.keys.sorted { $0.description < $1.description }
         for (name, channel) in channels {
             channel.whenStateChanges { [weak self] state in self?.changed(name, to: state) }
+            guard let group = channel as? RelayGroup else { continue }
+            group.whenRelayChanges { [weak self] change in self?.relayChanged(name, change) }
         }
     }
 
@@ -63,6 +69,14 @@ package final class ChannelSet: Sendable {
         watcher?(name, change)
     }
 
+    private func relayChanged(_ name: ChannelName, _ change: RelayGroup.Change) {
+        let watcher = guarded.withLock { $0.watcher }
+        switch change {
+        case .wentDown(let relay, let reason, let detail): watcher?(name, .relayWentDown(relay, reason, detail: detail))
+        case .cameBack(let relay): watcher?(name, .relayCameBack(relay))
+        }
+    }
+
     private func status(_ name: ChannelName) -> Status { guarded.withLock { $0.status[name] ?? Status() } }
 
     package func isDown(_ name: ChannelName) -> Bool { status(name).isDown }
@@ -71,6 +85,13 @@ package final class ChannelSet: Sendable {
     package func free(_ name: ChannelName, busy: Int) -> Int? {
         guard status(name).state == .ready, let channel = channels[name] else { return nil }
         return max(0, channel.capacity - busy)
+    }
+
+    /// Asked of a row before it is marked: nil when it may go now, and then it counts as gone; else when its turn comes.
+    package func turn(
+        of outreach: Int64, to destination: Outgoing.Destination, by name: ChannelName, isUrgent: Bool, now: Instant
+    ) -> Instant? {
+        channels[name]?.turn(of: outreach, to: destination, isUrgent: isUrgent, now: now)
     }
 
     package func openIfNeeded(_ name: ChannelName) {

@@ -123,8 +123,11 @@ package struct Forecast {
         if customer.text(.email) != nil, Contact(customer: customer) == nil { _ = note(.badAddress, id, &question) }
         var found: [Candidate] = []
         for index in book.rules.indices {
+            var window = question.window
+            // Without a ledger, the rule would be seen for the first time now.
+            window.baseline = question.standing.baselines[book.rules[index].name] ?? book.rules[index].baseline(firstSeen: question.now)
             let isUsable = planner.candidates(
-                of: customer, zone: zone, rule: index, entries: facts.entries, in: question.window
+                of: customer, zone: zone, rule: index, entries: facts.entries, in: window
             ) { found.append($0) }
             if !isUsable, let problem = CustomerProblem(planner.problem(with: customer, rule: index)) {
                 _ = note(problem, id, &question)

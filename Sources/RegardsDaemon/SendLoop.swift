@@ -232,8 +232,30 @@ package final class SendLoop: @unchecked Sendable {
     private func chooseForSessions() -> [ReadyOutreach] {
         channels.names.flatMap { name -> [ReadyOutreach] in
             guard let free = channels.free(name, busy: sending.values.count { $0.outreach.plan.channel == name }) else { return [] }
-            return ready.take(free, for: name)
+            return takeInTurn(free, for: name)
         }
+    }
+
+    /// What is out of turn at its recipient's domain is put aside until then, and others go in its place.
+    private func takeInTurn(_ free: Int, for name: ChannelName) -> [ReadyOutreach] {
+        let now = clock.now()
+        var chosen: [ReadyOutreach] = []
+        while chosen.count < free {
+            let taken = ready.take(free - chosen.count, for: name)
+            if taken.isEmpty { break }
+            for item in taken {
+                let turn = channels.turn(
+                    of: item.outreach.id, to: item.composed.destination, by: name,
+                    isUrgent: item.outreach.plan.lane == .care, now: now)
+                guard let turn else {
+                    chosen.append(item)
+                    continue
+                }
+                endings.append(
+                    Ending(id: item.outreach.id, .retry(notBefore: turn, reason: "paced", givesAttemptBack: false)))
+            }
+        }
+        return chosen
     }
 
     /// Marks rows and records endings in one transaction, then sends what was marked. False: nothing was written, and
@@ -388,6 +410,12 @@ package final class SendLoop: @unchecked Sendable {
         case .cameBack:
             announcer.announce(Notice(.relayUp, channel: name.description))
             isDrained = false
+        case .relayWentDown(let relay, let reason, let detail):
+            announcer.announce(
+                Notice(.relayDown, channel: "\(name)/\(relay)", reason: reason.rawValue, until: clock.now() + limits.probe,
+                    detail: detail))
+        case .relayCameBack(let relay):
+            announcer.announce(Notice(.relayUp, channel: "\(name)/\(relay)"))
         case .other:
             break
         }

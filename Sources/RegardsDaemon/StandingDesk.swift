@@ -52,10 +52,12 @@ package final class StandingDesk: Sendable {
         let pauses = try outbox.pauses(at: now)
         let isAsking = isGuarding && book.house.guards.newRule != nil
         let unapproved = isAsking ? try outbox.unapproved(hashes) : []
+        let ledgers = Dictionary(try outbox.ruleLedgers().map { ($0.name, $0.firstSeen) }, uniquingKeysWith: { $1 })
         let figures = isGuarding ? try outbox.guardFigures() : GuardFigures()
         return state.withLock { state in
             state.standing.pauses = pauses
             state.standing.unapproved = unapproved
+            for rule in book.rules { state.standing.baselines[rule.name] = ledgers[rule.name].map(rule.baseline) }
             state.standing.isGuardTripped = figures.trippedSince != nil && book.house.guards.day != nil
             state.readAt = now
             return state.answer

@@ -57,11 +57,22 @@ struct SMTPConnectFailure: Hashable, Sendable {
         reason = replyCode == 421 ? .relayBusy : .relayDown
         let row = Self.rows.first { $0.code == code }
         let problem = row?.problem ?? CurlLibrary.words(for: code)
-        let heard = replyCode >= 400 ? lastLine : curlText
+        let heard = replyCode >= 400 ? lastLine : Self.tokenRefusal(lastLine) ?? curlText
         var text = "\(settings.place): \(problem)"
         if !heard.isEmpty { text += " (\(Redaction.reply(heard)))" }
         if let row { text += "; \(row.advice)" }
         detail = text
+    }
+
+    static func noSecret(_ settings: SMTPSettings, _ error: any Error) -> SMTPConnectFailure {
+        SMTPConnectFailure(detail: "\(settings.place): the login cannot be read: \(error)")
+    }
+
+    static func noCommonLogin(_ settings: SMTPSettings, _ capabilities: SMTPCapabilities) -> SMTPConnectFailure {
+        let offered = Redaction.reply(capabilities.mechanisms.joined(separator: " "))
+        let wanted = settings.login?.mechanism.map { "no \($0.rawValue)" } ?? "no way to log in that Regards knows"
+        return SMTPConnectFailure(
+            detail: "\(settings.place): the relay offers \(wanted), only \(offered); change auth, or remove user and secret")
     }
 
     static func noLoginOffered(_ settings: SMTPSettings) -> SMTPConnectFailure {
@@ -74,6 +85,12 @@ struct SMTPConnectFailure: Hashable, Sendable {
         reason = .relayDown
         code = 0
         self.detail = detail
+    }
+
+    /// A relay that does not like a token says why in a challenge of base64 (the same at Gmail and Microsoft 365).
+    private static func tokenRefusal(_ line: String) -> String? {
+        guard line.hasPrefix("334 "), let bytes = Base64.decode(line.dropFirst(4)) else { return nil }
+        return "334 " + String(decoding: bytes, as: UTF8.self)
     }
 
     private static func replyCode(_ line: String) -> Int {

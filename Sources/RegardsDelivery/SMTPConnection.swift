@@ -19,6 +19,8 @@ final class SMTPConnection: @unchecked Sendable {
     private let errorText: UnsafeMutablePointer<CChar>
     private let isCancelled: @Sendable () -> Bool
     private var hearsFirstLine = true
+    /// What a relay must not be able to put into our journal: the secret of the login, plain and as it goes to the relay.
+    private var hidden: [String] = []
     private(set) var capabilities = SMTPCapabilities()
     /// The last line the relay said while we connected, with its code. Not redacted.
     private(set) var lastLine = ""
@@ -64,10 +66,18 @@ final class SMTPConnection: @unchecked Sendable {
             regards_curl_set_long(handle, CURLOPT_USE_SSL, Int(CURLUSESSL_ALL.rawValue))
         }
         if let caFile = settings.caFile { regards_curl_set_string(handle, CURLOPT_CAINFO, caFile) }
-        if let user = settings.user, let password = settings.password {
-            regards_curl_set_string(handle, CURLOPT_USERNAME, user)
-            regards_curl_set_string(handle, CURLOPT_PASSWORD, password.reveal)
+    }
+
+    /// libcurl would fall back to another mechanism, and give it an empty password, if it were not held to one.
+    private func apply(_ login: SMTPLogin) throws {
+        let secret = try login.secret()
+        hidden = Self.forms(of: secret.reveal, login.user)
+        regards_curl_set_string(handle, CURLOPT_USERNAME, login.user)
+        if let mechanism = login.mechanism {
+            regards_curl_set_string(handle, CURLOPT_LOGIN_OPTIONS, "AUTH=\(mechanism.rawValue.uppercased())")
         }
+        let option = login.mechanism == .xoauth2 ? CURLOPT_XOAUTH2_BEARER : CURLOPT_PASSWORD
+        regards_curl_set_string(handle, option, secret.reveal)
     }
 
     private func setCallbacks() {
@@ -102,20 +112,38 @@ final class SMTPConnection: @unchecked Sendable {
         }
     }
 
+    private static func forms(of secret: String, _ user: String) -> [String] {
+        let coded = [secret, "\0\(user)\0\(secret)", "user=\(user)\u{1}auth=Bearer \(secret)\u{1}\u{1}"]
+        return [secret] + coded.map { Base64.encode(Array($0.utf8)) }
+    }
+
+    /// Relays like to repeat what they did not understand.
+    private func shown(_ text: String) -> String {
+        let words = text.split(separator: " ", omittingEmptySubsequences: false)
+        return words.map { word in hidden.contains { word.contains($0) } ? "<secret>" : word }.joined(separator: " ")
+    }
+
     // MARK: - What libcurl does
 
     /// Connects and logs in; blocks for at most the connect timeout.
     /// - Returns: nil when the session is ready for MAIL.
     func connect(_ settings: SMTPSettings) -> SMTPConnectFailure? {
+        do {
+            if let login = settings.login { try apply(login) }
+        } catch {
+            return .noSecret(settings, error)
+        }
         let code = curl_easy_perform(handle)
         if code == CURLE_OK {
             // libcurl goes on without a login where none is offered. The relay would then refuse our mail for good.
-            if settings.user != nil, !capabilities.login { return .noLoginOffered(settings) }
+            if settings.login != nil, capabilities.mechanisms.isEmpty { return .noLoginOffered(settings) }
             regards_curl_get_socket(handle, &socket)
             if socket >= 0 { return nil }
         }
+        // Where the relay refused a login, its own words came last; where none of its ways was tried, its offers did.
+        if code == CURLE_LOGIN_DENIED, lastLine.hasPrefix("250") { return .noCommonLogin(settings, capabilities) }
         let curlText = String(cString: errorText)
-        return SMTPConnectFailure(code: code, lastLine: lastLine, curlText: curlText, settings: settings)
+        return SMTPConnectFailure(code: code, lastLine: shown(lastLine), curlText: shown(curlText), settings: settings)
     }
 
     /// Gives bytes to libcurl. After `again` repeat with the same bytes at the same address.

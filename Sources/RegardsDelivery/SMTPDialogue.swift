@@ -6,7 +6,8 @@ struct SMTPCapabilities: Hashable, Sendable {
     var pipelining = false
     var eightBitMIME = false
     var utf8 = false
-    var login = false
+    /// Ways to log in, in capitals; empty when none is offered.
+    var mechanisms: [String] = []
     /// Largest message in bytes (RFC 1870); nil when SIZE is not offered, 0 when it is offered without a limit.
     var sizeLimit: Int?
 
@@ -17,7 +18,7 @@ struct SMTPCapabilities: Hashable, Sendable {
         case "PIPELINING": pipelining = true
         case "8BITMIME": eightBitMIME = true
         case "SMTPUTF8": utf8 = true
-        case "AUTH": login = true
+        case "AUTH": mechanisms = words.dropFirst().map { $0.uppercased() }
         case "SIZE": sizeLimit = words.count > 1 ? Int(words[1]).map { max($0, 0) } ?? 0 : 0
         default: break
         }

@@ -30,6 +30,8 @@ package final class SMTPRelay: Channel {
         var handler: (@Sendable (ChannelState) -> Void)?
         var jobs: [Job] = []
         var opening = false
+        /// Sessions that are open at the moment.
+        var openSessions = 0
         var pings: [@Sendable () -> Void] = []
         var connected: [Connected] = []
         var thread: JoinableThread?
@@ -39,6 +41,9 @@ package final class SMTPRelay: Channel {
 
     package let name: String
     package var sessions: Int { settings.sessions }
+    /// Of the sessions that are open, not of those that are allowed: a row is marked only when it has a session to go by,
+    /// or will soon. More are opened while messages wait for the ones there are.
+    package var capacity: Int { shared.withLock { $0.openSessions * 2 } }
     let settings: SMTPSettings
     let shared = Mutex(Shared())
     /// Read by connecting threads, which cannot wait for the lock's owner.
@@ -110,6 +115,18 @@ package final class SMTPRelay: Channel {
             return shared.handler
         }
         handler?(state)
+    }
+
+    /// Ready, with so many sessions open; told again when they have become more.
+    func ready(openSessions: Int) {
+        let handler = shared.withLock { shared -> (@Sendable (ChannelState) -> Void)? in
+            let isNews = shared.state != .ready || openSessions > shared.openSessions
+            shared.openSessions = openSessions
+            guard isNews, shared.state != .closed else { return nil }
+            shared.state = .ready
+            return shared.handler
+        }
+        handler?(.ready)
     }
 
     /// Becomes `down` and gives back the messages that had come in meanwhile, in one step: after it `send` refuses.

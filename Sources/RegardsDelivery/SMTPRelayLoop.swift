@@ -200,7 +200,7 @@ final class SMTPRelayLoop {
         if closeBy != nil {
             // `close` says when everything has ended.
         } else if openCount > 0 {
-            relay.change(to: .ready)
+            relay.ready(openSessions: openCount)
         } else if !connectors.isEmpty {
             relay.change(to: .opening)
         } else if case .down = relay.shared.withLock({ $0.state }) {

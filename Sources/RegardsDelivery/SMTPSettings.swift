@@ -13,6 +13,34 @@ package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible
     }
 }
 
+/// How to log in to a relay.
+package struct SMTPLogin: Sendable {
+    package enum Mechanism: String, CaseIterable, Sendable {
+        /// RFC 4616.
+        case plain
+        /// Not standardised, and offered by many.
+        case login
+        /// An OAuth 2.0 access token in place of a password, as Gmail and Microsoft 365 want it.
+        case xoauth2
+    }
+
+    package var user: String
+    /// nil: the best of what the relay offers and libcurl knows.
+    package var mechanism: Mechanism?
+    /// The password, or the token. Asked for at each connection: a token is good for an hour, and whoever renews it
+    /// writes a new one to the same place.
+    let secret: @Sendable () throws -> Secret
+
+    /// - Parameter secret: called on threads that connect; may block for a moment.
+    package init(user: String, mechanism: Mechanism? = nil, secret: @escaping @Sendable () throws -> Secret) {
+        self.user = user
+        self.mechanism = mechanism
+        self.secret = secret
+    }
+
+    package init(user: String, password: Secret) { self.init(user: user) { password } }
+}
+
 /// How to reach one mail relay.
 package struct SMTPSettings: Sendable {
     package enum Security: String, CaseIterable, Sendable {
@@ -27,8 +55,7 @@ package struct SMTPSettings: Sendable {
     package var host: String
     package var port: Int
     package var security: Security
-    package var user: String?
-    package var password: Secret?
+    package var login: SMTPLogin?
     /// PEM file with the authorities to trust instead of the system's.
     package var caFile: String?
     /// What we call ourselves in EHLO; nil for this machine's host name.
@@ -47,10 +74,10 @@ package struct SMTPSettings: Sendable {
     /// Connections to the relay at once, 1 to 100.
     package var sessions: Int
 
-    /// - Throws: `SettingsError` for a host or name that cannot stand in a URL, a port or a number out of range,
-    ///   half a login, or mail that would cross the network in clear.
+    /// - Throws: `SettingsError` for a host or name that cannot stand in a URL, a port or a number out of range, or mail
+    ///   that would cross the network in clear; a login is refused there even if the mail is not.
     package init(
-        host: String, port: Int, security: Security, user: String? = nil, password: Secret? = nil,
+        host: String, port: Int, security: Security, login: SMTPLogin? = nil,
         caFile: String? = nil, heloName: String? = nil, allowPlaintext: Bool = false,
         connectTimeout: TimeSpan = .seconds(60), replyTimeout: TimeSpan = .minutes(5),
         finalReplyTimeout: TimeSpan = .minutes(10), idleTimeout: TimeSpan = .seconds(30), sessions: Int = 1
@@ -58,8 +85,7 @@ package struct SMTPSettings: Sendable {
         self.host = host
         self.port = port
         self.security = security
-        self.user = user
-        self.password = password
+        self.login = login
         self.caFile = caFile
         self.heloName = heloName
         self.allowPlaintext = allowPlaintext
@@ -84,11 +110,11 @@ package struct SMTPSettings: Sendable {
         if let heloName, !HostText.isHost(heloName), !HostText.isAddressLiteral(heloName) {
             throw SettingsError("helo", "expected a host name or an address like [192.0.2.1], got \"\(heloName)\"")
         }
-        guard (user == nil) == (password == nil) else {
-            throw SettingsError("user", "user and password belong together: one of them is missing")
-        }
         if security == .none, !isLoopback, !allowPlaintext {
             throw SettingsError("security", "mail would cross the network unencrypted: use starttls or tls")
+        }
+        if security == .none, !isLoopback, login != nil {
+            throw SettingsError("user", "a login would cross the network in clear: use starttls or tls, or no login")
         }
         guard (1...100).contains(sessions) else {
             throw SettingsError("sessions", "expected a number from 1 to 100, got \(sessions)")

@@ -14,6 +14,7 @@ final class WebhookRequest {
     private let settings: WebhookSettings
     private let body: [UInt8]
     private var headers: UnsafeMutablePointer<curl_slist>?
+    private var addresses: UnsafeMutablePointer<curl_slist>?
     private let errorText: UnsafeMutablePointer<CChar>
     /// Bytes of the body that libcurl has fetched.
     private var fetched = 0
@@ -39,6 +40,7 @@ final class WebhookRequest {
     deinit {
         curl_easy_cleanup(handle)
         curl_slist_free_all(headers)
+        curl_slist_free_all(addresses)
         errorText.deallocate()
     }
 
@@ -61,6 +63,8 @@ final class WebhookRequest {
         regards_curl_set_long(handle, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         regards_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
         regards_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
+        for answer in settings.answersOfDNS { addresses = curl_slist_append(addresses, answer) }
+        if addresses != nil { regards_curl_set_list(handle, CURLOPT_RESOLVE, addresses) }
         if let caFile = settings.caFile { regards_curl_set_string(handle, CURLOPT_CAINFO, caFile) }
     }
 

@@ -17,6 +17,8 @@ package struct WebhookSettings: Sendable {
     package let timeout: TimeSpan
     /// Requests under way at once, 1 to 100.
     package let sessions: Int
+    /// What DNS is to have answered, as `host:port:address` (CURLOPT_RESOLVE); for tests.
+    var answersOfDNS: [String] = []
 
     /// - Parameters:
     ///   - url: `https:`; `http:` only to this machine, or with `allowPrivate`.

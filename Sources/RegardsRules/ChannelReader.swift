@@ -1,3 +1,4 @@
+import RegardsCalendar
 import RegardsCore
 
 /// Reads where the ledger lives and which ways out there are.
@@ -24,33 +25,72 @@ struct ChannelReader {
 
     // MARK: Mail
 
-    func smtp(_ item: Item) -> SMTPConfiguration? {
-        guard
-            let form = item.form(
-                Keys(
-                    "host", "port", "security", "allow_plaintext", "user", "password", "ca_file", "helo",
-                    later: ["sessions", "bounces", "rate", "dkim"]))
-        else { return nil }
+    /// One relay, or a list of them.
+    func smtp(_ item: Item) -> [SMTPConfiguration] {
+        let items = item.oneOrMore()
+        var relays: [SMTPConfiguration] = []
+        for one in items {
+            guard let relay = relay(one, isOneOfSeveral: items.count > 1) else { continue }
+            if let first = relays.first(where: { $0.name == relay.name }) {
+                one.fail(.repeated("relay", relay.name, first: first.place))
+            }
+            relays.append(relay)
+        }
+        if let first = relays.first, relays.count > 1, relays.allSatisfy({ $0.weight == 0 }) {
+            item.fail(.outside("a weight above 0 for one relay at least", got: "0"), at: first.place)
+        }
+        return relays
+    }
+
+    private static let relayKeys = Keys(
+        "host", "port", "security", "allow_plaintext", "user", "password", "auth", "token", "ca_file", "helo", "sessions",
+        "rate", "name", "weight", later: ["bounces", "dkim"])
+
+    private func relay(_ item: Item, isOneOfSeveral: Bool) -> SMTPConfiguration? {
+        guard let form = item.form(Self.relayKeys) else { return nil }
         let host = form.required("host", "the relay's name")?.hostName()
         // On the machine itself there is nobody on the way; a relay there seldom has a certificate to verify.
         let usual = host.map { Host.isLoopback($0) ? SMTPSecurity.none : .starttls } ?? .starttls
         let security = form["security"].map { $0.word(SMTPSecurity.self) } ?? usual
         let port = form["port"]?.integer(1...65_535)
         let allowsPlaintext = form["allow_plaintext"]?.flag() ?? false
-        if let host, security == SMTPSecurity.none, !Host.isLoopback(host), !allowsPlaintext {
-            (form["security"] ?? item).fail(.plaintext(host: host))
+        let login = login(form)
+        if let host, security == SMTPSecurity.none, !Host.isLoopback(host) {
+            if !allowsPlaintext { (form["security"] ?? item).fail(.plaintext(host: host)) }
+            if let user = form["user"], allowsPlaintext { user.fail(.plaintextLogin(host: host)) }
         }
-        let user = form["user"]?.text("a user name")
-        let password = form["password"].flatMap(secret)
-        for (key, other) in [("user", "password"), ("password", "user")] where form[key] != nil && form[other] == nil {
-            item.fail(.needs(key, also: other), at: form.place(of: key))
+        for key in ["name", "weight"] where form[key] != nil && !isOneOfSeveral {
+            item.fail(.onlyWith(key, "a list of several relays"), at: form.place(of: key))
         }
+        let name = form["name"].map { $0.ruleName() } ?? host
         let helo = form["helo"]?.helloName()
         let caFile = form["ca_file"]?.filePath(in: folder)
-        guard let host, let security else { return nil }
+        let sessions = form["sessions"]?.integer(1...100) ?? Self.usualSessions
+        let weight = form["weight"]?.integer(0...1_000) ?? 1
+        let rate = form["rate"]?.rate()
+        guard let host, let security, let name else { return nil }
         return SMTPConfiguration(
-            host: host, port: port ?? security.defaultPort, security: security, allowPlaintext: allowsPlaintext, user: user,
-            password: password, caFile: caFile, helo: helo, place: item.place)
+            name: name, host: host, port: port ?? security.defaultPort, security: security,
+            allowPlaintext: allowsPlaintext, user: login.user, secret: login.secret, authentication: login.way,
+            caFile: caFile, helo: helo, sessions: sessions, weight: weight, rate: rate, place: item.place)
+    }
+
+    /// Enough that the answers of a relay far away do not set the pace, and no more than relays grant without being asked.
+    private static let usualSessions = 4
+
+    /// A password, or with `auth: xoauth2` a token.
+    private func login(_ form: Form) -> (user: String?, secret: SecretReference?, way: SMTPAuthentication?) {
+        let way = form["auth"]?.word(SMTPAuthentication.self)
+        let key = way == .xoauth2 ? "token" : "password"
+        let other = way == .xoauth2 ? "password" : "token"
+        if form[other] != nil {
+            let condition = way == .xoauth2 ? "auth: plain or login; xoauth2 takes a token" : "auth: xoauth2"
+            form.item.fail(.onlyWith(other, condition), at: form.place(of: other))
+        }
+        for (one, needed) in [("user", key), (key, "user"), ("auth", "user")] where form[one] != nil && form[needed] == nil {
+            form.item.fail(.needs(one, also: needed), at: form.place(of: one))
+        }
+        return (form["user"]?.text("a user name"), form[key].flatMap(secret), way)
     }
 
     // MARK: Webhooks
@@ -67,14 +107,19 @@ struct ChannelReader {
     }
 
     private func webhook(_ item: Item, name: String) -> WebhookConfiguration? {
-        guard let form = item.form(Keys("url", "secret", "allow_private", later: ["headers", "timeout"])) else { return nil }
+        let keys = Keys("url", "secret", "allow_private", "timeout", "sessions", later: ["headers"])
+        guard let form = item.form(keys) else { return nil }
         let allowsPrivate = form["allow_private"]?.flag() ?? false
         let url = form.required("url", "where to send, such as https://crm.example.com/regards")?
             .webAddress(allowsPlain: allowsPrivate)
         let references = "{credential: NAME} or {file: PATH}, or none for an endpoint that checks no signature"
         let secrets = form.required("secret", references).map(secrets)
-        guard let url, let secrets else { return nil }
-        return WebhookConfiguration(name: name, url: url, secrets: secrets, allowPrivate: allowsPrivate, place: item.place)
+        let timeout = form["timeout"].map { $0.span(.seconds(1) ... .minutes(10), named: "1s to 10min") } ?? .seconds(20)
+        let sessions = form["sessions"]?.integer(1...100) ?? Self.usualSessions
+        guard let url, let secrets, let timeout else { return nil }
+        return WebhookConfiguration(
+            name: name, url: url, secrets: secrets, allowPrivate: allowsPrivate, timeout: timeout, sessions: sessions,
+            place: item.place)
     }
 
     private func secrets(_ item: Item) -> [SecretReference] {

@@ -14,8 +14,10 @@ package struct Configuration: Sendable {
     package var source: CustomerSettings
     /// One for each of `ruleBook.eventKinds`, in the same order.
     package var events: [EventSettings]
-    /// nil where mail goes to `maildir`.
-    package var smtp: SMTPConfiguration?
+    /// The relays; empty where mail goes to `maildir`.
+    package var smtp: [SMTPConfiguration]
+    /// How fast mail may go.
+    package var pace: PaceLimits
     /// A folder; nil exactly when `smtp` is given. Default: `maildir` beside the state file.
     package var maildir: String?
     package var webhooks: [WebhookConfiguration]
@@ -93,21 +95,39 @@ package enum SMTPSecurity: String, CaseIterable, Hashable, Sendable {
     }
 }
 
-/// `smtp:`: the relay that takes the mail.
+/// How to log in to a relay.
+package enum SMTPAuthentication: String, CaseIterable, Hashable, Sendable {
+    case plain
+    case login
+    /// With an OAuth 2.0 access token in place of a password.
+    case xoauth2
+}
+
+/// `smtp:`: a relay that takes mail.
 package struct SMTPConfiguration: Hashable, Sendable {
+    /// Tells relays apart; the host unless the file gives one.
+    package var name: String
     package var host: String
     /// 1 to 65,535.
     package var port: Int
     package var security: SMTPSecurity
     /// The operator accepts `security: none` to another machine.
     package var allowPlaintext: Bool
-    /// `user` and `password` are given together or not at all.
+    /// `user` and `secret` are given together or not at all.
     package var user: String?
-    package var password: SecretReference?
+    /// The password, or the token of `xoauth2`.
+    package var secret: SecretReference?
+    /// nil: the best that the relay offers.
+    package var authentication: SMTPAuthentication?
     /// PEM file of the authorities to trust instead of the system's.
     package var caFile: String?
     /// The name said in EHLO; nil: the machine's.
     package var helo: String?
+    /// Connections at once, 1 to 100.
+    package var sessions: Int
+    /// Its share beside the other relays' weights, 0 to 1,000; 0: only when all others are down.
+    package var weight: Int
+    package var rate: Rate?
     package var place: Place
 }
 
@@ -120,5 +140,9 @@ package struct WebhookConfiguration: Hashable, Sendable {
     package var secrets: [SecretReference]
     /// The host may resolve to an address of a private network.
     package var allowPrivate: Bool
+    /// Longest time for one request, 1 second to 10 minutes.
+    package var timeout: TimeSpan
+    /// Requests at once, 1 to 100.
+    package var sessions: Int
     package var place: Place
 }

@@ -105,7 +105,8 @@ private struct Loading {
         settings.events = form["events"].map(sources.events) ?? []
         settings.state =
             form["state"].flatMap(channels.state) ?? ChannelReader.defaultState(environment: environment, folder: folder)
-        settings.smtp = form["smtp"].flatMap(channels.smtp)
+        settings.smtp = form["smtp"].map(channels.smtp) ?? []
+        settings.pace = PaceReader().limits(form["limits"], relays: settings.smtp)
         settings.maildir = form["maildir"]?.filePath(in: folder)
         if let maildir = form["maildir"], form["smtp"] != nil { maildir.fail(.mailTwice, at: form.place(of: "maildir")) }
         settings.webhooks = form["webhooks"].map(channels.webhooks) ?? []
@@ -137,7 +138,8 @@ private struct Settings {
     var source: CustomerSettings?
     var events: [EventSettings] = []
     var state: StateSettings?
-    var smtp: SMTPConfiguration?
+    var smtp: [SMTPConfiguration] = []
+    var pace = PaceLimits()
     var maildir: String?
     var webhooks: [WebhookConfiguration] = []
     var cards: String?
@@ -158,7 +160,7 @@ private struct Settings {
             ruleBook: RuleBook(
                 rules: shelf.rules, eventKinds: draft.kinds, segments: segments, customers: draft.customers, house: house),
             state: .sqlite(path: statePath), source: source, events: events, smtp: smtp,
-            maildir: smtp == nil ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
+            pace: pace, maildir: smtp.isEmpty ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
             cardsFolder: cards ?? FilePath.join(folder, "cards"), ruleFiles: shelf.files)
     }
 }

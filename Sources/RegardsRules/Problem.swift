@@ -42,6 +42,7 @@ enum Problem: Hashable {
     // Secrets and the network
     case openSecret
     case plaintext(host: String)
+    case plaintextLogin(host: String)
     case notSecureURL
     case badURL(String)
     // The house
@@ -174,6 +175,8 @@ extension Problem {
             "a secret does not belong in this file: write {credential: NAME} for systemd's LoadCredential=, or {file: PATH}"
         case .plaintext(let host):
             "\(quote(host)) is not this machine, and without TLS everybody on the way can read: use starttls or tls, or say allow_plaintext: yes"
+        case .plaintextLogin(let host):
+            "a login to \(quote(host)) would cross the network in clear: use starttls or tls, or leave user and password out"
         case .notSecureURL: "expected https://; http:// is for this machine, or with allow_private: yes"
         case .badURL(let got):
             "expected an address such as https://crm.example.com/regards without a user or password, got \(quote(got))"

@@ -21,7 +21,7 @@ private let loader = ConfigurationLoader(environment: [:], zones: ZoneCatalog())
     @Test func whatIsInstalledHarmsNobody() throws {
         let configuration = try #require(loader.load(file: root + "/config/regards.yaml").configuration)
         #expect(configuration.ruleBook.house.mode == .rehearse)
-        #expect(configuration.smtp == nil)
+        #expect(configuration.smtp.isEmpty)
         #expect(configuration.maildir == "/var/lib/regards/maildir")
         #expect(configuration.webhooks.isEmpty)
         for rule in configuration.ruleBook.rules {

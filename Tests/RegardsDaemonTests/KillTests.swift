@@ -13,7 +13,7 @@ struct KillTests {
     /// As many as the environment's `REGARDS_KILLS` says.
     private static let kills = getenv("REGARDS_KILLS").flatMap { Int(String(cString: $0)) } ?? 200
     private static let seed = getenv("REGARDS_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0..<1_000_000)
-    private static let sessions = 1
+    private static let sessions = 4
 
     @Test("at any moment loses nothing, doubles no row, and leaves few in doubt", .timeLimit(.minutes(10)))
     func anyMoment() throws {

@@ -18,7 +18,7 @@ struct SMTPConnectTests {
         login: Bool = false, connectTimeout: TimeSpan = .seconds(20)
     ) throws -> ChannelProbe {
         ChannelProbe(SMTPRelay(name: "test", settings: try SMTPSettings(
-            host: host, port: port, security: security, user: login ? "shop" : nil, password: login ? Secret("geheim") : nil,
+            host: host, port: port, security: security, login: login ? SMTPLogin(user: "shop", password: Secret("geheim")) : nil,
             caFile: caFile, allowPlaintext: true, connectTimeout: connectTimeout)))
     }
 
@@ -148,7 +148,7 @@ struct SMTPConnectTests {
         let server = try ScriptedSMTPServer(["AUTH": "reply:535 5.7.8 bad shop:geheim@example.com"], mechanisms: "PLAIN")
         let probe = try probe(server.port, security: .none, login: true)
         let text = try #require(detail(try probe.open()))
-        #expect(text == "localhost:\(server.port): the relay refused the login (535 5.7.8 bad <address>); check user and password")
+        #expect(text == "localhost:\(server.port): the relay refused the login (535 5.7.8 bad <secret>); check user and password")
         try probe.close()
     }
 
@@ -188,7 +188,9 @@ struct SMTPConnectTests {
         #expect(error { try SMTPSettings(host: "a\r\nb", port: 25, security: .startTLS) }.hasPrefix("expected a host name"))
         #expect(error { try SMTPSettings(host: "a", port: 0, security: .startTLS) } == "expected a number from 1 to 65535, got 0")
         #expect(error { try SMTPSettings(host: "a", port: 25, security: .none) } == "mail would cross the network unencrypted: use starttls or tls")
-        #expect(error { try SMTPSettings(host: "a", port: 25, security: .startTLS, user: "x") } == "user and password belong together: one of them is missing")
+        let login = SMTPLogin(user: "shop", password: Secret("geheim"))
+        #expect(error { try SMTPSettings(host: "a", port: 25, security: .none, login: login, allowPlaintext: true) } == "a login would cross the network in clear: use starttls or tls, or no login")
+        #expect(error { try SMTPSettings(host: "localhost", port: 25, security: .none, login: login) } == "none")
         #expect(error { try SMTPSettings(host: "a", port: 25, security: .startTLS, heloName: "x y") }.hasPrefix("expected a host name or an address like"))
         #expect(error { try SMTPSettings(host: "a", port: 25, security: .startTLS, sessions: 0) } == "expected a number from 1 to 100, got 0")
         #expect(error { try SMTPSettings(host: "a", port: 25, security: .startTLS, replyTimeout: .zero) } == "expected more than nothing and at most a day")

@@ -6,7 +6,7 @@ import Testing
 /// The dialogue as a value: every turn of it is a plain call.
 @Suite("SMTP dialogue")
 struct SMTPDialogueTests {
-    private let all = SMTPCapabilities(pipelining: true, eightBitMIME: true, utf8: true, login: false, sizeLimit: 0)
+    private let all = SMTPCapabilities(pipelining: true, eightBitMIME: true, utf8: true, mechanisms: [], sizeLimit: 0)
     private let bare = SMTPCapabilities()
 
     private func show(_ step: SMTPDialogue.Step) -> String {

@@ -41,8 +41,8 @@ struct FaultCase {
             script, offers: (pipelining ? ["PIPELINING"] : []) + offers, mechanisms: mechanisms,
             security: try wire.serverSecurity())
         let settings = try SMTPSettings(
-            host: "localhost", port: server.port, security: wire.security, user: login?.0,
-            password: login.map { Secret($0.1) }, caFile: try TestCertificate.good.get().authority,
+            host: "localhost", port: server.port, security: wire.security, login: login.map { SMTPLogin(user: $0.0, password: Secret($0.1)) },
+            caFile: try TestCertificate.good.get().authority,
             heloName: "shop.test", connectTimeout: connectTimeout, replyTimeout: replyTimeout,
             finalReplyTimeout: finalReplyTimeout, idleTimeout: idleTimeout)
         probe = ChannelProbe(SMTPRelay(name: "test", settings: settings))

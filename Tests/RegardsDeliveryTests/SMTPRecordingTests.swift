@@ -16,7 +16,7 @@ struct SMTPRecordingTests {
     ) throws -> ChannelProbe {
         let settings = try SMTPSettings(
             host: security == .none ? "127.0.0.1" : "localhost", port: server.port, security: security,
-            user: login?.0, password: login.map { Secret($0.1) }, caFile: certificate?.authority, heloName: "shop.test")
+            login: login.map { SMTPLogin(user: $0.0, password: Secret($0.1)) }, caFile: certificate?.authority, heloName: "shop.test")
         return ChannelProbe(SMTPRelay(name: "test", settings: settings))
     }
 

@@ -63,7 +63,7 @@ struct SMTPReplyTests {
     @Test func capabilities() {
         var found = SMTPCapabilities()
         for line in ["PIPELINING", "size 35882577", "8bitmime", "SMTPUTF8", "AUTH PLAIN LOGIN", "DSN"] { found.add(line) }
-        #expect(found == SMTPCapabilities(pipelining: true, eightBitMIME: true, utf8: true, login: true, sizeLimit: 35_882_577))
+        #expect(found == SMTPCapabilities(pipelining: true, eightBitMIME: true, utf8: true, mechanisms: ["PLAIN", "LOGIN"], sizeLimit: 35_882_577))
         var odd = SMTPCapabilities()
         odd.add("SIZE")
         #expect(odd.sizeLimit == 0)

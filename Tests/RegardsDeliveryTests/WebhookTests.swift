@@ -125,6 +125,9 @@ struct WebhookTests {
     @Test(arguments: [
         ("200", Outcome.delivered), ("302;Location: http://127.0.0.1:1/", .refused(.endpointRefused)),
         ("302;Location: http://169.254.169.254/latest/meta-data/", .refused(.endpointRefused)),
+        ("301;Location: /hook?shop=1", .refused(.endpointRefused)), ("303;Location: /hook?shop=1", .refused(.endpointRefused)),
+        ("307;Location: /hook?shop=1", .refused(.endpointRefused)), ("308;Location: //evil.example/", .refused(.endpointRefused)),
+        ("302;Location: file:///etc/passwd", .refused(.endpointRefused)), ("300", .refused(.endpointRefused)),
         ("400", .refused(.endpointRefused)), ("401", .refused(.endpointRefused)),
         ("408", .deferred(.endpointError, notBefore: nil)), ("425", .deferred(.endpointError, notBefore: nil)),
         ("429", .deferred(.rateLimited, notBefore: nil)),
@@ -132,6 +135,14 @@ struct WebhookTests {
         ("429;retry-after: Sat, 01 May 2027 09:10:00 GMT", .deferred(.rateLimited, notBefore: Fixture.moment + .minutes(10))),
         ("429;Retry-After: 999999999", .deferred(.rateLimited, notBefore: Fixture.moment + .hours(24))),
         ("429;Retry-After: -1", .deferred(.rateLimited, notBefore: nil)),
+        ("429;Retry-After: 0", .deferred(.rateLimited, notBefore: nil)),
+        ("429;Retry-After: tomorrow", .deferred(.rateLimited, notBefore: nil)),
+        ("429;Retry-After: Saturday, 01-May-27 09:10:00 GMT", .deferred(.rateLimited, notBefore: Fixture.moment + .minutes(10))),
+        ("429;Retry-After: Sat May  1 09:10:00 2027", .deferred(.rateLimited, notBefore: Fixture.moment + .minutes(10))),
+        ("429;Retry-After: Fri, 01 Jan 2027 00:00:00 GMT", .deferred(.rateLimited, notBefore: nil)),
+        ("429;Retry-After: Mon, 01 Jan 2103 00:00:00 GMT", .deferred(.rateLimited, notBefore: Fixture.moment + .hours(24))),
+        ("503;Retry-After: garbage", .deferred(.endpointError, notBefore: nil)),
+        ("500;Retry-After: 60", .deferred(.endpointError, notBefore: nil)),
         ("500", .deferred(.endpointError, notBefore: nil)), ("503", .deferred(.endpointError, notBefore: nil)),
         ("503;Retry-After: 60", .deferred(.rateLimited, notBefore: Fixture.moment + .minutes(1))),
         ("200;body=60000", .delivered), ("200;body=5000000", .delivered), ("500;body=5000000", .deferred(.endpointError, notBefore: nil)),
@@ -146,6 +157,46 @@ struct WebhookTests {
         #expect(try probe.send(event(id: "msg_2")).outcome == .delivered)
         // No redirect was followed.
         #expect(server.requests.count == 2)
+        try probe.close()
+    }
+
+    /// Nothing of it is kept, unpacked or waited for: the status has decided.
+    @Test(arguments: ["huge", "bomb", "endless", "headers"])
+    func moreThanAnybodyWants(answer: String) throws {
+        let server = try RecordingHTTPServer([answer, "200"])
+        let probe = try probe(server.port)
+        #expect(try probe.send(event()) == AttemptReport(.delivered, code: 200, detail: "HTTP 200"))
+        if answer != "endless" { #expect(try server.written() < 16 << 20) }
+        #expect(try probe.send(event(id: "msg_2")).outcome == .delivered)
+        try probe.close()
+    }
+
+    /// The status came at once, and the body is not worth more than the time limit.
+    @Test func aBodyOneByteNowAndThen() throws {
+        let server = try RecordingHTTPServer(["trickle", "200"])
+        let probe = try probe(server.port, timeout: .seconds(1), sessions: 1)
+        #expect(try probe.send(event()) == AttemptReport(.delivered, code: 200, detail: "HTTP 200"))
+        #expect(try probe.send(event(id: "msg_2")).outcome == .delivered)
+        try probe.close()
+    }
+
+    /// Whoever answers something else has read the request.
+    @Test func anAnswerThatIsNotHTTP() throws {
+        let server = try RecordingHTTPServer(["garbage", "200"])
+        let probe = try probe(server.port)
+        #expect(try probe.send(event()).outcome == .inDoubt(.connectionLost))
+        #expect(try probe.send(event(id: "msg_2")).outcome == .delivered)
+        try probe.close()
+    }
+
+    @Test func fiveFailuresAndThenAYes() throws {
+        let server = try RecordingHTTPServer(["500", "500", "500", "500", "500", "200"])
+        let probe = try probe(server.port)
+        for _ in 1...5 {
+            #expect(try probe.send(event()) == AttemptReport(.deferred(.endpointError, notBefore: nil), code: 500, detail: "HTTP 500"))
+        }
+        #expect(try probe.send(event()).outcome == .delivered)
+        #expect(Set(server.requests.compactMap { $0.headers["webhook-id"] }) == ["msg_1"])
         try probe.close()
     }
 
@@ -244,6 +295,25 @@ struct WebhookTests {
         #expect(server.requests.count == 1)
     }
 
+    @Test(arguments: ["expired", "other host", "self-signed"])
+    func aCertificateThatIsNotGood(fault: String) throws {
+        let certificate =
+            switch fault {
+            case "expired": try TestCertificate.expired.get()
+            case "other host": try TestCertificate.otherHost.get()
+            default: try TestCertificate.selfSigned.get()
+            }
+        let server = try RecordingHTTPServer(certificate: certificate)
+        let authority = fault == "self-signed" ? nil : certificate.authority
+        let probe = try probe(server.port, host: "localhost", scheme: "https", caFile: authority)
+        let report = try probe.send(event())
+        #expect(report.outcome == .deferred(.relayDown, notBefore: nil))
+        let words = ["expired": "certificate has expired", "other host": "match", "self-signed": "self-signed certificate"]
+        #expect(report.detail.contains(try #require(words[fault])), "\(report.detail)")
+        #expect(server.requests.isEmpty)
+        try probe.close()
+    }
+
     /// A name that looks public and leads inside: the address is checked where the connection is made, after DNS.
     @Test(arguments: ["10.0.0.1", "169.254.169.254", "192.168.1.1", "[fd00::1]", "[::ffff:10.0.0.1]", "0.0.0.0"])
     func noPrivateTargets(host: String) throws {
@@ -252,6 +322,35 @@ struct WebhookTests {
         #expect(report.outcome == .deferred(.relayDown, notBefore: nil))
         #expect(report.detail.hasPrefix("the endpoint's name leads to "))
         #expect(report.detail.hasSuffix(", an address of a private network; allow_private: yes permits that"))
+        try probe.close()
+    }
+
+    /// The same addresses as numbers of other kinds, and names of this machine that do not look like it.
+    @Test(arguments: [
+        "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "shop.localhost",
+        "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[fe80::1]",
+    ])
+    func noPrivateTargetsUnderOtherNames(host: String) throws {
+        let server = try RecordingHTTPServer(certificate: try TestCertificate.good.get())
+        let probe = try probe(server.port, host: host, scheme: "https", timeout: .seconds(5))
+        let report = try probe.send(event())
+        #expect(report.outcome == .deferred(.relayDown, notBefore: nil))
+        #expect(report.detail.hasPrefix("the endpoint's name leads to "), "\(report.detail)")
+        #expect(server.requests.isEmpty)
+        try probe.close()
+    }
+
+    /// A public name whose answer from DNS is a private address: it is the address of the connection that is looked at.
+    @Test(arguments: ["10.0.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1"])
+    func noPrivateTargetsThroughDNS(address: String) throws {
+        let server = try RecordingHTTPServer(certificate: try TestCertificate.good.get())
+        var settings = try WebhookSettings(url: "https://crm.example.com:\(server.port)/hook", secrets: [Self.secret])
+        settings.answersOfDNS = ["crm.example.com:\(server.port):\(address)"]
+        let probe = ChannelProbe(WebhookEndpoint(name: "test", settings: settings))
+        let report = try probe.send(event())
+        #expect(report.outcome == .deferred(.relayDown, notBefore: nil))
+        #expect(report.detail.hasPrefix("the endpoint's name leads to \(address), an address of a private network; "))
+        #expect(server.requests.isEmpty)
         try probe.close()
     }
 

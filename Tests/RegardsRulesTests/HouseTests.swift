@@ -29,7 +29,7 @@ import Testing
         #expect(configuration.file == "regards.yaml")
         #expect(configuration.state == .sqlite(path: "state/regards.sqlite"))
         #expect(configuration.maildir == "state/maildir")
-        #expect(configuration.smtp == nil)
+        #expect(configuration.smtp.isEmpty)
         #expect(configuration.webhooks.isEmpty)
         #expect(configuration.rulesFolder == "rules.d")
         #expect(configuration.cardsFolder == "cards")
@@ -161,9 +161,10 @@ import Testing
     ])
     func relays(text: String, port: Int, security: SMTPSecurity) throws {
         let configuration = try HouseTests.load("smtp: \(text)\n")
-        #expect(configuration.smtp?.port == port)
-        #expect(configuration.smtp?.security == security)
-        #expect(configuration.smtp?.password == nil)
+        #expect(configuration.smtp.map(\.port) == [port])
+        #expect(configuration.smtp.map(\.security) == [security])
+        #expect(configuration.smtp.map(\.secret) == [nil])
+        #expect(configuration.smtp.map(\.sessions) == [4])
         #expect(configuration.maildir == nil)
     }
 
@@ -174,13 +175,39 @@ import Testing
                 smtp: {host: mail.example.com, user: me, password: {credential: smtp}, ca_file: ca.pem, helo: "[192.0.2.1]"}
 
                 """
-            ).smtp)
+            ).smtp.first)
+        #expect(smtp.name == "mail.example.com")
         #expect(smtp.user == "me")
-        #expect(smtp.password == .credential("smtp"))
+        #expect(smtp.secret == .credential("smtp"))
+        #expect(smtp.authentication == nil)
         #expect(smtp.caFile == "ca.pem")
         #expect(smtp.helo == "[192.0.2.1]")
         #expect(!smtp.allowPlaintext)
         #expect(smtp.place.line == 7)
+    }
+
+    @Test func severalRelays() throws {
+        let configuration = try HouseTests.load(
+            """
+            smtp:
+            - {host: mx1.example.com, name: main, weight: 3, sessions: 16, rate: 10/s}
+            - {host: mx2.example.com, user: me, auth: xoauth2, token: {file: token}}
+            - {host: localhost, weight: 0}
+            limits: {rate: 20/s, per_domain: {others: 5/s, Example.org: 100/h, our.example: none}}
+
+            """)
+        #expect(configuration.smtp.map(\.name) == ["main", "mx2.example.com", "localhost"])
+        #expect(configuration.smtp.map(\.weight) == [3, 1, 0])
+        #expect(configuration.smtp.map(\.sessions) == [16, 4, 4])
+        #expect(configuration.smtp[1].authentication == .xoauth2)
+        #expect(configuration.smtp[1].secret == .file("token"))
+        #expect(
+            configuration.pace
+                == PaceLimits(
+                    overall: Rate("20/s"), relays: ["main": try #require(Rate("10/s"))], everyDomain: Rate("5/s"),
+                    domains: ["example.org": Rate("100/h"), "our.example": nil]))
+        #expect(try HouseTests.load("limits: {per_domain: 5/s}\n").pace == PaceLimits(everyDomain: Rate("5/s")))
+        #expect(configuration.maildir == nil)
     }
 
     @Test func webhooks() throws {
@@ -189,13 +216,15 @@ import Testing
             webhooks:
               crm: {url: "https://crm.example:8443/regards?x=1", secret: [{credential: crm}, {file: keys/old}]}
               local: {url: "http://127.0.0.1:8080/x", secret: none}
-              inside: {url: "http://[fd00::1]/x", secret: {file: /k}, allow_private: yes}
+              inside: {url: "http://[fd00::1]/x", secret: {file: /k}, allow_private: yes, timeout: 90s, sessions: 32}
 
             """
         ).webhooks
         #expect(webhooks.map(\.name) == ["crm", "local", "inside"])
         #expect(webhooks.map(\.secrets) == [[.credential("crm"), .file("keys/old")], [], [.file("/k")]])
         #expect(webhooks.map(\.allowPrivate) == [false, false, true])
+        #expect(webhooks.map(\.timeout) == [.seconds(20), .seconds(20), .seconds(90)])
+        #expect(webhooks.map(\.sessions) == [4, 4, 32])
         #expect(webhooks[0].url == "https://crm.example:8443/regards?x=1")
     }
 

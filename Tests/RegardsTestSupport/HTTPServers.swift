@@ -39,6 +39,14 @@ package final class RecordingHTTPServer: Sendable {
         try process.await("\(count) holds") { lines in lines.count { $0.hasPrefix("held ") } >= count ? () : nil }
     }
 
+    /// Waits until a stream has ended.
+    /// - Returns: the bytes that went before the other side had enough.
+    package func written() throws -> Int {
+        try process.await("the end of a stream") { lines in
+            lines.first { $0.hasPrefix("wrote ") }.flatMap { Int($0.dropFirst(6)) }
+        }
+    }
+
     package func go() { process.tell("go") }
     package func stop() { process.stop() }
 

@@ -121,9 +121,15 @@ package final class ScriptedSMTPServer: Sendable {
     ///   - script: pairs like `"MAIL": "reply:421 busy"`.
     ///   - offers: keywords in the answer to EHLO.
     ///   - mechanisms: offered for AUTH, like `"PLAIN LOGIN"`; any login is welcome unless the script says otherwise.
-    package init(
+    package convenience init(
         _ script: KeyValuePairs<String, String> = [:], offers: [String] = ["PIPELINING", "SIZE 10485760", "8BITMIME"],
         mechanisms: String = "", security: ServerSecurity = .plain
+    ) throws {
+        try self.init(pairs: script.map { ($0.key, $0.value) }, offers: offers, mechanisms: mechanisms, security: security)
+    }
+
+    package init(
+        pairs script: [(String, String)], offers: [String], mechanisms: String = "", security: ServerSecurity = .plain
     ) throws {
         guard let python = TestTools.python(with: "ssl") else {
             throw ServerProcess.Failure.cannotStart("no Python")
@@ -192,8 +198,22 @@ package struct TestCertificate: Sendable {
     package static let good = Result { try make("good", names: "DNS:localhost,IP:127.0.0.1") }
     /// Good in itself, but for another host.
     package static let otherHost = Result { try make("other", names: "DNS:elsewhere.example") }
+    /// Its own authority, which nobody knows.
+    package static let selfSigned = Result { try makeSelfSigned() }
     /// Its last day is over.
     package static let expired = Result { try make("expired", names: "DNS:localhost", days: -1) }
+
+    private static func makeSelfSigned() throws -> TestCertificate {
+        let folder = try TestTools.makeFolder("tls-self-signed")
+        let command = ["openssl", "req", "-x509", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+            + ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+            + ["-keyout", "\(folder)/server.key", "-out", "\(folder)/server.pem"]
+        guard TestTools.run(command) == 0 else {
+            throw ServerProcess.Failure.cannotStart("openssl cannot make a certificate")
+        }
+        let path = "\(folder)/server.pem"
+        return TestCertificate(certificate: path, key: "\(folder)/server.key", authority: path)
+    }
 
     private static func make(_ name: String, names: String, days: Int = 2) throws -> TestCertificate {
         let folder = try TestTools.makeFolder("tls-\(name)")

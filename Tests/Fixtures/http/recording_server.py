@@ -6,6 +6,11 @@
         STATUS;HEADER: VALUE;...    with headers
         STATUS;body=N               with N bytes of body
         endless                     200 and a body that does not end
+        huge                        200 and a body of 10 GB that says so
+        bomb                        200 and 10 GB, packed by gzip into 10 MB
+        trickle                     200, and of its body one byte now and then, without an end
+        headers                     200 and header lines that do not end
+        garbage                     something that is not HTTP
         close                       the connection ends without an answer
         stall                       no answer
         hold:STATUS                 the answer only after the line `go` on standard input
@@ -20,6 +25,7 @@ import socket
 import ssl
 import sys
 import threading
+import zlib
 
 lock = threading.Lock()
 go = threading.Semaphore(0)
@@ -62,6 +68,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             while True:
                 self.wfile.write(b"400\r\n" + b"x" * 1024 + b"\r\n")
+        elif action == "huge":
+            self.send_response(200)
+            self.send_header("content-length", str(10 * 1024 ** 3))
+            self.end_headers()
+            self.stream(b"x" * 65536, 10 * 1024 ** 3 // 65536)
+        elif action == "bomb":
+            head, middle, count = packed(10 * 1024 ** 3)
+            self.send_response(200)
+            self.send_header("content-encoding", "gzip")
+            self.send_header("content-length", str(len(head) + len(middle) * count))
+            self.end_headers()
+            self.wfile.write(head)
+            self.stream(middle, count)
+        elif action == "trickle":
+            self.send_response(200)
+            self.send_header("content-length", "1000000")
+            self.end_headers()
+            while True:
+                self.wfile.write(b"x")
+                threading.Event().wait(0.1)
+        elif action == "headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            self.stream(b"x-more: " + b"y" * 1000 + b"\r\n", 10 ** 9)
+        elif action == "garbage":
+            self.wfile.write(b"\x16\x03\x01 what?\r\n" * 100)
+            self.close_connection = True
         elif action == "drip":
             self.wfile.write(b"HTTP/1.1 200 ")
             while True:
@@ -83,8 +115,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def stream(self, piece, count):
+        """Until the other side has had enough, and says then how much went."""
+        written = 0
+        try:
+            for _ in range(count):
+                self.wfile.write(piece)
+                written += len(piece)
+        except OSError:
+            pass
+        say("wrote %d" % written)
+        self.close_connection = True
+
     def log_message(self, *arguments):
         pass
+
+
+def packed(size):
+    """The beginning of a gzip file of that many zeros, and a piece that is repeated so many times. It has no end."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    block = bytes(1024 * 1024)
+    head = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    middle = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    return head, middle, size // len(block) - 1
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -3,7 +3,7 @@
 
 Every `--on WHEN=ACTION` changes one answer:
 
-    WHEN    CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, . (the final dot), RSET, QUIT
+    WHEN    CONNECT, EHLO, STARTTLS, AUTH (its end), TOKEN (instead: what a token is answered with), MAIL, RCPT, DATA, . (the final dot), RSET, QUIT
             or BODY@N: when N bytes of a message have come; `#n` after it: only the n-th time in the server's life
     ACTION  reply:TEXT          the answer (`|` separates lines)
             reply-close:TEXT    the answer, then the connection ends
@@ -11,6 +11,9 @@ Every `--on WHEN=ACTION` changes one answer:
             reset               the same by a TCP reset
             stall               no answer, and nothing more is read
             hold:TEXT           the answer only after the line `go` on standard input
+            trickle:TEXT        one byte of the answer every 50 ms
+            flood:N             N bytes of one line without an end
+            lines:N             N lines before the last one
 
 Prints `port N`, then what happens, one line each:
     open S TLS | line S HEX | body S HEX | held S WHEN | gone S
@@ -89,6 +92,16 @@ class Session:
         elif kind == "stall":
             say("held %d %s" % (self.number, when))
             threading.Event().wait()
+        elif kind == "trickle":
+            for byte in text.encode() + b"\r\n":
+                self.connection.sendall(bytes([byte]))
+                threading.Event().wait(0.05)
+        elif kind == "lines":
+            code = {"CONNECT": "220", "DATA": "354"}.get(when, "250")
+            self.reply("|".join([code + "-" + "x" * 60] * int(text) + [code + " end"]))
+        elif kind == "flood":
+            self.connection.sendall(b"250 " + b"x" * int(text))
+            raise Gone
         elif kind == "hold":
             say("held %d %s" % (self.number, when))
             go.acquire()
@@ -159,6 +172,10 @@ class Session:
             self.line()
         elif len(words) == 2:
             self.reply("334 ")
+            self.line()
+        # A token that is not welcome is answered with the reason, and that with an empty line.
+        if "TOKEN" in options.on:
+            self.answer("TOKEN", "")
             self.line()
         self.answer("AUTH", "235 welcome")
 
