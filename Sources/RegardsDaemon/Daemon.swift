@@ -64,6 +64,8 @@ package final class Daemon: @unchecked Sendable {
     private var eventGuard: GuardDesk
     private var standings: StandingDesk
     private let standingWatch: StandingWatch
+    /// Thread-safe in itself; which one is in force is known on the event queue, and on the plan queue.
+    private var lists: ListDesk
     private var statusTimer: (any DispatchSourceTimer)?
 
     /// What is in force, for whoever asks.
@@ -96,6 +98,7 @@ package final class Daemon: @unchecked Sendable {
         dateGuard = workshop.dateGuard
         eventGuard = workshop.eventGuard
         standings = workshop.standings
+        lists = workshop.lists
         standingWatch = StandingWatch(outbox: outbox, announcer: options.announcer)
         refresh = assembly.configuration.source.refresh
         inForce = Mutex(
@@ -233,6 +236,7 @@ package final class Daemon: @unchecked Sendable {
                 dateGuard = workshop.dateGuard
                 eventGuard = workshop.eventGuard
                 standings = workshop.standings
+                lists = workshop.lists
                 seenToken = nil
                 sendLoop.replace(desk: workshop.send, channels: workshop.channels)
             }
@@ -304,9 +308,11 @@ package final class Daemon: @unchecked Sendable {
         do {
             standingWatch.tell(try dateGuard.assess(now: now))
             let report = try planDesk.plan(now: now)
+            try standingWatch.lookAtGuards()
             health.sourceWorked(.plan)
             health.stateWorked(.plan)
             announce(report)
+            try lists.settle(now: now)
             if report.counts.changes > 0 { sendLoop.wake() }
             return nil
         } catch {
@@ -343,6 +349,7 @@ package final class Daemon: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(eventQueue))
         guard !isStopping.load(ordering: .relaxed) else { return }
         followStanding(thorough: false)
+        mailLists()
         do {
             let token = try watch.changeToken()
             if token != seenToken { return _ = syncEvents(all: false, token: token) }
@@ -373,7 +380,10 @@ package final class Daemon: @unchecked Sendable {
             premises.eventProgress.end()
             eventAlarm.arm(for: options.clock.now() + options.pollEvery)
         }
-        if all { followStanding(thorough: true) }
+        if all {
+            followStanding(thorough: true)
+            mailLists()
+        }
         do {
             // Before the queries: what changes while they run is then seen at the next look.
             let token = try token ?? watch.changeToken()
@@ -390,6 +400,15 @@ package final class Daemon: @unchecked Sendable {
         } catch {
             sourceFailed(error)
             return error
+        }
+    }
+
+    /// The morning's mails to staff, once their time has come.
+    private func mailLists() {
+        do {
+            if try lists.mail(now: options.clock.now()) > 0 { sendLoop.wake() }
+        } catch {
+            health.failed(.events, error)
         }
     }
 
@@ -500,8 +519,8 @@ package final class Daemon: @unchecked Sendable {
     }
 
     private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
-        let report = try outbox.adoptRules(book.rules.map { RuleAdoption($0) }, now: now)
-        announceNew(report.rules.filter(\.isNew).map(\.ledger.name), book, announcer)
+        let report = try outbox.adoptRules(book.adoptions, now: now)
+        announceNew(report.rules.filter(\.isNew).map(\.ledger.name).filter { $0 != DayList.rule }, book, announcer)
         for rule in report.rules where rule.isChanged || rule.renamedFrom != nil {
             let former = rule.renamedFrom.map { "it was \($0), and keeps what it has sent" }
             announcer.announce(

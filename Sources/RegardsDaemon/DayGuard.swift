@@ -41,6 +41,8 @@ final class DayGuard: @unchecked Sendable {
         let known = try outbox.guardFigures()
         let before = known.customers ?? 0
         let isCollapsed = before >= DayGuard.few && customers * 2 < before
+        // As many as a mistake brought are no measure for those who are left when it is mended.
+        if known.trippedSince != nil, !isCollapsed { return false }
         let isNews = isCollapsed ? known.customersSeen != customers : known.customers != customers || known.collapsedSince != nil
         guard isNews else { return isCollapsed }
         try outbox.updateGuardFigures { figures in
@@ -84,6 +86,8 @@ final class DayGuard: @unchecked Sendable {
             }
         }
         carried = 0
+        // What was read before the guard tripped must not be believed a moment longer.
+        try standings.read(now: now)
         guard standings.suspect(false), try outbox.guardFigures().trippedSince == nil else { return }
         try outbox.releaseHeld(rule: nil, reason: .guardDay, now: now)
     }

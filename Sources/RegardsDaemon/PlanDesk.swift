@@ -88,12 +88,12 @@ package final class PlanDesk: @unchecked Sendable {
             try dayGuard.judge(pass.report.counts, isWhole: false, now: now)
             throw error
         }
+        try dayGuard.judge(pass.report.counts, isWhole: true, now: now)
         pass.report.hasCollapsed = try dayGuard.hasCollapsed(customers: pass.report.customers, now: now)
         if !pass.report.hasCollapsed {
             try segments?.finish()
             pass.report.counts += try plan.finish()
         }
-        try dayGuard.judge(pass.report.counts, isWhole: true, now: now)
         let ranks = pass.ranking.ranks()
         let isSettled = !pass.ranking.moved(from: pass.standing.ranks, to: ranks)
         standings.set(ranks)

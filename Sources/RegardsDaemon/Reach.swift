@@ -91,12 +91,11 @@ extension Reach {
             }
         }
 
-        /// What lies before now was owed by the rule as it was, if there was one.
+        /// From what it owes now; a message that the rule sent lately, before it was edited, is counted once more.
         private func window(of rule: Rule, _ ledgers: [String: RuleLedger]) -> PlanWindow {
             let ledger = ledgers[rule.name]
             var window = PlanWindow(
                 rule: rule, firstSeen: ledger?.firstSeen ?? now, plannedThrough: ledger?.plannedThrough ?? now, now: now)
-            if let ledger, ledger.plannedThrough > ledger.firstSeen { window.from = now }
             window.through = now + Reach.span
             return window
         }
@@ -189,8 +188,6 @@ extension Rule {
 
     /// Its conditions ask what the customer got before.
     fileprivate var asksForHistory: Bool {
-        ([condition] + steps.map(\.condition)).contains { condition in
-            condition.tests.contains { if case .received = $0.operand { true } else { false } }
-        }
+        ([condition] + steps.map(\.condition)).contains { !$0.receivedRules.isEmpty }
     }
 }

@@ -499,7 +499,7 @@ package final class SendLoop: @unchecked Sendable {
     private func nextWake() throws -> Instant? {
         guard hasRoom else { return nil }
         if let until = sourceDownUntil, until > clock.now() { return until }
-        return try outbox.earliestWake(channels: channels.names.filter { !channels.isDown($0) })
+        return try outbox.earliestWake(channels: channels.names.filter { !channels.isDown($0) } + desk.lists)
     }
 
     private func tellIfIdle() {

@@ -58,15 +58,25 @@ final class StandingWatch: Sendable {
     /// - Throws: `OutboxError`.
     func look(_ standings: StandingDesk, thorough: Bool, now: Instant) throws -> Int {
         let standing = try standings.read(now: now)
+        let before = state.withLock { state in
+            defer { state.standing = standing }
+            return state.standing
+        }
+        tellPauses(before?.pauses ?? [], standing.pauses, now)
+        tellApprovals(standing, isGuarding: standings.isGuarding)
+        try lookAtGuards()
+        return try standings.release(heldUnder: thorough ? nil : before, now: now)
+    }
+
+    /// Tells what a guard found, or that somebody has answered it. On any queue.
+    /// - Throws: `OutboxError`.
+    func lookAtGuards() throws {
         let figures = try outbox.guardFigures()
         let before = state.withLock { state in
-            defer { (state.standing, state.figures) = (standing, figures) }
-            return (state.standing, state.figures)
+            defer { state.figures = figures }
+            return state.figures
         }
-        tellPauses(before.0?.pauses ?? [], standing.pauses, now)
-        tellApprovals(standing, isGuarding: standings.isGuarding)
-        tellGuards(before.1, figures)
-        return try standings.release(heldUnder: thorough ? nil : before.0, now: now)
+        tellGuards(before, figures)
     }
 
     private func tellPauses(_ before: [Pause], _ pauses: [Pause], _ now: Instant) {

@@ -14,6 +14,7 @@ package struct Workshop: Sendable {
     /// Ask about new rules before `plan` and before `events`.
     package let dateGuard: GuardDesk
     package let eventGuard: GuardDesk
+    package let lists: ListDesk
     /// Looks for changes of the customer database.
     package let watch: any CustomerSource
     package let send: SendDesk
@@ -77,6 +78,8 @@ extension Workshop {
                 part, assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
                 isGuarding: isGuarding, progress: progress)
         }
+        let lists = ListDesk(
+            assembly, outbox: outbox, source: source(), standings: standings, hash: hash, salt: premises.salt)
         self.init(
             assembly: assembly, mode: mode, standings: standings,
             plan: PlanDesk(
@@ -86,11 +89,11 @@ extension Workshop {
                 assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
                 progress: premises.eventProgress),
             dateGuard: newRules(.dates, premises.planProgress), eventGuard: newRules(.events, premises.eventProgress),
-            watch: source(),
+            lists: lists, watch: source(),
             send: SendDesk(
                 assembly: assembly, mode: mode,
                 facts: FactsLoader(outbox: outbox, source: source(), histories: histories, book: book),
-                standings: standings, histories: histories, salt: premises.salt),
+                standings: standings, histories: histories, lists: lists, salt: premises.salt),
             channels: channels)
     }
 

@@ -58,12 +58,21 @@ struct PauseAdd: ParsableCommand {
             if case .rule(let name) = scope { try assembly.requireRule(name) }
             let now = SystemClock().now()
             let zone = assembly.book.house.business.zone
-            let end = try until.map { try End.instant($0, zone, now: now) }
+            let end = try until.map { try self.end($0, zone, now: now) }
             let outbox = try assembly.writableLedger()
             let pause = try outbox.addPause(scope, until: end, reason: reason, now: now)
             try outbox.close()
             Terminal.write("paused \(pause.scope.words) \(pause.end(zone)); to lift it: \(Process.command) pause lift \(pause.id)")
         }
+    }
+
+    /// - Throws: `Failure` 64.
+    private func end(_ text: String, _ zone: Zone, now: Instant) throws -> Instant {
+        guard let end = Until.instant(text, zone, now: now) else {
+            throw Failure(.usage, "--until \(text): expected a span such as 2h, or a time such as 18:00 or 2027-06-01T09:00")
+        }
+        guard end > now else { throw Failure(.usage, "--until \(text): that is over already") }
+        return end
     }
 
     /// - Throws: `Failure` 64 unless exactly one is given.
@@ -148,29 +157,6 @@ struct PauseLift: ParsableCommand {
             if all, pauses.isEmpty { Terminal.write("nothing is paused") }
             try outbox.close()
         }
-    }
-}
-
-/// When something ends, as a person types it.
-enum End {
-    /// A span from now, a time of day to come, a day's first instant, or an instant.
-    /// - Throws: `Failure` 64.
-    static func instant(_ text: String, _ zone: Zone, now: Instant) throws -> Instant {
-        guard let instant = read(text, zone, now) else {
-            throw Failure(.usage, "--until \(text): expected a span such as 2h, or a time such as 18:00 or 2027-06-01T09:00")
-        }
-        guard instant > now else { throw Failure(.usage, "--until \(text): that is over already") }
-        return instant
-    }
-
-    private static func read(_ text: String, _ zone: Zone, _ now: Instant) -> Instant? {
-        if let span = CalendarSpan.parse(text) { return span.added(to: now, in: zone) }
-        if let time = WallTime(text) {
-            let today = zone.local(at: now).date
-            let instant = zone.instant(today, time)
-            return instant > now ? instant : zone.instant(today + 1, time)
-        }
-        return Instant(text, in: zone)
     }
 }
 
