@@ -23,7 +23,9 @@ struct ListCommand: ParsableCommand {
 }
 
 struct ListShow: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show the open items.", shouldDisplay: false)
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show the open items.",
+        usage: "regards list [--list <name>] [--for <address>] [<options>]")
 
     @OptionGroup var options: ConfigurationOptions
 

@@ -7,7 +7,10 @@ import RegardsStore
 struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Hold messages back, at once.",
-        usage: "regards pause --all | --rule <name> | --customer <id> | --purpose <purpose> [--until <when>] [--reason <text>]",
+        usage: """
+            regards pause --all | --rule <name> | --customer <id> | --purpose <name>
+                          [--until <when>] [--reason <text>] [<options>]
+            """,
         discussion: """
             Nothing that it is about goes out from the very next message on, whether a daemon runs or not, until it is \
             lifted or its time is over. What was due meanwhile goes then, as far as the rule's if_late allows, and is \
@@ -24,7 +27,12 @@ struct PauseCommand: ParsableCommand {
 }
 
 struct PauseAdd: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "add", abstract: "Hold messages back.", shouldDisplay: false)
+    static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Hold messages back.",
+        usage: """
+            regards pause --all | --rule <name> | --customer <id> | --purpose <name>
+                          [--until <when>] [--reason <text>] [<options>]
+            """)
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -37,7 +45,7 @@ struct PauseAdd: ParsableCommand {
     @Option(help: ArgumentHelp("This customer.", valueName: "id"))
     var customer: String?
 
-    @Option(help: ArgumentHelp("All rules of this purpose: \(Purpose.names).", valueName: "purpose"))
+    @Option(help: ArgumentHelp("All rules of this purpose.", valueName: "name"))
     var purpose: Purpose?
 
     @Option(
@@ -160,9 +168,7 @@ struct PauseLift: ParsableCommand {
     }
 }
 
-extension Purpose: ExpressibleByArgument {
-    static let names = Purpose.allCases.map(\.rawValue).joined(separator: ", ")
-}
+extension Purpose: ExpressibleByArgument {}
 
 extension Pause {
     fileprivate func end(_ zone: Zone) -> String { until.map { "until \(Moment.short($0, zone))" } ?? "until it is lifted" }

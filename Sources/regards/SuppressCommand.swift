@@ -8,7 +8,10 @@ import RegardsStore
 struct SuppressCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "suppress", abstract: "Send an address nothing more.",
-        usage: "regards suppress <address> | --customer <id> [--purpose <purpose> ...] [--reason <reason>]",
+        usage: """
+            regards suppress <address> | --customer <id> [--purpose <purpose> ...]
+                             [--reason <reason>] [<options>]
+            """,
         discussion: """
             It stays so until it is removed, whatever customer has the address. Only a keyed hash of it is kept. Without \
             --purpose it is about greetings, marketing and surveys, not about care, which answers somebody who asked. An \
@@ -25,13 +28,17 @@ struct SuppressCommand: ParsableCommand {
 
 struct SuppressAdd: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "add", abstract: "Send an address nothing more.", shouldDisplay: false)
+        commandName: "add", abstract: "Send an address nothing more.",
+        usage: """
+            regards suppress <address> | --customer <id> [--purpose <purpose> ...]
+                             [--reason <reason>] [<options>]
+            """)
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var whose: AddressOptions
     @OptionGroup var what: PurposeOptions
 
-    @Option(help: ArgumentHelp("Why: \(SuppressionReason.names).", valueName: "reason"))
+    @Option(help: ArgumentHelp("Why.", valueName: "reason"))
     var reason = SuppressionReason.request
 
     func run() throws {
@@ -90,6 +97,10 @@ struct SuppressList: ParsableCommand {
 struct SuppressRemove: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Write to an address again.",
+        usage: """
+            regards suppress remove <address> | --customer <id>
+                                    [--purpose <purpose> ...] [<options>]
+            """,
         discussion: """
             What it is owed by then is planned at the next pass over the customers.
 
@@ -140,16 +151,14 @@ struct AddressOptions: ParsableArguments {
 }
 
 struct PurposeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Only this purpose: \(Purpose.names). May be given several times.", valueName: "purpose"))
+    @Option(help: ArgumentHelp("Only this purpose. May be given several times.", valueName: "purpose"))
     var purpose: [Purpose] = []
 
     /// nil where none is given.
     var purposes: Set<Purpose>? { purpose.isEmpty ? nil : Set(purpose) }
 }
 
-extension SuppressionReason: ExpressibleByArgument {
-    static let names = SuppressionReason.allCases.map(\.rawValue).joined(separator: ", ")
-}
+extension SuppressionReason: ExpressibleByArgument {}
 
 extension Suppression {
     fileprivate var json: JSON {
