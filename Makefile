@@ -46,8 +46,9 @@ deb: release ## make the Debian package in .build/deb/
 	@packaging/make-deb
 
 bench: ## measure; prints tables
-	@scripts/install-deps build
-	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks; do \
+	@scripts/install-deps bench
+	@$(SWIFT_BUILD) $(RELEASE) --product regards
+	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks DeliveryBenchmarks; do \
 	  $(SWIFT_BUILD) $(RELEASE) --product $$name && .build/release/$$name; done
 
 clean: ## remove what was built, the demo and the caches

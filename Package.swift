@@ -81,6 +81,12 @@ let package = Package(
                 "RegardsStore", "RegardsCore", "RegardsCalendar", .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "Benchmarks/Outbox", swiftSettings: settings),
+        .executableTarget(
+            name: "DeliveryBenchmarks",
+            dependencies: [
+                "RegardsDelivery", "RegardsCore", "RegardsCalendar", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/Delivery", exclude: ["one_by_one.py"], swiftSettings: settings),
 
         // The daemon in a made-up world under a virtual clock, for comparison with a computation in Python.
         .executableTarget(
@@ -118,7 +124,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RegardsDeliveryTests",
-            dependencies: ["RegardsDelivery", "RegardsCore", "RegardsCalendar", "RegardsTestSupport"],
+            dependencies: ["RegardsDelivery", "RegardsMessage", "RegardsCore", "RegardsCalendar", "RegardsTestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "RegardsDaemonTests",

@@ -130,7 +130,8 @@ final class RawLedger {
     func commit(marks next: ArraySlice<Int64>, endings: ArraySlice<Int64>, now: Int64) {
         let mark = prepare(
             """
-            UPDATE outreach SET state = 2, attempts = attempts + 1, card = coalesce(card, ?3), updated_at = ?4
+            UPDATE outreach SET state = 2, attempts = attempts + 1, card = coalesce(card, ?3), updated_at = ?4,
+                address = ?5, counts = ?6, purpose = (SELECT purpose FROM rules r WHERE r.id = outreach.rule_id)
             WHERE id = ?1 AND state = 1 AND lease_id = ?2
             """)
         let begin = prepare(
@@ -169,6 +170,8 @@ final class RawLedger {
             sqlite3_bind_int64(mark, 2, 1)
             bind(mark, 3, "birthday")
             sqlite3_bind_int64(mark, 4, now)
+            bind(mark, 5, "address-\(id)")
+            sqlite3_bind_int64(mark, 6, 1)
             step(mark)
             sqlite3_bind_int64(begin, 1, id)
             sqlite3_bind_int64(begin, 2, now)
@@ -184,6 +187,14 @@ final class RawLedger {
         let statement = prepare(query + "?1")
         bind(statement, 1, id)
         return read(statement, columns: columns)
+    }
+
+    /// Runs a query of a text and a number, and reads every column.
+    func rows(_ query: String, _ text: String, _ number: Int64) -> Int {
+        let statement = prepare(query)
+        bind(statement, 1, text)
+        sqlite3_bind_int64(statement, 2, number)
+        return read(statement, columns: sqlite3_column_count(statement)).rows
     }
 
     private func read(_ statement: OpaquePointer, columns: Int32) -> (rows: Int, sum: Int64) {

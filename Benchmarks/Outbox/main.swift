@@ -17,6 +17,7 @@ print(pad("", 28) + pad("regards", 12) + pad("C API", 12) + "ratio")
 try benchmarkOutbox(durable: false)
 try benchmarkOutbox(durable: true)
 try benchmarkSource()
+try benchmarkPast(rows: rows * 10)
 
 /// `durable`: with `synchronous=FULL`, as the daemon runs; without, the processor's work alone.
 func benchmarkOutbox(durable: Bool) throws {
@@ -69,7 +70,7 @@ func benchmarkOutbox(durable: Bool) throws {
         try measure {
             try inGroups(claimed, of: 32) { next, last in
                 let group = GroupCommit(
-                    now: now, marks: next.map { SendMark(id: $0, card: "birthday") },
+                    now: now, marks: next.map { SendMark(id: $0, card: "birthday", address: "address-\($0)", counts: true) },
                     endings: last.map { Ending(id: $0, .sent, report: AttemptReport(.delivered, code: 250)) })
                 guard try outbox.commit(group).isEmpty else { fail("a guard failed") }
             }

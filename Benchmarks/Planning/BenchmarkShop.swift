@@ -29,10 +29,11 @@ final class BenchmarkShop {
                 sql: """
                     CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, email TEXT, time_zone TEXT, country TEXT,
                         locale TEXT, birthday TEXT, customer_since TEXT, total_spent REAL, order_count INTEGER, tags TEXT,
-                        consent_marketing INTEGER, consent_survey INTEGER, do_not_contact INTEGER, advisor_email TEXT)
+                        consent_marketing INTEGER, consent_survey INTEGER, do_not_contact INTEGER, advisor_email TEXT,
+                        last_order_at TEXT, lease_ends_at TEXT)
                     """)
             let insert = try database.cachedStatement(
-                sql: "INSERT INTO customers VALUES (\(Array(repeating: "?", count: 15).joined(separator: ",")))")
+                sql: "INSERT INTO customers VALUES (\(Array(repeating: "?", count: 17).joined(separator: ",")))")
             for id in 1...customers { try insert.execute(arguments: row(id)) }
         }
         try queue.close()
@@ -45,7 +46,8 @@ final class BenchmarkShop {
 
     private func row(_ id: Int) -> StatementArguments {
         let born = CivilDate(dayNumber: Int32.random(in: -14_000..<13_000, using: &random)).description
-        let since = CivilDate(dayNumber: Int32.random(in: 14_000..<20_900, using: &random)).description + " 10:30:00"
+        func day(_ days: Range<Int32>) -> String { CivilDate(dayNumber: Int32.random(in: days, using: &random)).description }
+        let since = day(14_000..<20_900) + " 10:30:00"
         // Of ten customers six have a zone, three a country, and one neither.
         let kind = Int.random(in: 0..<10, using: &random)
         let zone = kind < 6 ? Self.zoneNames[Int.random(in: 0..<Self.zoneNames.count, using: &random)] : nil
@@ -54,17 +56,43 @@ final class BenchmarkShop {
             id, "Customer Number \(id)", "customer.\(id)@mail.example.org", zone, country, "de", born, since,
             Double.random(in: 0..<5000, using: &random), Int.random(in: 0..<80, using: &random), "newsletter, retail",
             id % 3 == 0 ? 1 : nil, id % 5 == 0 ? 1 : nil, id % 50 == 0 ? 1 : nil, "advisor\(id % 20)@shop.example.org",
+            day(19_900..<20_950) + " 18:05:00", id % 4 == 0 ? day(20_900..<22_000) : nil,
         ]
     }
 
     // MARK: Configuration
 
-    /// The first `count` of ten rules.
+    /// The first `count` of ten rules, in a house with quiet hours and a quiet day.
     func book(rules count: Int) throws -> RuleBook {
         var schema = CustomerSchema()
+        let wanted = try wanted(&schema).prefix(count)
+        let rules = wanted.enumerated().map { index, rule in
+            Rule(
+                name: "rule-\(index)", purpose: rule.purpose, trigger: rule.trigger, condition: rule.condition, steps: rule.steps,
+                lateness: .grace(.hours(10)), spread: rule.spread)
+        }
+        let business = Business(name: "Shop", email: try Address("shop@example.org"), zone: zones.zone(named: "Europe/Berlin")!)
+        let quiet = Quiet(
+            hours: QuietHours(
+                hours: (WallTime(hour: 21, minute: 0)!, WallTime(hour: 8, minute: 0)!),
+                days: Set(Weekday.allCases).subtracting([.sunday])))
+        return RuleBook(
+            rules: rules, customers: schema, house: House(business: business, limits: Limits(quiet: quiet)), countries: countries)
+    }
+
+    private struct Wanted {
+        var trigger: Trigger
+        var purpose: Purpose
+        var condition = Condition.always
+        var steps = [Step(name: "send", action: .send(CardPattern("card")))]
+        var spread: TimeSpan?
+    }
+
+    private func wanted(_ schema: inout CustomerSchema) throws -> [Wanted] {
         let nine = WallTime(hour: 9, minute: 0)!
         let birthday = schema.columns.use("birthday"), since = schema.columns.use("customer_since")
         let spent = schema.columns.use("total_spent"), tags = schema.columns.use("tags")
+        let lastOrder = schema.columns.use("last_order_at"), lease = schema.columns.use("lease_ends_at")
         func anniversary(_ column: Int, _ offsets: Int...) -> Trigger {
             .anniversary(AnniversaryTrigger(column: column, at: nine, dayOffsets: offsets))
         }
@@ -72,25 +100,24 @@ final class BenchmarkShop {
         func test(_ slot: Int, _ predicate: Condition.Predicate) -> Condition {
             .test(.init(text: "", operand: .customer(slot: slot), predicate: predicate))
         }
-        let all: [(Trigger, Purpose, Condition)] = [
-            (anniversary(birthday, 0), .greeting, test(CustomerColumn.email.rawValue, .isPresent)),
-            (try schedule("*-*-01"), .greeting, .always),
-            (anniversary(birthday, -7), .marketing, test(spent, .compare(.greaterOrEqual, .number(1000)))),
-            (anniversary(since, 0), .greeting, test(tags, .contains("retail"))),
-            (try schedule("*-*-15"), .survey, .always),
-            (anniversary(since, -30, 0, 30), .care, .always),
-            (try schedule("Mon *-1/3-1..7"), .marketing, .always),
-            (anniversary(birthday, 1), .care, .always),
-            (try schedule("*-12-24"), .greeting, .always),
-            (anniversary(since, 180), .survey, .always),
+        let idle = IdleTrigger(
+            column: lastOrder, length: .fixed(CalendarSpan(days: 180)), every: CalendarSpan(days: 90), atMost: 3, at: nine)
+        let reminded = [
+            Step(name: "send", action: .send(CardPattern("card"))),
+            Step(name: "remind", action: .send(CardPattern("card")), time: .start(.days(30))),
         ]
-        let rules = all.prefix(count).enumerated().map { index, rule in
-            Rule(
-                name: "rule-\(index)", purpose: rule.1, trigger: rule.0, condition: rule.2,
-                steps: [Step(name: "send", action: .send(CardPattern("card")))], lateness: .grace(.hours(10)))
-        }
-        let business = Business(name: "Shop", email: try Address("shop@example.org"), zone: zones.zone(named: "Europe/Berlin")!)
-        return RuleBook(rules: rules, customers: schema, house: House(business: business))
+        return [
+            Wanted(trigger: anniversary(birthday, 0), purpose: .greeting, condition: test(CustomerColumn.email.rawValue, .isPresent)),
+            Wanted(trigger: try schedule("*-*-01"), purpose: .greeting, spread: .hours(6)),
+            Wanted(trigger: anniversary(birthday, -7), purpose: .marketing, condition: test(spent, .compare(.greaterOrEqual, .number(1000)))),
+            Wanted(trigger: anniversary(since, 0), purpose: .greeting, condition: test(tags, .contains("retail"))),
+            Wanted(trigger: try schedule("*-*-15"), purpose: .survey),
+            Wanted(trigger: anniversary(since, -30, 0, 30), purpose: .care),
+            Wanted(trigger: .idle(idle), purpose: .marketing),
+            Wanted(trigger: .date(DateTrigger(column: lease, at: nine, dayOffsets: [-60])), purpose: .care, steps: reminded),
+            Wanted(trigger: .feast(FeastTrigger(.byCountry(FeastCatalog(), column: nil), at: nine)), purpose: .greeting),
+            Wanted(trigger: .on(DayTrigger(day: CivilDate(year: 2027, month: 6, day: 12)!, at: nine, dayOffsets: [-14])), purpose: .marketing),
+        ]
     }
 
     private static let query = "SELECT * FROM customers"
@@ -103,7 +130,7 @@ final class BenchmarkShop {
     func columns(_ book: RuleBook) -> [String] {
         let known = [
             "id", "name", "email", "time_zone", "country", "locale", "birthday", "customer_since", "total_spent", "order_count",
-            "tags", "consent_marketing", "consent_survey", "do_not_contact", "advisor_email",
+            "tags", "consent_marketing", "consent_survey", "do_not_contact", "advisor_email", "last_order_at", "lease_ends_at",
         ]
         let schema = book.customers.columns
         return known.filter { name in schema.slot(name).map { schema.isUsed[$0] } ?? false }

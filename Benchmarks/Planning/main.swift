@@ -87,6 +87,9 @@ for figure in contests.map(\.figure) {
 let ratio = ordinary.figure.rowsPerSecond / raw.figure.rowsPerSecond
 // What is found costs some allocations each; paging a few for each page.
 let allowed = records.figure.allocations + ordinary.figure.found * 40 + 200
+if let line = try String(contentsOfFile: "/proc/self/status", encoding: .utf8).split(separator: "\n").first(where: { $0.hasPrefix("VmHWM") }) {
+    print("peak memory: \(line.dropFirst(6).drop { $0 == " " || $0 == "\t" })")
+}
 print("ordinary day / plain scan: \(String(format: "%.2f", ratio)) (mark: 0.50)")
 if ordinary.figure.allocations > allowed { print("ALLOCATES: \(ordinary.figure.allocations), expected at most \(allowed)") }
 if CommandLine.arguments.contains("--check"), ratio < 0.5 || ordinary.figure.allocations > allowed { exit(1) }

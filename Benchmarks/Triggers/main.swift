@@ -22,10 +22,10 @@ guard let berlin = catalog.zone(named: "Europe/Berlin"), let nine = WallTime(hou
 
 let birthday = CustomerColumn.birthday.rawValue
 let calendarColumn = CustomerColumn.birthdayCalendar.rawValue
-let (schema, feastColumn) = {
+let (schema, feastColumn, leaseColumn) = {
     var schema = CustomerSchema()
-    let column = schema.columns.use("feasts")
-    return (schema, column)
+    let feasts = schema.columns.use("feasts"), lease = schema.columns.use("lease_ends_at")
+    return (schema, feasts, lease)
 }()
 
 /// The daemon's window: 26 hours, here around a day without any feast.
@@ -37,6 +37,8 @@ let festiveWindow = PlanWindow(from: festive, through: festive + PlanWindow.ahea
 
 struct Person {
     var birthday = "1980-11-05"
+    var lastOrder = "2027-03-05 14:30:00"
+    var leaseEnds = "2027-08-31"
     var calendar = ""
     var country = "DE"
     var feasts = ""
@@ -48,8 +50,10 @@ func customer(_ number: Int, _ person: Person) -> Customer {
     customer.record.set(CustomerColumn.timeZone.rawValue, text: "Europe/Berlin")
     for (slot, text) in [
         (birthday, person.birthday), (calendarColumn, person.calendar), (CustomerColumn.country.rawValue, person.country),
-        (feastColumn, person.feasts),
+        (feastColumn, person.feasts), (CustomerColumn.lastOrderAt.rawValue, person.lastOrder), (leaseColumn, person.leaseEnds),
+        (CustomerColumn.customerSince.rawValue, "2019-02-03"),
     ] where !text.isEmpty { customer.record.set(slot, text: text) }
+    customer.record.set(CustomerColumn.orderCount.rawValue, integer: 30)
     return customer
 }
 
@@ -73,6 +77,12 @@ func feast(_ name: String) -> Trigger {
 
 let byCountry = Trigger.feast(FeastTrigger(.byCountry(FeastCatalog(), column: feastColumn), at: nine))
 let yearly = anniversary { $0.calendarColumn = nil }
+let lease = Trigger.date(DateTrigger(column: leaseColumn, at: nine, dayOffsets: [-60]))
+func idle(_ length: IdleTrigger.Length) -> Trigger {
+    .idle(IdleTrigger(
+        column: CustomerColumn.lastOrderAt.rawValue, length: length, every: CalendarSpan(days: 90), atMost: 3, at: nine))
+}
+let average = IdleTrigger.Rhythm.average(since: CustomerColumn.customerSince.rawValue, count: CustomerColumn.orderCount.rawValue)
 let rows = [
     Row(name: "birthday", trigger: yearly, window: window, person: Person()),
     Row(name: "birthday, column of calendars empty", trigger: anniversary(), window: window, person: Person()),
@@ -90,10 +100,21 @@ let rows = [
     Row(name: "feasts by country", trigger: byCountry, window: window, person: Person()),
     Row(name: "feasts by country, a feast elsewhere", trigger: byCountry, window: festiveWindow, person: Person()),
     Row(name: "feasts by country's name, elsewhere", trigger: byCountry, window: festiveWindow, person: Person(country: "Germany")),
+    Row(name: "date, another day", trigger: lease, window: window, person: Person()),
+    Row(name: "date, column empty", trigger: lease, window: window, person: Person(leaseEnds: "")),
+    Row(name: "date, with its time and offset", trigger: lease, window: window, person: Person(leaseEnds: "2027-08-31T09:00:00+02:00")),
+    Row(
+        name: "one day, another one", trigger: .on(DayTrigger(day: CivilDate(year: 2027, month: 6, day: 12)!, at: nine)), window: window,
+        person: Person()),
+    Row(name: "idle, bought lately", trigger: idle(.fixed(CalendarSpan(days: 180))), window: window, person: Person()),
+    Row(name: "idle in months, between repetitions", trigger: idle(.fixed(CalendarSpan(months: 6))), window: window, person: Person(lastOrder: "2026-09-01")),
+    Row(name: "idle by one's own rhythm", trigger: idle(.usual(times: 3, average, floor: 30)), window: window, person: Person(lastOrder: "2026-09-01")),
     Row(name: "feasts by column, elsewhere", trigger: byCountry, window: festiveWindow, person: Person(feasts: "easter, christmas")),
 ]
 
-let house = House(business: Business(name: "The Shop", email: try Address("shop@shop.example"), zone: berlin))
+let night = QuietHours(hours: (WallTime(hour: 21, minute: 0)!, WallTime(hour: 8, minute: 0)!))
+let house = House(
+    business: Business(name: "The Shop", email: try Address("shop@shop.example"), zone: berlin), limits: Limits(quiet: Quiet(hours: night)))
 let customerCount = 1000
 let rounds = 200
 /// Nanoseconds for a customer and a rule.

@@ -30,7 +30,7 @@ package struct CustomerSchema: Sendable {
 }
 
 /// One customer as the business's database has it now, in slots that are reused.
-package struct Customer: Sendable {
+package struct Customer: Hashable, Sendable {
     package var record: Record
 
     package init(schema: CustomerSchema) { record = schema.columns.makeRecord() }

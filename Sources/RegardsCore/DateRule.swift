@@ -65,14 +65,6 @@ struct DateRule {
         if case .feast(let trigger) = trigger { feasts = CustomerFeasts(trigger) }
     }
 
-    /// Compared by the numbers: this is asked for every customer and rule.
-    func isReady(for window: PlanWindow) -> Bool {
-        guard let ready = self.window else { return false }
-        return ready.from.microseconds == window.from.microseconds
-            && ready.through.microseconds == window.through.microseconds
-            && ready.baseline.microseconds == window.baseline.microseconds
-    }
-
     mutating func prepare(_ trigger: Trigger, for window: PlanWindow, isEnabled: Bool, _ quiet: inout QuietCalendar) {
         self.window = window
         known.removeAll(keepingCapacity: true)
@@ -97,7 +89,8 @@ struct DateRule {
                 if dates.contains(where: { trigger.falls(feast, in: $0) }) { kind = .sameInZone }
             } else {
                 feasts?.prepare(trigger, for: dates)
-                kind = .feasts
+                // Without a column nothing can be wrong with a customer either.
+                if feasts?.mayFall == true { kind = .feasts }
             }
         case .date(let trigger):
             ranges = DayRanges(dates.flatMap(trigger.days))
@@ -150,64 +143,50 @@ struct DateRule {
 
 // MARK: - Nothing to do
 
-extension DateRule {
-    /// True when an anniversary surely has no occasion in the window for this customer: one look at a bit.
-    func isSilent(for customer: Customer) -> Bool {
-        PassColumn.isSilent(customer, column, calendarColumn, days)
-    }
-}
-
-/// Rules that hang on one column: a customer whose day none of them has is done with all of them.
+/// Days of one column that rules of a pass hang on: a customer whose day none of them has is done with all of them.
+///
+/// Plain numbers, so that a look at them counts no references.
 struct PassColumn {
-    fileprivate enum Days {
-        case anniversaries(DaysOfBirth, calendar: Int?)
-        case dates(DayRanges)
+    private var column: Int
+    /// -1 for none.
+    private var calendarColumn: Int
+    private var hasYears: Bool
+    /// Of anniversaries.
+    private var days: DaysOfBirth
+    /// Of days that have a year.
+    private var ranges: DayRanges
+
+    /// nil for a rule that hangs on no column.
+    init?(_ rule: DateRule) {
+        switch rule.kind {
+        case .anniversary, .date, .idle: break
+        case .sameInZone, .feasts, .segment, .silent: return nil
+        }
+        column = rule.column
+        calendarColumn = rule.calendarColumn ?? -1
+        hasYears = rule.kind != .anniversary
+        days = rule.days
+        ranges = rule.ranges
     }
 
-    private var column: Int
-    private var days: Days
-    private(set) var rules: [Int]
-
-    static func add(_ index: Int, _ rule: DateRule, to columns: inout [PassColumn]) {
-        let days = rule.kind == .anniversary ? Days.anniversaries(rule.days, calendar: rule.calendarColumn) : .dates(rule.ranges)
-        for known in columns.indices where columns[known].column == rule.column {
-            guard let union = columns[known].days.union(days) else { continue }
-            columns[known].days = union
-            columns[known].rules.append(index)
-            return
-        }
-        columns.append(PassColumn(column: rule.column, days: days, rules: [index]))
+    /// False for another column, or another kind of days.
+    mutating func take(_ other: PassColumn) -> Bool {
+        guard column == other.column, calendarColumn == other.calendarColumn, hasYears == other.hasYears else { return false }
+        days.formUnion(other.days)
+        ranges.formUnion(other.ranges)
+        return true
     }
 
     func isSilent(for customer: Customer) -> Bool {
-        switch days {
-        case .anniversaries(let days, let calendar): PassColumn.isSilent(customer, column, calendar, days)
-        case .dates(let ranges): ranges.isSilent(column, of: customer)
-        }
+        hasYears ? ranges.isSilent(column, of: customer) : hasNoAnniversary(customer)
     }
 
     /// Only of a day in the usual form by the Gregorian calendar is it known without a closer look.
-    fileprivate static func isSilent(_ customer: Customer, _ column: Int, _ calendarColumn: Int?, _ days: DaysOfBirth) -> Bool {
+    private func hasNoAnniversary(_ customer: Customer) -> Bool {
         guard let (month, day) = customer.record.usualDayOfBirth(column), !days.contains(month: month, day: day) else {
             return false
         }
-        return calendarColumn.map { !customer.record.isPresent($0) } ?? true
-    }
-}
-
-extension PassColumn.Days {
-    /// nil for days of another kind.
-    fileprivate func union(_ other: PassColumn.Days) -> PassColumn.Days? {
-        switch (self, other) {
-        case (.anniversaries(var days, let calendar), .anniversaries(let more, let otherCalendar)):
-            guard calendar == otherCalendar else { return nil }
-            days.formUnion(more)
-            return .anniversaries(days, calendar: calendar)
-        case (.dates(var ranges), .dates(let more)):
-            ranges.formUnion(more)
-            return .dates(ranges)
-        case (.anniversaries, .dates), (.dates, .anniversaries): return nil
-        }
+        return calendarColumn < 0 || !customer.record.isPresent(calendarColumn)
     }
 }
 

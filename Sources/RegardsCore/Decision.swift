@@ -27,7 +27,8 @@ package struct Decision: Hashable, Sendable {
     /// Asks in this order, and the first answer counts:
     ///
     /// 1. Is the occasion still there? Else cancel.
-    /// 2. Is the rule on, on this day, and is the occasion in its sample? Else cancel.
+    /// 2. Is the rule on, and is the occasion in its sample? Else cancel. Outside the rule's `active` days nothing is
+    ///    derived.
     /// 3. Is the event not over, and the rung not overtaken? Else cancel.
     /// 4. Has its time come? Else move. What follows is asked again then, on the facts of that day.
     /// 5. Is there somebody to send to, who may be written to, and do the conditions of rule and step hold? Is an item
@@ -83,9 +84,6 @@ private struct Question {
     /// 2. Both are settled long before the time comes.
     var off: Decision? {
         if !rule.isEnabled { return Decision(.cancel(.ruleOff), because: "enabled") }
-        if let active = rule.active, !active.contains(candidate.outreach.localDate) {
-            return Decision(.cancel(.ruleOff), because: "active")
-        }
         if let sample = rule.sample, !candidate.outreach.key.isSampled(sample) {
             return Decision(.cancel(.notSampled), because: "sample")
         }
@@ -218,11 +216,13 @@ extension History {
 }
 
 extension Decision {
-    /// Whether planning writes a row: for what will be sent or wait, and for what is late only since the last pass.
+    /// Whether planning writes a row: for what will be sent or wait, for what loses to others, so that its row says to
+    /// whom, and for what is late only since the last pass.
     package func writesRow(_ outreach: PlannedOutreach, in window: PlanWindow) -> Bool {
         switch verdict {
         case .send, .hold, .move: true
-        case .skip: outreach.dueAt >= window.plannedThrough
+        case .skip(.late): outreach.dueAt >= window.plannedThrough
+        case .skip: true
         case .cancel: false
         }
     }

@@ -102,6 +102,8 @@ struct CustomerFeasts {
     private let column: Int?
     private var trigger: FeastTrigger
     private var dates: [ClosedRange<CivilDate>] = []
+    /// False when nobody's feasts can be due in the window, and no column has to be read to know it.
+    private(set) var mayFall = true
     private var sets: [[Feast]] = []
     private var dueSets: [Bool] = []
     private var byColumn = ByteCache<Int?>()
@@ -120,20 +122,23 @@ struct CustomerFeasts {
     mutating func prepare(_ trigger: FeastTrigger, for dates: [ClosedRange<CivilDate>]) {
         self.trigger = trigger
         self.dates = dates
+        mayFall = column != nil || isDue(catalog.greeted)
         for index in sets.indices { dueSets[index] = isDue(sets[index]) }
     }
 
     func set(_ number: Int) -> [Feast] { sets[number] }
 
-    /// Whether a feast of the set may fall due in the window.
-    func isDue(_ number: Int) -> Bool { dueSets[number] }
-
     private func isDue(_ feasts: [Feast]) -> Bool {
         feasts.contains { feast in dates.contains { trigger.falls(feast, in: $0) } }
     }
 
-    /// The number of the customer's set; nil when the column of feasts names something that is not known.
-    mutating func find(for customer: Customer, _ countries: CountryZones) -> Int? {
+    /// The number of the customer's set, and whether one of its feasts may fall due in the window; nil when the column of
+    /// feasts names something that is not known.
+    mutating func find(for customer: Customer, _ countries: CountryZones) -> (set: Int, isDue: Bool)? {
+        number(for: customer, countries).map { ($0, dueSets[$0]) }
+    }
+
+    private mutating func number(for customer: Customer, _ countries: CountryZones) -> Int? {
         if let column, customer.record.isPresent(column) { return find(column, of: customer, countries) }
         return customer.record.withText(CustomerColumn.country.rawValue) { bytes in
             if let bytes, let place = CustomerFeasts.place(ofCode: bytes) {

@@ -98,7 +98,7 @@ package struct Pause: Hashable, Sendable {
 }
 
 /// What holds for every decision of one moment beside the files: the same for all customers.
-package struct Standing: Sendable {
+package struct Standing: Hashable, Sendable {
     package var pauses: [Pause]
     /// Rules that wait for approval, by name.
     package var unapproved: Set<String>

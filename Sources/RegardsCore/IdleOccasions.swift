@@ -48,11 +48,11 @@ extension IdleTrigger {
             let days: Double
             switch rhythm {
             case .column(let slot):
-                guard let gap = customer.record.number(slot), gap > 0 else { return nil }
+                guard let gap = customer.record.number(slot), gap >= 0 else { return nil }
                 days = times * gap
             case .average(let since, let count):
                 guard let number = customer.record.number(count), number >= 3,
-                    let first = customer.record.localDay(since, business: business, customer: zone), first < last
+                    let first = customer.record.localDay(since, business: business, customer: zone), first <= last
                 else { return nil }
                 // Divided last, so that a gap of whole days stays one.
                 days = times * Double(last - first) / (number.rounded(.down) - 1)

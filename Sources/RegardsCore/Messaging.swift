@@ -27,6 +27,11 @@ extension Planner {
         return Message(occasion: occasion.id, meant: meant, zone: occasion.zone, dueAt: due)
     }
 
+    /// The first instant, not before a given one, at which quiet hours and days let a candidate go.
+    mutating func allowed(_ candidate: Candidate, of customer: Customer?, from instant: Instant) -> Instant {
+        allowed(from: instant, plans[candidate.rule].steps[candidate.step], customer, candidate.zone.zone)
+    }
+
     /// When a message may go that is due at an instant: later in quiet hours, for what obeys them.
     mutating func allowed(from due: Instant, _ step: StepPlan, _ customer: Customer?, _ zone: Zone) -> Instant {
         guard step.obeysQuiet else { return due }
@@ -84,7 +89,8 @@ extension Planner {
         if step.isTell { return message.replacedAt }
         let rule = book.rules[index]
         let expiry = step.isSend ? rule.expiry(due: message.dueAt, in: zone) : rule.graceEnd(due: message.dueAt, in: zone)
-        return [expiry, message.replacedAt].compactMap { $0 }.min()
+        guard let replacedAt = message.replacedAt else { return expiry }
+        return expiry.map { min($0, replacedAt) } ?? replacedAt
     }
 
     private func belatedFrom(_ message: Message, _ index: Int, _ step: StepPlan, _ zone: Zone) -> Instant? {

@@ -36,7 +36,7 @@ package struct Candidate: Sendable {
 }
 
 /// What is known about the customer and the event of one candidate.
-package struct Facts: Sendable {
+package struct Facts: Hashable, Sendable {
     /// nil: gone from the database, or an event without a customer.
     package var customer: Customer?
     package var event: Event?
@@ -75,11 +75,20 @@ package struct Planner {
     var quiet: QuietCalendar
     private var countryCodes = ByteCache<String?>()
     private var ready: [DateRule]
-    private var passWindows: [Int: PlanWindow] = [:]
+    /// Of each rule in `ready`: what it is ready for, and the column that can tell that a customer is owed nothing.
+    /// Apart, because both are looked at for every customer and count no references.
+    private var readyWindows: [PlanWindow?]
+    private var filters: [PassColumn?]
+    /// By index of the rule.
+    private var passWindows: [PlanWindow?] = []
     private var passColumns: [PassColumn] = []
+    /// The rules of each column.
+    private var passColumnRules: [[Int]] = []
     /// Rules of the pass that hang on no column and fall due in their window.
     private var passRules: [Int] = []
     private var passSegments: [Int] = []
+    /// Weighs what one rule owes against what others do; see `judge`.
+    var arbiter: Arbiter
 
     package init(book: RuleBook, zones: ZoneCatalog, countries: CountryZones) {
         self.book = book
@@ -90,6 +99,9 @@ package struct Planner {
         self.plans = plans
         self.quiet = quiet
         ready = book.rules.indices.map { DateRule(book.rules[$0].trigger, plans[$0].groups) }
+        arbiter = Arbiter(book)
+        readyWindows = Array(repeating: nil, count: book.rules.count)
+        filters = Array(repeating: nil, count: book.rules.count)
     }
 
     /// nil: `time_zone` names no zone, and the customer cannot be planned for.
@@ -110,14 +122,15 @@ package struct Planner {
     /// Makes rules ready for a pass over all customers.
     /// - Parameter windows: by index of the rule; rules without one take no part, and event rules have none.
     package mutating func beginPass(_ windows: [Int: PlanWindow]) {
-        passWindows = windows
+        passWindows = book.rules.indices.map { windows[$0] }
         passColumns = []
+        passColumnRules = []
         passRules = []
         passSegments = []
         for (index, window) in windows.sorted(by: { $0.key < $1.key }) {
             prepare(index, for: window)
             switch ready[index].kind {
-            case .anniversary, .date, .idle: PassColumn.add(index, ready[index], to: &passColumns)
+            case .anniversary, .date, .idle: if let column = filters[index] { add(column, of: index) }
             case .sameInZone, .feasts: passRules.append(index)
             case .segment: passSegments.append(index)
             case .silent: continue
@@ -139,22 +152,40 @@ package struct Planner {
             if !candidates(of: customer, zone: zone, rule: index, entries, body) { unusable.append(index) }
         }
         for column in passColumns.indices where !passColumns[column].isSilent(for: customer) {
-            for index in passColumns[column].rules { ask(index) }
+            for index in passColumnRules[column] { ask(index) }
         }
         for index in passRules { ask(index) }
         if !entries.isEmpty { for index in passSegments { ask(index) } }
         return unusable
     }
 
+    private mutating func add(_ column: PassColumn, of index: Int) {
+        if let known = passColumns.indices.first(where: { passColumns[$0].take(column) }) {
+            passColumnRules[known].append(index)
+        } else {
+            passColumns.append(column)
+            passColumnRules.append([index])
+        }
+    }
+
     private mutating func prepare(_ index: Int, for window: PlanWindow) {
-        guard !ready[index].isReady(for: window) else { return }
+        // Compared by the numbers: this is asked for every customer and rule.
+        if let known = readyWindows[index], known.from.microseconds == window.from.microseconds,
+            known.through.microseconds == window.through.microseconds,
+            known.baseline.microseconds == window.baseline.microseconds
+        {
+            return
+        }
         ready[index].prepare(book.rules[index].trigger, for: window, isEnabled: plans[index].isEnabled, &quiet)
+        readyWindows[index] = window
+        filters[index] = PassColumn(ready[index])
     }
 
     private mutating func candidates(
         of customer: Customer, zone: CustomerZone, rule index: Int, _ entries: [Int: SegmentEntry],
         _ body: (Candidate) -> Void
     ) -> Bool {
+        if let column = filters[index], column.isSilent(for: customer) { return true }
         switch ready[index].kind {
         case .anniversary: return anniversaries(of: customer, zone: zone, rule: index, body)
         case .date: return dates(of: customer, zone: zone, rule: index, body)
@@ -168,10 +199,8 @@ package struct Planner {
             sameInZone(customer: customer, zone: zone, rule: index, body)
             return true
         case .feasts:
-            guard let set = ready[index].feasts?.find(for: customer, countries) else { return false }
-            if ready[index].feasts?.isDue(set) == true {
-                sameInZone(set: set, customer: customer, zone: zone, rule: index, body)
-            }
+            guard let found = ready[index].feasts?.find(for: customer, countries) else { return false }
+            if found.isDue { sameInZone(set: found.set, customer: customer, zone: zone, rule: index, body) }
             return true
         case .silent:
             return true
@@ -208,7 +237,6 @@ extension Planner {
         of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
     ) -> Bool {
         let column = ready[index].column
-        if ready[index].isSilent(for: customer) { return true }
         guard let date = customer.record.birthDate(column) else { return !customer.record.isPresent(column) }
         var born = AnniversaryTrigger.Born.gregorian(date)
         if let calendar = ready[index].calendarColumn, customer.record.isPresent(calendar) {
@@ -231,7 +259,6 @@ extension Planner {
         of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
     ) -> Bool {
         let column = ready[index].column
-        if ready[index].ranges.isSilent(column, of: customer) { return true }
         guard let day = customer.record.day(column, business: book.house.business.zone) else { return false }
         guard case .date(let trigger) = book.rules[index].trigger else { return true }
         for (group, dates) in ready[index].dates.enumerated() {
@@ -246,7 +273,6 @@ extension Planner {
         of customer: Customer, zone: CustomerZone, rule index: Int, _ body: (Candidate) -> Void
     ) -> Bool {
         let column = ready[index].column
-        if ready[index].ranges.isSilent(column, of: customer) { return true }
         let business = book.house.business.zone
         guard let last = customer.record.localDay(column, business: business, customer: zone.zone) else { return false }
         guard case .idle(let trigger) = book.rules[index].trigger, let window = ready[index].window,

@@ -3,7 +3,7 @@
 /// A schema fixes which column lives in which slot before the first row is read, and holds only the columns
 /// that conditions, cards and the planner use. Text is kept as bytes in one buffer, so that a million rows
 /// pass without an allocation each.
-package struct Record: Sendable {
+package struct Record: Hashable, Sendable {
     package enum Slot: Hashable, Sendable {
         case null
         case integer(Int64)

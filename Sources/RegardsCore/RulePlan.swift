@@ -67,8 +67,8 @@ struct StepPlan {
     /// From an occasion on a date to the step.
     enum Move: Hashable {
         case none
-        /// So many days later, negative for before, at that time of day; nil: at the occasion's.
-        case days(Int, at: WallTime?)
+        /// So many days later, negative for before, at that time of day.
+        case days(Int, at: WallTime)
         /// The first such time that is not before the span has passed.
         case first(WallTime, after: TimeSpan)
         case elapsed(TimeSpan)
@@ -128,8 +128,8 @@ struct StepPlan {
         switch move {
         case .none: return LocalMoment(dueAt: occasion.dueAt, date: occasion.date, time: occasion.time)
         case .days(let days, let at):
-            let (date, time) = (occasion.date + days, at ?? occasion.time)
-            return LocalMoment(dueAt: occasion.zone.instant(date, time), date: date, time: time)
+            let date = occasion.date + days
+            return LocalMoment(dueAt: occasion.zone.instant(date, at), date: date, time: at)
         case .first(let at, let span):
             let due = occasion.zone.first(at, notBefore: occasion.dueAt + span)
             return LocalMoment(dueAt: due, date: occasion.zone.local(at: due).date, time: at)
@@ -158,8 +158,7 @@ struct LocalMoment {
 }
 
 extension StepPlan.Move {
-    /// Whole days keep the time of day where the customer lives: two days after a card at nine it is nine again, also
-    /// when clocks change in between.
+    /// As for events: a day has 24 hours unless a time of day is given.
     init(_ step: Step) {
         let span: TimeSpan
         switch step.time {
@@ -169,13 +168,11 @@ extension StepPlan.Move {
             self = .never
             return
         }
-        if let days = span.wholeDays {
-            self = .days(days, at: step.at)
-        } else if let at = step.at {
-            self = .first(at, after: span)
-        } else {
+        guard let at = step.at else {
             self = span == .zero ? .none : .elapsed(span)
+            return
         }
+        self = span.wholeDays.map { .days($0, at: at) } ?? .first(at, after: span)
     }
 
     /// Days from the occasion's to the step's; nil for never. A change of clocks, and a time of day that is waited for,

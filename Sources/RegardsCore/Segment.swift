@@ -9,7 +9,8 @@ package struct Segment: Sendable {
         /// value, the share gives ceil(share * n), and whoever has the same value as the last of them belongs too.
         case top(Share, by: Int)
         /// `classes: 5, by: COLUMN`: customers with a value, ranked into classes of equal size; the highest class has
-        /// the highest values, equal values share the higher class. Customers without a value have none.
+        /// the highest values, equal values share the higher class. The upper k of n classes hold whom `top` of k/n would,
+        /// so that of a few customers the classes left out are low ones. Customers without a value have none.
         case classes(Int, by: Int)
     }
 

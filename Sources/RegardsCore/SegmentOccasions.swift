@@ -3,7 +3,8 @@ import RegardsCalendar
 extension SegmentTrigger {
     /// What a stay of a customer in the segment owes; nil where it owes nothing.
     ///
-    /// Whoever belonged already when the segment was first looked at has not come, but may go.
+    /// Whoever belonged already when the segment was first looked at has not come, but may go. Who has left again before
+    /// the message went is not welcomed, and who is back is not missed.
     /// - Parameters:
     ///   - baseline: what was seen before is not served.
     ///   - zone: where the customer lives.
@@ -11,7 +12,7 @@ extension SegmentTrigger {
         let seen: Instant
         switch change {
         case .becomes:
-            guard !entry.isBaseline else { return nil }
+            guard !entry.isBaseline, entry.leftAt == nil else { return nil }
             seen = entry.enteredAt
         case .leaves:
             guard let leftAt = entry.leftAt else { return nil }

@@ -218,7 +218,7 @@ package final class EventDesk: @unchecked Sendable {
         }
         if all {
             // Also those whose release was lost in a crash, or whose kind is no longer in the files.
-            for row in try outbox.list(OutreachFilter(states: [.held]), limit: .max, after: 0) {
+            for row in try outbox.list(OutreachFilter(heldFor: "open:"), limit: .max, after: 0) {
                 if case .eventOpen(let kind)? = HoldReason(row.reason) {
                     waiting.insert(HeldCustomer(customer: row.key.customer, kind: kind))
                 }

@@ -107,11 +107,19 @@ package struct Forecast {
             if !candidates.isEmpty { found.append((facts, candidates)) }
         }
         let past = try histories?.load(found.lazy.compactMap(\.facts.customer), now: question.now) ?? [:]
+        let rows = try rows(of: found.compactMap(\.facts.customer?.id))
         for (facts, candidates) in found {
             var facts = facts
             facts.history = facts.customer.flatMap { past[$0.id] } ?? .none
-            tell(candidates, &facts, &question)
+            tell(candidates, &facts, rows, &question)
         }
+    }
+
+    /// All rows, whenever they are due: an occasion that moved keeps the row it had.
+    private func rows(of customers: [String]) throws -> [OutreachKey: Outreach] {
+        guard let outbox, !customers.isEmpty else { return [:] }
+        let rows = try outbox.list(OutreachFilter(customers: customers), limit: .max, after: 0)
+        return Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     private mutating func candidates(_ facts: Facts, _ customer: Customer, _ question: inout Question) -> [Candidate] {
@@ -154,10 +162,9 @@ package struct Forecast {
     // MARK: One customer's period
 
     /// Walks through the period as the days will: what is sent first is known to what is decided later.
-    private mutating func tell(_ candidates: [Candidate], _ facts: inout Facts, _ question: inout Question) {
-        guard let customer = facts.customer else { return }
-        let rows = Dictionary(
-            (question.known[customer.id] ?? []).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    private mutating func tell(
+        _ candidates: [Candidate], _ facts: inout Facts, _ rows: [OutreachKey: Outreach], _ question: inout Question
+    ) {
         var waiting = candidates.map { (at: max($0.outreach.dueAt, question.now), candidate: $0) }
         waiting.sort { ($0.at, $0.candidate.outreach.dueAt) > ($1.at, $1.candidate.outreach.dueAt) }
         while let (at, candidate) = waiting.popLast() {

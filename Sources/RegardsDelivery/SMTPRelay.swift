@@ -32,6 +32,8 @@ package final class SMTPRelay: Channel {
         var opening = false
         /// Sessions that are open at the moment.
         var openSessions = 0
+        /// The thread waits, or is about to: it must be woken. Otherwise it looks again before it waits.
+        var isAsleep = false
         var pings: [@Sendable () -> Void] = []
         var connected: [Connected] = []
         var thread: JoinableThread?
@@ -162,7 +164,11 @@ package final class SMTPRelay: Channel {
             return shared.thread != nil
         }
         guard isRunning else { return cannotStart() }
-        wake()
+        let mustWake = shared.withLock { shared in
+            defer { shared.isAsleep = false }
+            return shared.isAsleep
+        }
+        if mustWake { wake() }
     }
 
     private func cannotStart() {

@@ -220,7 +220,12 @@ final class SMTPRelayLoop {
             descriptors.append(pollfd(fd: one.session.socket, events: Int16(POLLIN) | writes, revents: 0))
             next = min(next, one.session.deadline)
         }
-        _ = poll(&descriptors, nfds_t(descriptors.count), next.pollTimeout(from: .now))
+        let mayWait = relay.shared.withLock { shared in
+            shared.isAsleep = shared.jobs.isEmpty && !shared.opening
+            return shared.isAsleep
+        }
+        _ = poll(&descriptors, nfds_t(descriptors.count), mayWait ? next.pollTimeout(from: .now) : 0)
+        if mayWait { relay.shared.withLock { $0.isAsleep = false } }
         now = .now
         if descriptors[0].revents != 0 { regards_eventfd_clear(relay.wakeDescriptor) }
         // From the end, so that a session that goes does not move those still to be looked at.

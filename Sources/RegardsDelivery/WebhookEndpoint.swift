@@ -34,6 +34,8 @@ package final class WebhookEndpoint: Channel {
         /// Set by an answer of 410: nothing is sent any more.
         var isGone = false
         var multi: Multi?
+        /// The thread waits, or is about to: it must be woken. Otherwise it looks again before it waits.
+        var isAsleep = false
         var thread: JoinableThread?
         var closeBy: Monotonic?
     }
@@ -135,7 +137,10 @@ package final class WebhookEndpoint: Channel {
             if shared.thread == nil, let multi = shared.multi {
                 shared.thread = JoinableThread(name: "webhook \(name)") { WebhookLoop(self, multi).run() }
             }
-            if let multi = shared.multi { curl_multi_wakeup(multi.handle) }
+            if shared.isAsleep, let multi = shared.multi {
+                shared.isAsleep = false
+                curl_multi_wakeup(multi.handle)
+            }
             return shared.thread != nil
         }
         guard !isRunning else { return }

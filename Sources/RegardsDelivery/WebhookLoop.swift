@@ -11,6 +11,8 @@ final class WebhookLoop {
     private var jobs: [WebhookEndpoint.Job] = []
     private var requests: [UnsafeMutableRawPointer: WebhookRequest] = [:]
     private var closeBy: Monotonic?
+    /// libcurl's handles of requests that have ended: making them is a good part of a request's cost.
+    private var spares: [UnsafeMutableRawPointer] = []
 
     init(_ endpoint: WebhookEndpoint, _ multi: WebhookEndpoint.Multi) {
         self.endpoint = endpoint
@@ -30,6 +32,7 @@ final class WebhookLoop {
             // Each end makes room for a message that waits, or is the last one before closing.
             if !finish() { wait() }
         }
+        for handle in spares { curl_easy_cleanup(handle) }
         endpoint.shared.withLock { $0.multi = nil }
         curl_multi_cleanup(multi)
     }
@@ -78,7 +81,8 @@ final class WebhookLoop {
                 job.ended(WebhookEndpoint.report(.badIdentifier))
                 continue
             }
-            guard let request = WebhookRequest(job, settings), curl_multi_add_handle(multi, request.handle) == CURLM_OK
+            let spare = spares.popLast()
+            guard let request = WebhookRequest(job, settings, spare: spare), curl_multi_add_handle(multi, request.handle) == CURLM_OK
             else {
                 job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: Self.noMemoryWords))
                 continue
@@ -99,7 +103,10 @@ final class WebhookLoop {
             found = true
             let report = request.report(regards_curl_message_result(message))
             curl_multi_remove_handle(multi, handle)
-            request.job?.ended(report)
+            if let job = request.job {
+                spares.append(request.takeHandle())
+                job.ended(report)
+            }
             follow(report, wasProbe: request.job == nil)
         }
         return found
@@ -129,8 +136,14 @@ final class WebhookLoop {
     private func wait() {
         let now = Monotonic.now
         let limit = (closeBy ?? .never).pollTimeout(from: now)
+        let mayWait = endpoint.shared.withLock { shared in
+            shared.isAsleep = shared.jobs.isEmpty && !shared.opening
+            return shared.isAsleep
+        }
+        guard mayWait else { return }
         // No request and nothing to close: only curl_multi_wakeup ends this wait.
         curl_multi_poll(multi, nil, 0, limit < 0 ? 3_600_000 : limit, nil)
+        endpoint.shared.withLock { $0.isAsleep = false }
     }
 
     /// Ends what was not handed over; the thread goes on while answers may still come.

@@ -18,14 +18,16 @@ final class WebhookRequest {
     private let errorText: UnsafeMutablePointer<CChar>
     /// Bytes of the body that libcurl has fetched.
     private var fetched = 0
+    private var isHandleTaken = false
     private var headerBytes = 0
     private var bodyBytes = 0
     private var retryAfter: String?
     private var refusedAddress: String?
 
+    /// - Parameter spare: the handle of a request that has ended.
     /// - Returns: nil when libcurl has no handle to give.
-    init?(_ job: WebhookEndpoint.Job?, _ settings: WebhookSettings) {
-        guard let handle = CurlLibrary.makeHandle() else { return nil }
+    init?(_ job: WebhookEndpoint.Job?, _ settings: WebhookSettings, spare: UnsafeMutableRawPointer? = nil) {
+        guard let handle = spare ?? CurlLibrary.makeHandle() else { return nil }
         self.handle = handle
         self.job = job
         self.settings = settings
@@ -37,8 +39,16 @@ final class WebhookRequest {
         if let job { setContent(job.outgoing) } else { regards_curl_set_long(handle, CURLOPT_CONNECT_ONLY, 1) }
     }
 
+    /// Hands the handle to the next request. Everything that was set or learnt is forgotten, so that nothing about this
+    /// request can be taken for the next one's; the connection stays with the multi handle.
+    func takeHandle() -> UnsafeMutableRawPointer {
+        isHandleTaken = true
+        curl_easy_reset(handle)
+        return handle
+    }
+
     deinit {
-        curl_easy_cleanup(handle)
+        if !isHandleTaken { curl_easy_cleanup(handle) }
         curl_slist_free_all(headers)
         curl_slist_free_all(addresses)
         errorText.deallocate()
@@ -71,6 +81,8 @@ final class WebhookRequest {
     private func setContent(_ outgoing: Outgoing) {
         regards_curl_set_long(handle, CURLOPT_POST, 1)
         regards_curl_set_off(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+        // libcurl takes a buffer of 64 KiB for each request and gives it back; few bodies need that.
+        if body.count < 16 * 1024 { regards_curl_set_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16 * 1024) }
         let message = outgoing.message
         let timestamp = outgoing.attemptedAt.seconds
         let signatures = settings.keys.map { $0.signature(id: message.id, timestamp: timestamp, body: body) }
@@ -131,8 +143,14 @@ final class WebhookRequest {
         return bodyBytes <= Self.longestAnswer ? count : 0
     }
 
+    /// Of a status line, and of the one header that is read.
+    private static let headerStarts: [UInt8] = Array("HRr".utf8)
+
     private func heard(header bytes: UnsafeRawBufferPointer) -> Int {
         headerBytes += bytes.count
+        guard let first = bytes.first, Self.headerStarts.contains(first) else {
+            return headerBytes <= Self.longestAnswer ? bytes.count : 0
+        }
         let line = String(decoding: bytes, as: UTF8.self)
         if line.hasPrefix("HTTP/") { retryAfter = nil }
         if let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "retry-after" {

@@ -106,6 +106,7 @@ struct ConditionReader {
             }
         if case .anything = scope { return nil }
         guard let kind, draft.kinds[kind].name == name else {
+            if case .rule = scope {} else if kind == nil { return item.refuse(.eventOfCustomers("\(name).\(column)")) }
             return item.refuse(.otherEvent("\(name).\(column)", about: kind.map { draft.kinds[$0].name }))
         }
         return draft.kinds[kind].columns.use(column, at: item.place)
@@ -118,7 +119,7 @@ struct ConditionReader {
         let words = rest.split { $0.isWhitespace }
         let isNegative = words.count == 3 && words[1] == "not"
         guard let name = words.last, words.first == "is", words.count == (isNegative ? 3 : 2) else {
-            return sentence.item.refuse(.expected("segment is NAME or segment is not NAME", got: sentence.text))
+            return sentence.item.refuse(.wordOfLanguage("segment is NAME or segment is not NAME", got: sentence.text))
         }
         guard let index = segment(name, sentence.item) else { return nil }
         if draft.knowsHouse, draft.segments[index].hasClasses { return sentence.item.refuse(.segmentOfClasses(String(name))) }
@@ -128,8 +129,8 @@ struct ConditionReader {
     /// `class recency >= 4`.
     private func rank(_ rest: Substring, _ sentence: Sentence) -> Meaning? {
         let (name, rest) = Sentence.firstWord(rest)
-        guard Name.isRule(String(name)), !rest.isEmpty else {
-            return sentence.item.refuse(.expected("class NAME >= NUMBER", got: sentence.text))
+        guard Name.isRule(String(name)), name != "is", !rest.isEmpty else {
+            return sentence.item.refuse(.wordOfLanguage("class NAME >= NUMBER", got: sentence.text))
         }
         guard let index = segment(name, sentence.item), let predicate = sentence.predicate(rest, of: "class \(name)") else {
             return nil
@@ -142,7 +143,7 @@ struct ConditionReader {
             break
         case (.compare(_, .number), .unknown): break
         case (_, .count(let count)): return sentence.item.refuse(.outside("class \(name) and a number from 1 to \(count)", got: sentence.text))
-        case (_, .unknown): return sentence.item.refuse(.expected("class NAME >= NUMBER", got: sentence.text))
+        case (_, .unknown): return sentence.item.refuse(.wordOfLanguage("class NAME >= NUMBER", got: sentence.text))
         }
         return (.rank(index), predicate)
     }
@@ -154,18 +155,24 @@ struct ConditionReader {
         return index
     }
 
+    private static let receivedForm = "received RULE and within 30d, older than 30d, is present or is absent"
+
     /// `received RULE within 30d`, `received RULE is absent`.
     private func received(_ rest: Substring, _ sentence: Sentence) -> Meaning? {
         switch scope {
         case .event(let kind): return sentence.item.refuse(.onlyEvent("what was received", draft.kinds[kind].name))
-        case .segment, .customer: return sentence.item.refuse(.onlyWith("received", "conditions of a rule"))
+        case .segment, .customer: return sentence.item.refuse(.onlyWith("received", "conditions of rules"))
         case .rule, .anything: break
         }
         let (name, rest) = Sentence.firstWord(rest)
-        guard Name.isRule(String(name)), !rest.isEmpty else { return sentence.item.refuse(.received(sentence.text)) }
+        let verb = Sentence.firstWord(rest).word
+        guard Name.isRule(String(name)), ["is", "within", "older"].contains(verb) else {
+            return sentence.item.refuse(.wordOfLanguage(ConditionReader.receivedForm, got: sentence.text))
+        }
         switch sentence.predicate(rest, of: "received \(name)") {
         case nil: return nil
-        case .compare?, .contains?, .country?: return sentence.item.refuse(.received(sentence.text))
+        case .compare?, .contains?, .country?:
+            return sentence.item.refuse(.wordOfLanguage(ConditionReader.receivedForm, got: sentence.text))
         case let predicate?:
             draft.references.append(Draft.RuleReference(name: String(name), use: .received, item: sentence.item))
             return (.received(rule: String(name)), predicate)

@@ -158,7 +158,8 @@ private struct Settings {
         return Configuration(
             file: file,
             ruleBook: RuleBook(
-                rules: shelf.rules, eventKinds: draft.kinds, segments: segments, customers: draft.customers, house: house),
+                rules: shelf.rules, eventKinds: draft.kinds, segments: segments, customers: draft.customers, house: house,
+                countries: draft.countries),
             state: .sqlite(path: statePath), source: source, events: events, smtp: smtp,
             pace: pace, maildir: smtp.isEmpty ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
             cardsFolder: cards ?? FilePath.join(folder, "cards"), ruleFiles: shelf.files)

@@ -29,6 +29,8 @@ final class Draft {
     let report: Report
     let zones: ZoneCatalog
     let countries: CountryZones
+    /// Without codes, in order.
+    private lazy var countryNames = countries.names.filter { $0.count > 3 }
     /// False when regards.yaml could not be read: then the rules are still checked, but names they take from
     /// there are not complained of.
     var knowsHouse = true
@@ -94,7 +96,7 @@ final class Draft {
     func segment(named name: String, _ item: Item, at place: Place? = nil) -> Int? {
         if let index = segments.firstIndex(where: { $0.name == name }) { return index }
         guard !knowsHouse else {
-            return item.refuse(.unknown("segment", name, known: segments.map(\.name), section: "segments"), at: place)
+            return item.refuse(.unknown("segment", name, known: segments.prefix(100).map(\.name), section: "segments"), at: place)
         }
         segments.append(KnownSegment(name: name, classes: .unknown))
         return segments.count - 1
@@ -113,7 +115,7 @@ final class Draft {
     }
 
     func country(named name: String, _ item: Item) -> String? {
-        countries.code(of: name) ?? item.refuse(.unknownCountry(name, known: countries.names))
+        countries.code(of: name) ?? item.refuse(.unknownCountry(name, known: name.count > 3 ? countryNames : []))
     }
 }
 

@@ -63,7 +63,8 @@ struct HouseReader {
         guard let form = item.form(.lists) else { return settings }
         if let time = form["mail_at"]?.wallTime() { settings.mailAt = time }
         if let days = form["days"]?.weekdays(), !days.isEmpty { settings.days = days }
-        if let card = form["card"].flatMap(StepReader(draft: draft, trigger: nil, hasPromise: false).card) {
+        if let item = form["card"], let card = item.card() {
+            if card.text.contains(CardPattern.feast) { item.fail(.onlyWith(CardPattern.feast, "rules about a feast")) }
             settings.card = card
         }
         for entry in form["done_when"]?.entries() ?? [] {

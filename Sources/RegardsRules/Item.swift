@@ -4,13 +4,16 @@ import RegardsCore
 final class Report {
     private var found: Set<Mistake> = []
     private(set) var hasError = false
+    /// Who has so many mistakes reads no further, and a file made to be slow gains nothing.
+    private static let mostSuggestions = 20
     var count: Int { found.count }
 
     /// A value reached twice through an alias is reported once.
     func add(_ flaw: Flaw, path: String = "") {
         let severity = flaw.problem.severity
         if severity == .error { hasError = true }
-        found.insert(Mistake(severity, at: flaw.place, path: path, flaw.problem.message))
+        let message = flaw.problem.message(suggests: found.count < Report.mostSuggestions)
+        found.insert(Mistake(severity, at: flaw.place, path: path, message))
     }
 
     /// In the order of file, line, column.
@@ -89,8 +92,8 @@ struct Item {
     }
 
     /// A mapping whose keys are names that the operator chose.
-    func entries() -> [(name: String, place: Place, item: Item)]? {
-        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
+    func entries(_ expected: String = "keys and values") -> [(name: String, place: Place, item: Item)]? {
+        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape(expected, got: shape)) }
         return pairs.map { pair in
             (pair.key, pair.keyPlace, Item(value: pair.value, path: Item.join(path, pair.key), report: report))
         }
@@ -98,7 +101,7 @@ struct Item {
 
     /// A mapping whose keys are known; reports those that are not.
     func form(_ keys: Keys) -> Form? {
-        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape("keys and values", got: shape)) }
+        guard case .mapping(let pairs) = value.content else { return refuse(.expectedShape(keys.shape, got: shape)) }
         for pair in pairs where !keys.known.contains(pair.key) {
             fail(keys.problem(with: pair.key), at: pair.keyPlace)
         }
@@ -128,6 +131,11 @@ struct Keys {
         self.known = known
         self.later = later
         self.elsewhere = elsewhere
+    }
+
+    /// What is written where these are expected.
+    var shape: String {
+        known.count > 4 ? "keys and values" : "{" + known.map { "\($0): …" }.joined(separator: ", ") + "}"
     }
 
     /// What is wrong with a key that is not known.

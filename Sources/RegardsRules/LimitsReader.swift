@@ -23,7 +23,7 @@ struct LimitsReader {
     private func budgets(_ item: Item) -> [Budget] {
         let purposes = Purpose.allCases.filter { $0 != .care }
         let known = [LimitsReader.overall] + purposes.map(\.rawValue)
-        return (item.entries() ?? []).flatMap { entry -> [Budget] in
+        return (item.entries("{overall: 4 per 30d, marketing: …}") ?? []).flatMap { entry -> [Budget] in
             guard known.contains(entry.name) else {
                 item.fail(entry.name == Purpose.care.rawValue ? .budgetOfCare : .unknownKey(entry.name, known: known), at: entry.place)
                 return []
@@ -51,19 +51,19 @@ struct LimitsReader {
         guard !form.given(["hours", "days"]).isEmpty else { return item.refuse(.noneOf(["hours", "days"])) }
         let hours = form["hours"].flatMap(hours)
         let days = form["days"]?.weekdays() ?? []
-        guard days.count < Weekday.allCases.count else { return form["days"]?.refuse(.outside("a day that is left", got: "all seven")) }
+        guard days.count < Weekday.allCases.count else { return form["days"]?.refuse(.outside("a day of the week that is left to write on", got: "all")) }
         guard hours != nil || !days.isEmpty else { return nil }
         return QuietHours(hours: hours, days: Set(Weekday.allCases).subtracting(days))
     }
 
     /// `21:00-08:00`, over midnight where the end is earlier.
     private func hours(_ item: Item) -> (start: WallTime, end: WallTime)? {
-        let form = "the first and last quiet minute such as 21:00-08:00"
+        let form = "from when until when, such as 21:00-08:00"
         guard let text = item.text(form) else { return nil }
         let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { String($0.trimmed) }
         guard ends.count == 2, let start = WallTime(ends[0]), let end = ends[1] == "24:00" ? .midnight : WallTime(ends[1])
         else { return item.refuse(.expected(form, got: text)) }
-        return start == end ? item.refuse(.outside("quiet hours that end", got: text)) : (start, end)
+        return start == end ? item.refuse(.outside("an end other than the beginning", got: text)) : (start, end)
     }
 
     /// `silent:`, a list of days: dates or feasts, for some countries or for all.

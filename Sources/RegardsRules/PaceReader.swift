@@ -1,6 +1,6 @@
 import RegardsCore
 
-/// Reads how fast mail may go: `limits: {rate: …, per_domain: …}`, and the rates of the relays.
+/// Reads how fast mail may go: `limits: {rate: …, rate_per_domain: …}`, and the rates of the relays.
 struct PaceReader {
     func limits(_ item: Item?, relays: [SMTPConfiguration]) -> PaceLimits {
         var limits = PaceLimits()
@@ -9,7 +9,7 @@ struct PaceReader {
         guard let item, case .mapping(let pairs) = item.value.content else { return limits }
         let form = Form(item: item, pairs: pairs)
         limits.overall = form["rate"]?.rate()
-        if let perDomain = form["per_domain"] { domains(perDomain, &limits) }
+        if let perDomain = form["rate_per_domain"] { domains(perDomain, &limits) }
         return limits
     }
 

@@ -70,7 +70,8 @@ enum Problem: Hashable {
     case orderOfText(String)
     case orderOfCountries
     case onlyEvent(String, String)
-    case received(String)
+    case wordOfLanguage(String, got: String)
+    case eventOfCustomers(String)
     case oneDayOfEvent
     case stepTime(String)
     case hoursBeforeAt(String)
@@ -97,7 +98,7 @@ enum Problem: Hashable {
     case rungBeforeStart(String)
     case neverUnreachable(String)
     case neverFires
-    case nothingToCustomers(String)
+    case nothingToCustomers(String, isCondition: Bool)
     case unusedList(String, known: [String])
     case twins(String, String)
 }
@@ -124,8 +125,13 @@ extension Problem {
     }
 
     /// What was expected, what was found, what to do. One switch, so that the compiler asks for the words of every case.
-    var message: String {
-        switch self {
+    /// - Parameter suggests: looks for the name that was meant, which takes its time where there are many.
+    func message(suggests: Bool = true) -> String {
+        func near(_ name: String, _ known: [String]) -> String? { suggests ? Problem.near(name, known) : nil }
+        func suggestion(_ name: String, _ known: [String]) -> String {
+            near(name, known).map { "; did you mean \(quote($0))?" } ?? "; expected \(joined(known, "or"))"
+        }
+        return switch self {
         // The file and its YAML
         case .unreadable(let reason): "cannot be read: \(reason)"
         case .fileTooLarge: "is larger than 1 MiB: split it"
@@ -217,8 +223,9 @@ extension Problem {
         case .orderOfText(let got): "expected a number or a date such as 2027-05-01 after < or >, got \(quote(got))"
         case .orderOfCountries: "expected is or is not: countries have no order"
         case .onlyEvent(let what, let kind): "expected columns of \(clip(kind)) alone: \(what) may change while it is open"
-        case .received(let got):
-            "expected received RULE with within 30d, older than 30d, is present or is absent, got \(quote(got))"
+        case .wordOfLanguage(let expected, let got):
+            "expected \(expected), got \(quote(got)); if it is a column, give it another name in the query"
+        case .eventOfCustomers(let name): "\(quote(name)) is a column of an event, and this is about customers: use a column of theirs"
         case .oneDayOfEvent: "an event's day is met once: keep one, and say the others in steps, such as at: 7d before start"
         case .stepTime(let got):
             "expected start, limit, \"2d after start\", \"6h before limit\" or \"3d after EVENT.COLUMN\", perhaps with \"at 10:00\" behind, got \(quote(got))"
@@ -229,7 +236,7 @@ extension Problem {
             "a promise counts from the event itself: write when: {event: …} alone, and say when in the steps"
         case .stepsHaveTheirOwn(let key): "with steps, each step has its own \(key): move it there"
         case .severalCards: "expected one card; several stand in send: {cards: [a, b]}"
-        case .oneCard: "no_repeat needs several cards: cards: [a, b], or {month} in the card's name"
+        case .oneCard: "needs several cards, as in cards: [a, b], or {month} in the card's name"
         case .fewCards(let count, let cards):
             "expected 2 to \(cards) occasions, because there are \(cards) cards, got \(count): write more cards, or repeat sooner"
         case .unknownRule(let name, let now?, _): "unknown rule \(quote(name)): it is \(quote(now)) now"
@@ -257,7 +264,8 @@ extension Problem {
         case .neverUnreachable(let sentence):
             "who has no address is left out by \(quote(sentence)) before this is asked: delete that condition"
         case .neverFires: "no day of this rule lies in this period, so it never fires"
-        case .nothingToCustomers(let rule): "\(quote(rule)) sends nothing to customers, so this never holds"
+        case .nothingToCustomers(let rule, let isCondition):
+            "\(quote(rule)) sends nothing to customers, so \(isCondition ? "this never holds" : "there is nothing to take the place of")"
         case .unusedList(let name, let known):
             "no rule puts anything on the list \(quote(name))" + (near(name, known).map { "; did you mean \(quote($0))?" } ?? "")
         case .twins(let name, let twin):
@@ -285,23 +293,26 @@ extension Problem {
         return clipped
     }
 
-    private func suggestion(_ name: String, _ known: [String]) -> String {
-        near(name, known).map { "; did you mean \(quote($0))?" } ?? "; expected \(joined(known, "or"))"
-    }
-
-    private func near(_ name: String, _ known: [String]) -> String? {
-        NearestName.of(String(name.prefix(60)).lowercased(), among: known)
+    private static func near(_ name: String, _ known: [String]) -> String? {
+        NearestName.of(String(name.prefix(60)).lowercased(), among: known.prefix(500))
     }
 
     private func joined(_ words: [String], _ conjunction: String) -> String { Problem.list(words, conjunction) }
+    /// Names along a path; a long one without its middle.
     private func joined(_ words: [String], separator: String) -> String {
-        words.map { clip($0) }.joined(separator: separator)
+        let words = words.count > 10 ? words.prefix(8) + ["…"] + words.suffix(1) : words[...]
+        return words.map { clip($0) }.joined(separator: separator)
     }
 
     /// `a, b or c`; a long list is cut off.
     static func list(_ words: [String], _ conjunction: String = "or") -> String {
         guard words.count > 1, let last = words.last else { return words.first ?? "" }
-        guard words.count <= 32 else { return words.prefix(32).joined(separator: ", ") + ", …" }
+        var room = 400
+        let fitting = words.prefix { word in
+            room -= word.utf8.count + 2
+            return room > 0
+        }
+        guard fitting.count == words.count else { return fitting.joined(separator: ", ") + ", …" }
         return words.dropLast().joined(separator: ", ") + " \(conjunction) " + last
     }
 

@@ -9,52 +9,66 @@ struct RuleChecks {
 
     func run() {
         let silent = Set(rules.filter { !$0.sendsToCustomers }.map(\.name))
-        for reference in draft.references { check(reference, silent) }
+        let known = names?.sorted() ?? []
+        for reference in draft.references { check(reference, known, silent) }
         refuseCircles()
         // What is half written may look alike for now.
-        if !draft.report.hasError { warnOfTwins() }
-        for (list, place, item) in draft.settledLists where names != nil && !draft.lists.contains(list) {
+        guard !draft.report.hasError else { return }
+        warnOfTwins()
+        for (list, place, item) in draft.settledLists where !draft.lists.contains(list) {
             item.fail(.unusedList(list, known: draft.lists.sorted()), at: place)
         }
     }
 
-    private func check(_ reference: Draft.RuleReference, _ silent: Set<String>) {
+    private func check(_ reference: Draft.RuleReference, _ known: [String], _ silent: Set<String>) {
         if let names, !names.contains(reference.name) {
             let now = draft.formerNames.first { $0.name == reference.name }?.by
-            reference.item.fail(.unknownRule(reference.name, now: now, known: names.sorted()))
+            reference.item.fail(.unknownRule(reference.name, now: now, known: known))
         } else if silent.contains(reference.name) {
-            reference.item.fail(.nothingToCustomers(reference.name))
+            let isCondition = if case .received = reference.use { true } else { false }
+            reference.item.fail(.nothingToCustomers(reference.name, isCondition: isCondition))
         }
     }
 
     // MARK: instead_of
 
-    /// Each circle is reported once, where the first of its rules names the next.
+    /// Of circles that hang together one is reported, where the first of its rules names the next.
     private func refuseCircles() {
-        let next = Dictionary(rules.map { ($0.name, $0.insteadOf) }, uniquingKeysWith: { first, _ in first })
-        var done: Set<String> = []
-        for rule in rules where !done.contains(rule.name) {
-            var path = [rule.name]
-            if let circle = circle(from: rule.name, next, &path, &done) { report(circle) }
+        var next = Dictionary(rules.map { ($0.name, $0.insteadOf) }, uniquingKeysWith: { first, _ in first })
+        dropEnds(&next)
+        while let start = rules.first(where: { next[$0.name] != nil }) {
+            // Every rule that is left names one that is left, so this comes round.
+            var path = [start.name]
+            while let name = next[path.last ?? ""]?.first(where: { next[$0] != nil }) {
+                if let first = path.firstIndex(of: name) {
+                    path = path[first...] + [name]
+                    break
+                }
+                path.append(name)
+            }
+            report(path)
+            for name in path { next[name] = nil }
+            dropEnds(&next)
         }
     }
 
-    /// The names of a circle that can be reached, its first at both ends; nil where there is none.
-    private func circle(
-        from name: String, _ next: [String: [String]], _ path: inout [String], _ done: inout Set<String>
-    ) -> [String]? {
-        for other in next[name] ?? [] {
-            if let start = path.firstIndex(of: other) { return path[start...] + [other] }
-            guard !done.contains(other) else { continue }
-            path.append(other)
-            if let found = circle(from: other, next, &path, &done) { return found }
-            path.removeLast()
+    /// Takes away every rule that leads to no circle.
+    private func dropEnds(_ next: inout [String: [String]]) {
+        var namedBy: [String: [String]] = [:]
+        for (name, others) in next { for other in others { namedBy[other, default: []].append(name) } }
+        var leads = next.mapValues { others in others.count { next[$0] != nil } }
+        var ends = leads.filter { $0.value == 0 }.map(\.key)
+        while let end = ends.popLast() {
+            next[end] = nil
+            for name in namedBy[end] ?? [] where next[name] != nil {
+                leads[name, default: 0] -= 1
+                if leads[name] == 0 { ends.append(name) }
+            }
         }
-        done.insert(name)
-        return nil
     }
 
     private func report(_ circle: [String]) {
+        guard circle.count > 1 else { return }
         let reference = draft.references.first { reference in
             if case .insteadOf(circle[0]) = reference.use { reference.name == circle[1] } else { false }
         }

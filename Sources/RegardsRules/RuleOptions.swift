@@ -96,7 +96,7 @@ struct RuleOptions {
     private func lateness(_ item: Item) -> (Lateness, Belated?)? {
         guard let form = item.form(.lateness) else { return nil }
         guard form["then"] != nil || form["grace"] != nil else {
-            return item.refuse(.missing("grace", expected: Item.spanForm))
+            return item.refuse(.noneOf(["grace", "then"]))
         }
         let grace = form["grace"]?.span(.minutes(1)...(.days(366)), named: "1min to 366d")
         let belated = form["then"].flatMap { belatedCard($0, after: grace) }
@@ -112,7 +112,8 @@ struct RuleOptions {
         guard let card, let within else { return nil }
         // Until midnight can be as long as a day.
         guard within > grace ?? .hours(23) else {
-            return form["within"]?.refuse(.outside("a span longer than \(grace?.description ?? "until midnight")", got: within.description))
+            let least = grace.map { "a span longer than \($0)" } ?? "a span of 1d or more, for until midnight the card itself goes"
+            return form["within"]?.refuse(.outside(least, got: within.description))
         }
         return Belated(card: card, within: within)
     }

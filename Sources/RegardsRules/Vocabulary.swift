@@ -85,7 +85,7 @@ extension Keys {
     static let columnPerson = Keys("column", "name_column", "phone_column", "else")
     static let contact = Keys("name", "email", "phone")
     static let absence = Keys("email", "from", "to", "substitute")
-    static let limits = Keys("budgets", "quiet", "same_address", "rate", "per_domain")
+    static let limits = Keys("budgets", "quiet", "same_address", "rate", "rate_per_domain")
     static let quiet = Keys("hours", "days")
     static let silent = Keys("on", "feast", "countries")
     static let guards = Keys("new_rule", "day")

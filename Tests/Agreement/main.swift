@@ -37,11 +37,12 @@ struct Agreement {
 
     func run() throws {
         var planned: [String] = []
-        for (index, look) in mornings.looks.enumerated() {
+        for look in mornings.looks {
             try mornings.apply(through: look)
             clock.set(start + .days(Int64(look)))
             try daemon.look()
-            let end = start + .days(Int64(index + 1 < mornings.looks.count ? mornings.looks[index + 1] : mornings.days))
+            // From the next morning on it may be down; what falls due then waits.
+            let end = start + .days(Int64(look + 1))
             planned += try forecast(until: end)
             try daemon.run(until: end)
         }

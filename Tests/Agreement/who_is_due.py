@@ -57,6 +57,12 @@ def moment(text):
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def days_after(instant, days, where):
+    """Days keep the wall clock."""
+    local = instant.astimezone(where)
+    return wall(local.date() + days * DAY, local.time(), where)
+
+
 def day_of(text, where):
     return dt.date.fromisoformat(text) if len(text) == 10 else local_day(moment(text), where)
 
@@ -145,11 +151,12 @@ def counts(message):
 class Message:
     """One message that may be owed: the key of its row, and when it is due and too late."""
 
-    __slots__ = ("rule", "occasion", "step", "recipient", "due", "expiry", "grace")
+    __slots__ = ("rule", "occasion", "step", "recipient", "due", "expiry", "grace", "meant")
 
     def __init__(self, rule, occasion, due, step="send", recipient="customer/0", expiry=None, grace=None):
         self.rule, self.occasion, self.step, self.recipient = rule, occasion, step, recipient
         self.due, self.expiry, self.grace = due, expiry, grace
+        self.meant = None  # the local date of the occasion, whatever day the message goes on
 
     @property
     def key(self):
@@ -186,7 +193,9 @@ class Person:
         if spread:
             due += dt.timedelta(seconds=siphash(rule, str(self.row["id"])) % spread)
         due = self.unquiet(due)
-        return Message(rule, occasion, due, expiry=due + within if within else self.midnight_after(due), grace=grace)
+        message = Message(rule, occasion, due, expiry=due + within if within else self.midnight_after(due), grace=grace)
+        message.meant = day
+        return message
 
     # MARK: What hangs on dates
 
@@ -200,8 +209,8 @@ class Person:
             self.dues = [message.due for message in self.dated]
         return self.dated
 
-    def day(self, message):
-        return local_day(message.due, self.zone)
+    def day(self, instant):
+        return local_day(instant, self.zone)
 
     def birthdays(self):
         text = self.row["birthday"]
@@ -301,7 +310,7 @@ class Event:
         elif self.kind == "inquiry":
             if not row["decided_at"]:
                 yield Message("inquiry", name, self.at)
-                yield Message("inquiry-again", name, self.at + 2 * DAY)
+                yield Message("inquiry-again", name, days_after(self.at, 2, where))
         else:
             yield from self.complaint(name)
 
@@ -362,10 +371,10 @@ class Story:
 
     def tell(self):
         through = START
-        for index, morning in enumerate(self.oracle.looks):
-            self.now, self.end = self.oracle.look(morning), self.oracle.end(index)
+        for morning in self.oracle.looks:
+            self.now, self.end = self.oracle.look(morning), self.oracle.end(morning)
             self.update(morning)
-            start = max(START, min(through, self.now - LOOK_BACK))
+            start, self.known = max(START, min(through, self.now - LOOK_BACK)), through
             through = self.now + AHEAD
             if self.person or self.open_events:
                 self.plan(start, through)
@@ -413,10 +422,12 @@ class Story:
         for message in self.candidates(start, through):
             if message.key in self.ended:
                 continue
+            self.moment = self.now
             verdict, _ = self.judged(message, max(self.now, message.due))
             if verdict == "gone":
                 self.planned.discard(message.key)
-            else:
+            elif verdict != "late" or message.due >= self.known:
+                # What is late by now and was not known in time was never owed: no row says that it was.
                 self.planned.add(message.key)
 
     def send(self, start):
@@ -428,12 +439,13 @@ class Story:
             at, lane, due, number, message = queue.pop(0)
             if message.key in self.ended or message.key not in self.planned:
                 continue
+            self.moment = at
             verdict, later = self.judged(message, at)
             if verdict == "send":
                 self.sent.append((at, message))
                 self.ended[message.key] = "sent"
-            elif verdict == "late":
-                self.ended[message.key] = "late"
+            elif verdict in ("late", "lost"):
+                self.ended[message.key] = verdict
             elif verdict == "gone":
                 self.planned.discard(message.key)
             elif verdict == "move" and later < self.end:
@@ -442,7 +454,7 @@ class Story:
     # MARK: The question
 
     def verdict(self, message, at):
-        """`send`, `gone` for what is not owed now, `wait`, or `late`."""
+        """`send`, `gone` for what is not owed now, `wait`, or `late`; to others `lost`, `move` for later."""
         rule, purpose = message.rule, PURPOSE[message.rule]
         to_customer = message.recipient == "customer/0"
         if to_customer and self.is_unwelcome(rule, purpose):
@@ -474,36 +486,56 @@ class Story:
     def judged(self, message, at):
         """The verdict, and the instant until which it is put off."""
         verdict = self.verdict(message, at)
-        if verdict != "send" or not (counts(message) or message.rule == "monthly"):
+        if verdict != "send" or message.recipient != "customer/0" or PURPOSE[message.rule] == CARE:
             return verdict, at
-        if message.rule == "monthly":
-            is_replaced = any(
-                self.person.day(other) == self.person.day(message)
-                for other in self.rivals(message, at, 2 * DAY) if other.rule == "birthday")
-            return ("late" if is_replaced else "send"), at
-        purpose = PURPOSE[message.rule]
-        taken = [(sent, PURPOSE[other.rule]) for sent, other in self.sent if counts(other)]
-        for other in sorted(filter(counts, self.rivals(message, at, LONGEST)), key=rank):
-            if rank(other) < rank(message) and fits(other.due, PURPOSE[other.rule], taken):
-                taken.append((other.due, PURPOSE[other.rule]))
-        if fits(at, purpose, taken):
-            return "send", at
-        for later in sorted({t + per for t, _ in taken for _, _, per in BUDGETS}):
-            later = self.person.unquiet(later)
-            if at < later < message.expiry and fits(later, purpose, taken):
-                return "move", later
-        return "late", at
+        taken, birthdays = self.others(message)
+        later = self.place(message, at, taken, birthdays)
+        if later is None:
+            is_lost = message.rule == "monthly" or not fits(at, PURPOSE[message.rule], taken)
+            return ("lost" if is_lost else "late"), at
+        return ("send" if later == at else "move"), later
 
-    def rivals(self, message, at, span):
-        """What else this customer is owed by dates, so near, and has not got."""
+    def others(self, message):
+        """What takes room before this message: when, and for which purpose; and on which days birthday cards go."""
+        taken = [(sent, PURPOSE[other.rule]) for sent, other in self.sent if counts(other) and other.key != message.key]
+        birthdays = [(other.meant, self.person.day(sent)) for sent, other in self.sent if other.rule == "birthday"]
+        for other in sorted(self.rivals(message), key=rank):
+            if counts(message) and rank(other) >= rank(message):
+                break
+            goes = self.place(other, max(other.due, self.moment), taken, [])
+            if goes is None:
+                continue
+            taken.append((goes, PURPOSE[other.rule]))
+            if other.rule == "birthday":
+                birthdays.append((other.meant, self.person.day(goes)))
+        return taken, birthdays
+
+    def rivals(self, message):
+        """What else that uses up room this customer is owed by dates, and has not got."""
         reached = {other.key for _, other in self.sent}
-        first = bisect.bisect_left(self.person.dues, max(START, message.due - span))
-        last = bisect.bisect_right(self.person.dues, message.due + span)
-        stays = [stay for stay in self.stays if abs(stay.due - message.due) <= span]
-        for other in self.person.dates()[first:last] + stays:
-            if other.key != message.key and other.key not in reached:
-                if self.verdict(other, max(at, other.due)) == "send":
+        first = bisect.bisect_left(self.person.dues, max(START, self.moment - LOOK_BACK - DAY))
+        last = bisect.bisect_right(self.person.dues, message.due + 200 * DAY)
+        for other in self.person.dates()[first:last] + self.stays:
+            if counts(other) and other.key != message.key and other.key not in reached:
+                if other.due >= START and self.verdict(other, max(self.moment, other.due)) == "send":
                     yield other
+
+    def place(self, message, at, taken, birthdays):
+        """The first instant from this one on with room in every budget, out of the quiet, before it is too late."""
+        is_monthly = message.rule == "monthly"
+        if is_monthly and any(message.meant == meant or self.person.day(message.due) == day for meant, day in birthdays):
+            return None
+        while at < message.expiry:
+            if not is_monthly and not fits(at, PURPOSE[message.rule], taken):
+                at = min(t + per for t, _ in taken for _, _, per in BUDGETS if t + per > at)
+                continue
+            open_at = self.person.unquiet(at)
+            if is_monthly and open_at == at and any(self.person.day(at) == day for _, day in birthdays):
+                open_at = wall(self.person.day(at) + DAY, at.astimezone(self.person.zone).time(), self.person.zone)
+            if open_at == at:
+                return at
+            at = open_at
+        return None
 
 
 # MARK: Everybody's
@@ -523,8 +555,9 @@ class Oracle:
     def look(self, morning):
         return START + morning * DAY
 
-    def end(self, index):
-        return self.look(self.looks[index + 1] if index + 1 < len(self.looks) else self.days)
+    def end(self, morning):
+        """The daemon is up from a look to the next morning; in an outage it is down."""
+        return self.look(morning + 1)
 
     def is_gold(self, total, morning):
         return total is not None and total >= self.bounds[morning]

@@ -190,6 +190,101 @@ import Testing
         #expect(try holds(.olderThan(CalendarSpan(months: 1)), .text("2027-02-28 13:00:00"), now: now) == true)
     }
 
+    // MARK: Countries
+
+    @Test(arguments: [
+        (Value.text("CN"), true), (.text("cn"), true), (.text("China"), true), (.text("CHINA"), true), (.text("DE"), false),
+        (.text("Germany"), false), (.text("Atlantis"), false), (.text("C"), false), (.integer(86), false),
+    ])
+    func aCountryByWhateverName(value: Value, isChina: Bool) throws {
+        func holds(_ comparison: Condition.Comparison) -> Bool {
+            test(.country(comparison, code: "CN"))
+                .holds(ConditionFacts(customer: record(value), zone: .utc, now: now, countries: countries))
+        }
+        #expect(holds(.equal) == isChina)
+        #expect(holds(.notEqual) == !isChina)
+    }
+
+    @Test func countriesHaveSeveralNames() {
+        func isBritain(_ name: String) -> Bool {
+            test(.country(.equal, code: "GB"))
+                .holds(ConditionFacts(customer: record(.text(name)), zone: .utc, now: now, countries: countries))
+        }
+        for name in ["GB", "UK", "uk", "England", "United Kingdom"] { #expect(isBritain(name), "\(name)") }
+        #expect(!isBritain("Ukraine"))
+    }
+
+    @Test func noCountryIsNeitherThisNorThat() {
+        for value in [Value.null, .text("")] {
+            for comparison in [Condition.Comparison.equal, .notEqual] {
+                let facts = ConditionFacts(customer: record(value), zone: .utc, now: now, countries: countries)
+                #expect(!test(.country(comparison, code: "CN")).holds(facts))
+            }
+        }
+        // Without tables a code is still a code.
+        let facts = ConditionFacts(customer: record(.text("CN")), zone: .utc, now: now)
+        #expect(test(.country(.equal, code: "CN")).holds(facts))
+    }
+
+    @Test func anEventsCountry() {
+        let condition = Condition.test(.init(text: "", operand: .event(slot: house.subject), predicate: .country(.equal, code: "FR")))
+        let event = house.record([house.subject: "France"])
+        #expect(condition.holds(ConditionFacts(customer: nil, event: event, zone: .utc, now: now, countries: countries)))
+    }
+
+    // MARK: What was received
+
+    func received(_ predicate: Condition.Predicate, at instant: String?) throws -> Bool {
+        let received = try instant.map { ["monthly-card": try at($0), "other": now] } ?? ["other": now]
+        let condition = Condition.test(.init(text: "", operand: .received(rule: "monthly-card"), predicate: predicate))
+        return condition.holds(ConditionFacts(customer: nil, zone: try zone("Europe/Berlin"), now: now, received: received))
+    }
+
+    @Test func whatWasReceived() throws {
+        let month = CalendarSpan(days: 30)
+        #expect(try received(.within(month), at: "2027-04-05T12:00:00Z"))
+        #expect(try !received(.within(month), at: "2027-04-05T11:59:59Z"))
+        #expect(try received(.olderThan(month), at: "2027-04-05T11:59:59Z"))
+        #expect(try !received(.olderThan(month), at: "2027-04-05T12:00:00Z"))
+        #expect(try received(.isPresent, at: "2020-01-01T00:00:00Z"))
+        #expect(try !received(.isAbsent, at: "2020-01-01T00:00:00Z"))
+    }
+
+    @Test func whatWasNeverReceived() throws {
+        for predicate in [Condition.Predicate.within(CalendarSpan(days: 30)), .olderThan(CalendarSpan(days: 30)), .isPresent] {
+            #expect(try !received(predicate, at: nil))
+        }
+        #expect(try received(.isAbsent, at: nil))
+    }
+
+    // MARK: For explain
+
+    @Test func whatWasSeenStandsBesideEachSentence() throws {
+        let segments = [
+            Segment(name: "gold", definition: .matching(test(.compare(.equal, .text("gold"))))),
+            Segment(name: "value", definition: .classes(2, by: house.vip)),
+        ]
+        let condition = Condition.all([
+            test(.compare(.equal, .text("gold")), text: "vip = gold"),
+            .not(.any([
+                .test(.init(text: "segment is gold", operand: .segment(0), predicate: .isPresent)),
+                .test(.init(text: "class value >= 2", operand: .rank(1), predicate: .compare(.greaterOrEqual, .number(2)))),
+            ])),
+            .test(.init(text: "received card is absent", operand: .received(rule: "card"), predicate: .isAbsent)),
+            .test(.init(text: "complaint.subject is present", operand: .event(slot: 3), predicate: .isPresent)),
+        ])
+        var facts = ConditionFacts(
+            customer: record(.text("gold")), zone: .utc, now: now, received: ["card": try at("2027-05-01T09:00:00Z")])
+        facts.findMembership(segments, SegmentRanks())
+        let found = condition.values(facts)
+        #expect(found.map(\.sentence) == [
+            "vip = gold", "not segment is gold", "not class value >= 2", "received card is absent", "complaint.subject is present",
+        ])
+        #expect(found.map(\.value) == ["gold", "yes", nil, "2027-05-01T09:00:00Z", nil])
+        #expect(found.map(\.holds) == [true, false, true, false, false])
+        #expect(condition.decider(facts) == "not segment is gold")
+    }
+
     // MARK: All, any, not
 
     let yes = Condition.test(.init(text: "yes", operand: .customer(slot: 0), predicate: .isAbsent))

@@ -13,6 +13,9 @@ struct SeededGenerator: RandomNumberGenerator {
         print("\(test): REGARDS_SEED=\(state)")
     }
 
+    /// A generator for one round of a test, whose state another one drew.
+    init(state: UInt64) { self.state = state }
+
     /// SplitMix64.
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
@@ -83,7 +86,7 @@ struct TestHouse {
 
     func book(_ rules: [Rule]) throws -> RuleBook {
         let business = Business(name: "The Shop", email: try Address("hello@shop.example"), zone: businessZone)
-        return RuleBook(rules: rules, eventKinds: [kind], customers: schema, house: House(business: business, people: people))
+        return RuleBook(rules: rules, eventKinds: [kind], customers: schema, house: House(business: business, people: people), countries: countries)
     }
 
     func planner(_ rules: Rule...) throws -> Planner { try planner(rules) }

@@ -51,6 +51,90 @@ import Testing
         #expect(try names(.customer, for: house.customer(more: [.email: ""])) == [])
     }
 
+    // MARK: Away
+
+    func away(_ address: String, _ from: String, _ to: String, substitute: Contact? = nil) throws -> Absence {
+        Absence(address: try Address(address), from: try date(from), to: try date(to), substitute: substitute)
+    }
+
+    func names(_ role: Role, _ absences: [Absence], on day: String?, for customer: Customer? = nil) throws -> [String] {
+        var rules = try house.book([]).house
+        rules.absences = absences
+        return rules.contacts(role, for: customer, on: try day.map(date)).map(\.name)
+    }
+
+    var annas: Customer { house.customer(more: [.advisorEmail: "Anna@shop.example", .advisorName: "Anna"]) }
+
+    @Test func whoIsAwayIsReplaced() throws {
+        let bo = try TestHouse.contact("Bo", "bo@shop.example")
+        let absences = [try away("anna@shop.example", "2027-05-03", "2027-05-05", substitute: bo)]
+        func advisor(_ day: String?) throws -> [String] { try names(TestHouse.advisor, absences, on: day, for: annas) }
+        #expect(try advisor(nil) == ["Anna"])
+        #expect(try advisor("2027-05-02") == ["Anna"])
+        // The first and the last day count, and capitals in an address do not.
+        #expect(try advisor("2027-05-03") == ["Bo"])
+        #expect(try advisor("2027-05-05") == ["Bo"])
+        #expect(try advisor("2027-05-06") == ["Anna"])
+        var rules = try house.book([]).house
+        rules.absences = absences
+        #expect(rules.signer(.role(TestHouse.advisor), for: annas, on: try date("2027-05-04")).name == "Bo")
+        #expect(rules.signer(.role(TestHouse.advisor), for: annas).name == "Anna")
+    }
+
+    @Test func withoutASubstituteElseIsAsked() throws {
+        let anna = try away("anna@shop.example", "2027-05-01", "2027-05-31")
+        let maria = try away("maria@shop.example", "2027-05-10", "2027-05-10")
+        let mats = try away("mats@shop.example", "2027-05-10", "2027-05-11")
+        #expect(try names(TestHouse.advisor, [anna], on: "2027-05-10", for: annas) == ["Maria", "Mats"])
+        #expect(try names(TestHouse.advisor, [anna, maria], on: "2027-05-10", for: annas) == ["Mats"])
+        #expect(try names(TestHouse.manager, [maria, mats], on: "2027-05-10") == [])
+        #expect(try names(TestHouse.manager, [maria, mats], on: "2027-05-11") == ["Maria"])
+    }
+
+    @Test func substitutesMayBeAwayToo() throws {
+        let (bo, cy) = (try TestHouse.contact("Bo", "bo@shop.example"), try TestHouse.contact("Cy", "cy@shop.example"))
+        func advisor(_ absences: Absence...) throws -> [String] { try names(TestHouse.advisor, absences, on: "2027-05-10", for: annas) }
+        let anna = try away("anna@shop.example", "2027-05-10", "2027-05-10", substitute: bo)
+        #expect(try advisor(anna, away("bo@shop.example", "2027-05-01", "2027-05-31", substitute: cy)) == ["Cy"])
+        #expect(try advisor(anna, away("bo@shop.example", "2027-05-01", "2027-05-31")) == ["Maria", "Mats"])
+        // Two who stand in for each other.
+        let back = try TestHouse.contact("Anna", "anna@shop.example")
+        #expect(try advisor(anna, away("bo@shop.example", "2027-05-01", "2027-05-31", substitute: back)) == ["Maria", "Mats"])
+        // One of the list stands in for another of it, and is told once.
+        let mats = try TestHouse.contact("Mats", "mats@shop.example")
+        let maria = try away("maria@shop.example", "2027-05-10", "2027-05-10", substitute: mats)
+        #expect(try names(TestHouse.manager, [maria], on: "2027-05-10") == ["Mats"])
+    }
+
+    @Test func whoIsToldIsWhoIsThereOnTheDueDay() throws {
+        let due = try at("2027-05-05T07:00:00Z")
+        var rule = anniversaryRule(at: try time("09:00"), purpose: .care)
+        rule.steps = [step("tell-director", .tell(TestHouse.director, CardPattern("task")))]
+        var book = try house.book([rule])
+        book.house.absences = [try away("dora@shop.example", "2027-05-05", "2027-05-05")]
+        var planner = Planner(book: book, zones: zones, countries: countries)
+        let customer = house.customer(birthday: "1980-05-05")
+        let found = try planner.owed(customer, from: due, through: due + 1)
+        let candidate = try #require(found.first)
+        func decide(_ book: RuleBook, now: Instant) -> Decision { Decision.make(candidate, Facts(customer: customer), book, now: now) }
+        #expect(decide(book, now: due).because == "people.director")
+        // Also when it is asked a day later: positions stay as they were.
+        #expect(decide(book, now: due + .days(1)).verdict == .cancel(.noAddress))
+        book.house.absences = [try away("dora@shop.example", "2027-05-06", "2027-05-06")]
+        #expect(decide(book, now: due + .days(1)).verdict == .send)
+    }
+
+    @Test func phonesComeFromColumnsToo() throws {
+        var people = house.people
+        let column = CustomerColumn.phone.rawValue
+        people[TestHouse.advisor] = Person(.column(email: CustomerColumn.advisorEmail.rawValue, name: nil, phone: column))
+        var rules = try house.book([]).house
+        rules.people = people
+        let customer = house.customer(more: [.advisorEmail: "anna@shop.example", .phone: "+49 30 1234"])
+        #expect(rules.contacts(TestHouse.advisor, for: customer).map(\.phone) == ["+49 30 1234"])
+        #expect(rules.contacts(.customer, for: customer).map(\.phone) == ["+49 30 1234"])
+    }
+
     @Test func whoSigns() throws {
         let rules = try house.book([]).house
         let customer = house.customer(more: [.advisorEmail: "anna@shop.example", .advisorName: "Anna"])

@@ -40,6 +40,22 @@ import Testing
         }
     }
 
+    /// A drawing and its cards are changed by different people.
+    @Test func descriptionsAreThoseOfTheDrawings() throws {
+        let library = try StarterCards.library()
+        for card in library.cards where card != "spring-festival" {
+            let folder = (StarterCards.folder + "/" + card).components(separatedBy: "/").dropLast().joined(separator: "/")
+            for (locale, element) in [("en", "title"), ("zh", "desc")] {
+                let rendered = try library.render(card, locale: locale, fields: StarterCards.full(card))
+                guard let picture = rendered.pictures.first else { continue }
+                let drawing = try String(contentsOfFile: folder + "/" + picture.name.replacingOccurrences(of: ".png", with: ".svg"), encoding: .utf8)
+                let told = drawing.components(separatedBy: "</\(element)>")[0].components(separatedBy: "<\(element)>").last
+                let alt = HTMLProbe.tags(rendered.html).first { $0.name == "img" }?.attributes["alt"]
+                #expect(alt == told, "\(card) \(locale): run scripts/card-alts")
+            }
+        }
+    }
+
     @Test func textsSayWhatTheCardsSay() throws {
         let library = try StarterCards.library()
         // The day's list is a table; its text is checked below.

@@ -52,6 +52,72 @@ import Testing
         #expect(result.configuration != nil)
     }
 
+    // MARK: Examples elsewhere
+
+    /// What stands between `.Bd -literal` and `.Ed` in a manual page.
+    private static func literals(_ page: String) -> [Snippet] {
+        var snippets: [Snippet] = []
+        var open: Snippet?
+        for (number, line) in text("man/\(page)").split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if line == ".Bd -literal" {
+                open = Snippet(page: page, line: number + 1, text: "")
+            } else if line == ".Ed", let snippet = open {
+                snippets.append(snippet)
+                open = nil
+            } else {
+                open?.text += line + "\n"
+            }
+        }
+        return snippets
+    }
+
+    @Test func examplesOfTheManualLoad() throws {
+        let rules = try #require(DocumentationTests.literals("regards-rules.5").first)
+        let loaded = Shop.load(rules: rules.text)
+        #expect(Shop.lines(loaded) == [])
+        #expect((loaded.configuration?.ruleBook.rules.count ?? 0) >= 5)
+        let house = try #require(DocumentationTests.literals("regards.yaml.5").first)
+        // Its rules and cards are elsewhere, and it says nothing of them.
+        #expect(Shop.lines(Shop.load(["regards.yaml": house.text])) == ["regards.yaml: warning: no rules here and none in rules.d: nothing will be sent"])
+    }
+
+    /// The first cells of the rows under a heading of a table, each as its pieces of code.
+    private static func cells(_ page: String, under heading: String) -> [[String]] {
+        let lines = text(page).split(separator: "\n", omittingEmptySubsequences: false)
+        guard let start = lines.firstIndex(where: { $0 == heading }) else { return [] }
+        return lines[(start + 2)...].prefix { $0.hasPrefix("|") }.map { line in
+            let cell = line.split(separator: "|").first ?? ""
+            return cell.split(separator: "`", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }
+                .map { String($0.element) }
+        }
+    }
+
+    @Test func everySentenceOfTheTableIsACondition() {
+        let rows = DocumentationTests.cells("rules.md", under: "| sentence | holds when |")
+        #expect(rows.count > 10)
+        // Signs and verbs alone continue the sentence before them.
+        for sentence in rows.joined() where sentence.count > 2 && !["is", "older"].contains(sentence.split(separator: " ").first) {
+            let result = Shop.load(
+                rules: """
+                    birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 09:00}, send: birthday}
+                    a: {purpose: care, when: {event: order}, send: x, where: "\(sentence)"}
+                    """)
+            #expect(Shop.lines(result) == [], "\(sentence)")
+        }
+    }
+
+    @Test func everyTimeOfTheTableIsAStepsTime() {
+        let rows = DocumentationTests.cells("rules.md", under: "| `at` | means |")
+        #expect(rows.count > 5)
+        for time in rows.joined() {
+            let result = Shop.load(
+                rules: """
+                    a: {purpose: care, when: {event: complaint}, promise: {answer_within: 24h}, steps: [{at: "\(time)", send: x}]}
+                    """)
+            #expect(Shop.lines(result) == [], "\(time)")
+        }
+    }
+
     @Test func pagesHaveSnippets() {
         #expect(DocumentationTests.snippets("rules.md").count >= 20)
         #expect(DocumentationTests.snippets("configuration.md").count >= 16)

@@ -193,7 +193,7 @@ import Testing
             - {host: mx1.example.com, name: main, weight: 3, sessions: 16, rate: 10/s}
             - {host: mx2.example.com, user: me, auth: xoauth2, token: {file: token}}
             - {host: localhost, weight: 0}
-            limits: {rate: 20/s, per_domain: {others: 5/s, Example.org: 100/h, our.example: none}}
+            limits: {rate: 20/s, rate_per_domain: {others: 5/s, Example.org: 100/h, our.example: none}}
 
             """)
         #expect(configuration.smtp.map(\.name) == ["main", "mx2.example.com", "localhost"])
@@ -206,7 +206,7 @@ import Testing
                 == PaceLimits(
                     overall: Rate("20/s"), relays: ["main": try #require(Rate("10/s"))], everyDomain: Rate("5/s"),
                     domains: ["example.org": Rate("100/h"), "our.example": nil]))
-        #expect(try HouseTests.load("limits: {per_domain: 5/s}\n").pace == PaceLimits(everyDomain: Rate("5/s")))
+        #expect(try HouseTests.load("limits: {rate_per_domain: 5/s}\n").pace == PaceLimits(everyDomain: Rate("5/s")))
         #expect(configuration.maildir == nil)
     }
 

@@ -129,9 +129,9 @@ import Testing
         let ledger = try Ledger()
         let ids = try ledger.claim([
             .row("1"), .row("2"), .row("3", step: "send-later"), .row("4", rule: "monthly"),
-            .row("5", due: noon - .days(1)), .row("6"),
+            .row("5", due: noon - .days(1)), .row("6"), .row("1", occasion: "another"),
         ])
-        let marks = ids.dropLast().map { mark($0, once: true) } + [mark(ids[5], "b", once: true)]
+        let marks = ids.map { mark($0, $0 == ids[5] ? "b" : "a", once: true) }
         let report = try ledger.outbox.commit(GroupCommit(now: noon, marks: marks))
         #expect(report == CommitReport(refused: [RefusedMark(ids[1], .sameAddress)]))
         #expect(try ledger.row(ids[1]).notBefore == noon + .seconds(2))

@@ -83,4 +83,25 @@ import Testing
         }
         #expect(try ledger.row(4).reason == "x")
     }
+
+    @Test func heldRowsAreListedByReason() throws {
+        let ledger = try Ledger()
+        let ids = try ledger.claim((0..<6).map { .row("\($0)") })
+        let reasons: [HoldReason] = [
+            .paused, .eventOpen(kind: "complaint"), .inDoubt, .eventOpen(kind: "return"), .paused, .approval,
+        ]
+        try ledger.outbox.commit(
+            GroupCommit(now: noon, endings: zip(ids, reasons).map { Ending(id: $0, .held($1)) }))
+        func held(_ reason: String, customer: String? = nil, limit: Int = 10, after: Int64 = 0) throws -> [Int64] {
+            let filter = OutreachFilter(states: [.sent], customer: customer, heldFor: reason)
+            return try ledger.outbox.list(filter, limit: limit, after: after).map(\.id)
+        }
+        #expect(try held("open:") == [ids[1], ids[3]])
+        #expect(try held("open:complaint") == [ids[1]])
+        #expect(try held("paused") == [ids[0], ids[4]])
+        #expect(try held("paused", after: ids[0]) == [ids[4]])
+        #expect(try held("paused", limit: 1) == [ids[0]])
+        #expect(try held("paused", customer: "4") == [ids[4]])
+        #expect(try held("unheard-of").isEmpty)
+    }
 }

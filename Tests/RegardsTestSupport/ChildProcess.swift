@@ -110,15 +110,18 @@ package final class ChildProcess: Sendable {
     }
 
     /// The `regards` that was built with these tests.
-    package static let regards: String = {
+    package static let regards = product("regards")
+
+    /// A program that was built with these tests.
+    package static func product(_ name: String) -> String {
         var path = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         let parts = String(decoding: path[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: "/")
         // `swift test` may run the bundle by a helper of the toolchain: then the bundle is named by an argument.
         let named = CommandLine.arguments.first { $0.hasSuffix(".xctest") }.map { String($0).split(separator: "/") }
         let folder = "/" + (named ?? parts).dropLast().joined(separator: "/")
-        return folder + "/regards"
-    }()
+        return folder + "/" + name
+    }
 }
 
 private final class Watcher {

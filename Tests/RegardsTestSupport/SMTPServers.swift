@@ -15,6 +15,8 @@ package final class RecordingSMTPServer: Sendable {
         package var size = 33_554_432
         /// A file that gets one line for each message, for readers in other processes.
         package var record: String?
+        /// A folder in which each message becomes a file named by its recipient's local part; it is not said then.
+        package var folder: String?
         /// 0: any free one.
         package var port = 0
         package init() {}
@@ -46,6 +48,7 @@ package final class RecordingSMTPServer: Sendable {
         if !options.offersUTF8 { arguments.append("--no-smtputf8") }
         if let login = options.login { arguments += ["--auth", "\(login.user):\(login.password)"] }
         if let record = options.record { arguments += ["--record", record] }
+        if let folder = options.folder { arguments += ["--folder", folder] }
         arguments += ["--size", "\(options.size)", "--port", "\(options.port)"] + options.security.arguments
         process = try ServerProcess(arguments)
         port = try process.awaitPort()
@@ -61,6 +64,9 @@ package final class RecordingSMTPServer: Sendable {
             return messages.count >= count ? messages : nil
         }
     }
+
+    /// Sender and recipients of each message that was kept in the folder.
+    package var envelopes: [String] { process.said.filter { $0.hasPrefix("kept ") }.map { String($0.dropFirst(5)) } }
 
     /// How many have come so far; cheaper than reading them.
     package var count: Int { Self.count(in: process.said) }

@@ -81,13 +81,15 @@ package struct Gallery {
             throw .card(error)
         }
         var html = rendered.html
+        var first: String?
         for picture in rendered.pictures {
             let file = "pictures/" + picture.contentID.prefix { $0 != "@" } + "-" + picture.name
             try Gallery.write(picture.bytes, to: "\(folder)/\(file)")
             html = html.replacing("cid:" + picture.contentID, with: file)
+            first = first ?? file
         }
         let file = card.replacing("/", with: "-") + ".\(locale).html"
-        return GalleryPage.Entry(card: card, file: file, rendered: rendered, html: html)
+        return GalleryPage.Entry(card: card, file: file, rendered: rendered, html: html, picture: first)
     }
 
     /// One who reads the language, where there is one.

@@ -13,6 +13,8 @@ struct GalleryPage {
         var rendered: RenderedCard
         /// The mail with its pictures as files.
         var html: String
+        /// The file of its first picture.
+        var picture: String?
     }
 
     struct View {
@@ -33,14 +35,25 @@ struct GalleryPage {
     func html() -> String {
         var page = GalleryPage.head(GalleryPage.escaped(business))
         var cards: [String] = []
-        for entry in entries where cards.last != entry.card { cards.append(entry.card) }
-        page += "<nav>" + cards.map { "<a href=\"#\($0)\">\($0)</a>" }.joined(separator: "\n") + "</nav>\n"
+        page += "<nav>\n"
+        for entry in entries where cards.last != entry.card {
+            cards.append(entry.card)
+            page += tile(entry)
+        }
+        page += "</nav>\n"
         for card in cards {
             page += "<section id=\"\(card)\">\n<h2>\(card)</h2>\n"
             for entry in entries where entry.card == card { page += row(entry) }
             page += "</section>\n"
         }
         return page + "</main>\n</body>\n</html>\n"
+    }
+
+    /// A card at a glance: its picture, or its subject where it has none.
+    private func tile(_ entry: Entry) -> String {
+        let subject = GalleryPage.escaped(entry.rendered.subject)
+        let face = entry.picture.map { "<img src=\"\($0)\" alt=\"\">" } ?? "<b>\(subject)</b>"
+        return "<a href=\"#\(entry.card)\">\(face)\(entry.card)</a>\n"
     }
 
     private func row(_ entry: Entry) -> String {
@@ -96,8 +109,10 @@ struct GalleryPage {
         body{margin:0;background:var(--page);color:var(--text);font:15px/22px system-ui,sans-serif}
         main{max-width:1560px;margin:0 auto;padding:24px}
         a{color:inherit}
-        nav{columns:9em;margin:0 0 40px;font-size:14px}
-        nav a{display:block}
+        nav{display:grid;grid-template-columns:repeat(auto-fill,minmax(168px,1fr));gap:16px;margin:0 0 40px;font-size:13px}
+        nav a{text-decoration:none}
+        nav img,nav b{display:block;width:100%;aspect-ratio:12/7;border-radius:4px;margin:0 0 4px}
+        nav b{box-sizing:border-box;padding:16px;border:1px solid var(--line);font:16px/20px Georgia,serif;overflow:hidden}
         section{border-top:1px solid var(--line);padding:16px 0 32px}
         h1{font-size:24px;line-height:32px}
         h2{font-size:17px;margin:0}

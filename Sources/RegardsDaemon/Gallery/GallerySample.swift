@@ -18,7 +18,7 @@ struct GallerySample {
         let book = assembly.book
         let words = locale.hasPrefix("zh") ? MadeUp.chinese : MadeUp.english
         var fields = CardFields()
-        for variable in assembly.cards.variables(of: card) { add(variable.name, words, to: &fields) }
+        for variable in assembly.cards.variables(of: card) { add(variable, words, to: &fields) }
         let name = customer?.fullName ?? words.name
         if let customer {
             fields.add(customer.record, columns: book.customers.columns)
@@ -41,31 +41,34 @@ struct GallerySample {
         let zone = book.house.business.zone
         fields.addOccasion(on: date(of: card, zone), name: card)
         fields.addPromise(limit: now + .hours(24), zone: zone, answerWithin: .hours(24))
-        fields.add(items: words.items)
+        fields.add(items: words.items(since: zone.local(at: now).date - 3))
         return fields
     }
 
-    /// The made-up value of a column or of an event's member; where there is none, the name itself in brackets.
-    private func add(_ name: String, _ words: MadeUp, to fields: inout CardFields) {
+    /// The made-up value of a column or of an event's member. Where there is none, the name itself in brackets, or nothing
+    /// where the card can do without.
+    private func add(_ variable: CardVariable, _ words: MadeUp, to fields: inout CardFields) {
+        let name = variable.name
+        let value = value(name, words) ?? (variable.isOptional ? .null : .text("[\(name)]"))
         let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
         guard parts.count == 2 else {
             // The name of a whole group: its members fill it.
-            if fields.values[name] == nil { fields.set(name, value(name, words)) }
+            if fields.values[name] == nil { fields.set(name, value) }
             return
         }
         var members: [String: CardFields.Value] = [:]
         if case .group(let known)? = fields.values[parts[0]] { members = known }
-        members[parts[1]] = value(name, words)
+        members[parts[1]] = value
         fields.set(parts[0], .group(members))
     }
 
-    private func value(_ name: String, _ words: MadeUp) -> CardFields.Value {
+    private func value(_ name: String, _ words: MadeUp) -> CardFields.Value? {
         let zone = assembly.book.house.business.zone
         if let text = words.values[name] { return .text(text) }
         if name.hasSuffix(".at") { return .moment(now - .hours(2), zone) }
         if name.hasSuffix("_at") { return .date(zone.local(at: now).date + 60) }
         if name.hasSuffix("_since") { return .date(zone.local(at: now).date - 1826) }
-        return .text("[\(name)]")
+        return nil
     }
 
     /// Who signs in the first rule that sends the card; for one that no rule sends, whoever is a customer's own.
@@ -100,7 +103,15 @@ private struct MadeUp {
     var givenName: String
     var employee: String
     var values: [String: String]
-    var items: [[String: CardFields.Value]]
+    var list: [[String: String]]
+
+    /// Two calls and a gift; the second has waited since the day.
+    func items(since day: CivilDate) -> [[String: CardFields.Value]] {
+        list.enumerated().map { index, item in
+            let known = item.mapValues(CardFields.Value.text)
+            return index == 1 ? known.merging(["since": .date(day)]) { given, _ in given } : known
+        }
+    }
 
     static let english = MadeUp(
         name: "Ana Gonçalves", givenName: "Ana", employee: "Mara Lowe",
@@ -112,19 +123,18 @@ private struct MadeUp {
             "suggestion.outcome": "From May on we are open until eight on Thursdays.",
             "invitation.title": "An open afternoon in the workshop", "invitation.when": "Saturday 12 June, from two to six",
         ],
-        items: [
+        list: [
             [
-                "list": .text("Calls"), "customer.id": .text("17"), "customer.name": .text("Ana Gonçalves"),
-                "customer.phone": .text("+351 21 000 0000"), "why": .text("Birthday; has no mail address"),
+                "list": "Calls", "customer.id": "17", "customer.name": "Ana Gonçalves",
+                "customer.phone": "+351 21 000 0000", "why": "Birthday; has no mail address",
             ],
             [
-                "list": .text("Calls"), "customer.id": .text("31"), "customer.name": .text("Jan Novák"),
-                "customer.phone": .text("+420 000 000 000"), "why": .text("Lease ends"),
-                "since": .date(CivilDate(dayNumber: 20_800)),
+                "list": "Calls", "customer.id": "31", "customer.name": "Jan Novák",
+                "customer.phone": "+420 000 000 000", "why": "Lease ends",
             ],
             [
-                "list": .text("Gifts"), "customer.id": .text("52"), "customer.name": .text("Efua Asante"),
-                "why": .text("Ten years with us"),
+                "list": "Gifts", "customer.id": "52", "customer.name": "Efua Asante",
+                "why": "Ten years with us",
             ],
         ])
 
@@ -136,16 +146,15 @@ private struct MadeUp {
             "suggestion.outcome": "从五月起，我们每周四营业到八点。", "invitation.title": "工作坊开放日",
             "invitation.when": "六月十二日（星期六）下午两点到六点",
         ],
-        items: [
+        list: [
             [
-                "list": .text("电话"), "customer.id": .text("17"), "customer.name": .text("林晓梅女士"),
-                "customer.phone": .text("+86 000 0000 0000"), "why": .text("生日，没有邮箱"),
+                "list": "电话", "customer.id": "17", "customer.name": "林晓梅女士",
+                "customer.phone": "+86 000 0000 0000", "why": "生日，没有邮箱",
             ],
             [
-                "list": .text("电话"), "customer.id": .text("31"), "customer.name": .text("王建国先生"),
-                "customer.phone": .text("+86 000 0000 0001"), "why": .text("租约到期"),
-                "since": .date(CivilDate(dayNumber: 20_800)),
+                "list": "电话", "customer.id": "31", "customer.name": "王建国先生",
+                "customer.phone": "+86 000 0000 0001", "why": "租约到期",
             ],
-            ["list": .text("礼物"), "customer.id": .text("52"), "customer.name": .text("周敏女士"), "why": .text("成为客户十周年")],
+            ["list": "礼物", "customer.id": "52", "customer.name": "周敏女士", "why": "成为客户十周年"],
         ])
 }

@@ -33,7 +33,7 @@ private enum GuardSQL {
         """
     /// By primary key; guarded as a mark is.
     static let giveBack = """
-        UPDATE outreach SET state = 0, lease_id = NULL, updated_at = ?3, not_before = coalesce(?4, not_before)
+        UPDATE outreach SET state = 0, lease_id = NULL, updated_at = ?3, not_before = ?4
         WHERE id = ?1 AND state = 1 AND lease_id = ?2
         """
 }
@@ -43,7 +43,7 @@ private enum GuardSQL {
 ///
 /// A mark without guards costs nothing beside one look at the pauses for the whole group.
 struct MarkGuards {
-    /// How long a row waits that another message was in the way of.
+    /// How long a refused row waits: for the message in its way to end, and for what was decided on to be read anew.
     static let wait = TimeSpan.seconds(2)
 
     private let database: Database
@@ -69,7 +69,7 @@ struct MarkGuards {
     }
 
     /// - Returns: false when the row was not ours.
-    func giveBack(_ id: Int64, _ reason: RefusedMark.Reason) throws -> Bool {
+    func giveBack(_ id: Int64) throws -> Bool {
         let statement = try SQLStatement(database, GuardSQL.giveBack)
         statement.bind(1, id)
         statement.bind(2, epoch)

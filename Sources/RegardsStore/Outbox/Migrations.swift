@@ -150,7 +150,7 @@ enum LedgerMigrations {
         CREATE INDEX outreach_address ON outreach (address, contacted_at)
             WHERE address IS NOT NULL AND (state IN (2, 10) OR (state = 3 AND reason = 'in-doubt'));
         -- conditions and card series: what each rule sent the customer, newest last
-        CREATE INDEX outreach_received ON outreach (customer, rule_id, ended_at)
+        CREATE INDEX outreach_received ON outreach (customer, rule_id, ended_at, card)
             WHERE state = 10 AND channel = 'mail' AND recipient = 'customer/0';
         -- holds: what one reason keeps
         CREATE INDEX outreach_held_reason ON outreach (reason) WHERE state = 3;

@@ -153,16 +153,23 @@ package struct OutreachFilter: Hashable, Sendable {
     package var states: Set<OutreachState>?
     package var rule: String?
     package var customer: String?
+    /// Rows of these customers; `customer` is left aside.
+    package var customers: [String]?
     /// Rows due in this range.
     package var due: Range<Instant>?
+    /// Held rows whose reason begins with this text, such as `open:`; whatever `states` says.
+    package var heldFor: String?
 
     package init(
-        states: Set<OutreachState>? = nil, rule: String? = nil, customer: String? = nil, due: Range<Instant>? = nil
+        states: Set<OutreachState>? = nil, rule: String? = nil, customer: String? = nil, customers: [String]? = nil,
+        due: Range<Instant>? = nil, heldFor: String? = nil
     ) {
         self.states = states
         self.rule = rule
         self.customer = customer
+        self.customers = customers
         self.due = due
+        self.heldFor = heldFor
     }
 }
 

@@ -7,34 +7,34 @@ package import RegardsCore
 private enum HistorySQL {
     /// By `outreach_address`.
     static let contacts = """
-        SELECT a.value, o.customer, r.name, s.name, o.occasion, o.contacted_at, o.local_date, o.card, o.state <> 2,
+        SELECT a.key, o.customer, r.name, s.name, o.occasion, o.contacted_at, o.local_date, o.card, o.state <> 2,
             o.counts, o.purpose
         FROM json_each(?1) a CROSS JOIN outreach o INDEXED BY outreach_address \(OutreachRow.joins)
         WHERE o.address = a.value AND o.contacted_at >= ?2
             AND (o.state IN (2, 10) OR (o.state = 3 AND o.reason = 'in-doubt'))
-        ORDER BY o.contacted_at DESC, o.id DESC
         """
     /// By `outreach_received` alone, at its last entry.
     static let received = """
-        SELECT c.value, r.name, (SELECT max(o.ended_at) FROM outreach o INDEXED BY outreach_received
+        SELECT n.key, c.key, (SELECT max(o.ended_at) FROM outreach o INDEXED BY outreach_received
             WHERE o.customer = c.value AND o.rule_id = r.id
                 AND o.state = 10 AND o.channel = 'mail' AND o.recipient = 'customer/0')
         FROM json_each(?2) n CROSS JOIN rules r ON r.name = n.value CROSS JOIN json_each(?1) c
         """
-    /// By `outreach_received`, backwards from its last entry, then by primary key.
+    /// By `outreach_received` alone: backwards to the oldest that counts, then forwards from there.
     static let cards = """
-        SELECT c.value, r.name, o.card
-        FROM json_each(?2) n CROSS JOIN rules r ON r.name = n.value CROSS JOIN json_each(?1) c CROSS JOIN outreach o
-        WHERE o.card IS NOT NULL AND o.id IN (
-            SELECT i.id FROM outreach i INDEXED BY outreach_received
-            WHERE i.customer = c.value AND i.rule_id = r.id
-                AND i.state = 10 AND i.channel = 'mail' AND i.recipient = 'customer/0'
-            ORDER BY i.ended_at DESC LIMIT ?3)
-        ORDER BY o.ended_at DESC, o.id DESC
+        SELECT n.key, c.key, o.ended_at, o.card
+        FROM json_each(?2) n CROSS JOIN rules r ON r.name = n.value CROSS JOIN json_each(?1) c
+            CROSS JOIN outreach o INDEXED BY outreach_received
+        WHERE o.customer = c.value AND o.rule_id = r.id
+            AND o.state = 10 AND o.channel = 'mail' AND o.recipient = 'customer/0' AND o.card IS NOT NULL
+            AND o.ended_at >= coalesce((SELECT i.ended_at FROM outreach i INDEXED BY outreach_received
+                WHERE i.customer = c.value AND i.rule_id = r.id
+                    AND i.state = 10 AND i.channel = 'mail' AND i.recipient = 'customer/0'
+                ORDER BY i.ended_at DESC LIMIT 1 OFFSET ?3), 0)
         """
     /// By primary key prefix.
     static let suppressed = """
-        SELECT DISTINCT a.value, s.purpose FROM json_each(?1) a CROSS JOIN suppressions s WHERE s.address = a.value
+        SELECT a.key, s.purpose FROM json_each(?1) a CROSS JOIN suppressions s WHERE s.address = a.value
         """
     /// By the unique key, whose first column is the customer.
     static let refused = """
@@ -51,37 +51,41 @@ extension SQLiteOutbox {
     private static let cardsRemembered = 100
 
     package func histories(_ question: HistoryQuestion) throws -> [String: History] {
-        var histories = Dictionary(question.customers.map { ($0, History.none) }, uniquingKeysWith: { first, _ in first })
-        guard !histories.isEmpty else { return [:] }
-        let customers = IDList.texts(histories.keys)
-        let addresses = Set(histories.keys.compactMap { question.addresses[$0] })
+        guard !question.customers.isEmpty else { return [:] }
+        let customers = Array(Set(question.customers))
+        let addresses = Array(Set(customers.compactMap { question.addresses[$0] }))
+        let list = IDList.texts(customers)
+        var histories = [History](repeating: .none, count: customers.count)
+        var contacts = [[PastContact]](repeating: [], count: addresses.count)
+        var suppressed = [Set<Purpose>](repeating: [], count: addresses.count)
         try read { database in
             if !addresses.isEmpty {
                 let list = IDList.texts(addresses)
-                let contacts = try Self.contacts(list, since: question.since, database)
-                let suppressed = try Self.suppressed(list, database)
-                for (customer, address) in question.addresses {
-                    histories[customer]?.toAddress = contacts[address] ?? []
-                    histories[customer]?.suppressed = suppressed[address] ?? []
-                }
+                try Self.find(&contacts, of: list, since: question.since, database)
+                try Self.find(&suppressed, of: list, database)
             }
-            try Self.addReceived(question.received, customers, database, to: &histories)
-            try Self.addCards(question.series, customers, database, to: &histories)
+            try Self.addReceived(Array(question.received), list, database, to: &histories)
+            try Self.addCards(Array(question.series), list, database, to: &histories)
         }
-        return histories
+        let places = Dictionary(uniqueKeysWithValues: zip(addresses, addresses.indices))
+        for (index, customer) in customers.enumerated() {
+            guard let place = question.addresses[customer].flatMap({ places[$0] }) else { continue }
+            histories[index].toAddress = contacts[place]
+            histories[index].suppressed = suppressed[place]
+        }
+        return Dictionary(uniqueKeysWithValues: zip(customers, histories))
     }
 
-    private static func contacts(
-        _ addresses: String, since: Instant, _ database: Database
-    ) throws -> [String: [PastContact]] {
+    private static func find(
+        _ contacts: inout [[PastContact]], of addresses: String, since: Instant, _ database: Database
+    ) throws {
         let statement = try SQLStatement(database, HistorySQL.contacts)
         defer { statement.reset() }
         statement.bind(1, addresses)
         statement.bind(2, since.microseconds)
-        var contacts: [String: [PastContact]] = [:]
         while try statement.step() {
             guard let purpose = Purpose(rawValue: statement.string(10)) else { continue }
-            contacts[statement.string(0), default: []].append(
+            contacts[statement.int(0)].append(
                 PastContact(
                     customer: statement.string(1), rule: statement.string(2), step: statement.string(3),
                     occasion: statement.string(4), at: Instant(microseconds: statement.int64(5)),
@@ -89,23 +93,23 @@ extension SQLiteOutbox {
                     card: statement.optionalString(7), hasEnded: statement.int(8) == 1, counts: statement.int(9) == 1,
                     purpose: purpose))
         }
-        return contacts
+        for index in contacts.indices where contacts[index].count > 1 { contacts[index].sort { $0.at > $1.at } }
     }
 
-    private static func suppressed(_ addresses: String, _ database: Database) throws -> [String: Set<Purpose>] {
+    private static func find(
+        _ suppressed: inout [Set<Purpose>], of addresses: String, _ database: Database
+    ) throws {
         let statement = try SQLStatement(database, HistorySQL.suppressed)
         defer { statement.reset() }
         statement.bind(1, addresses)
-        var suppressed: [String: Set<Purpose>] = [:]
         while try statement.step() {
             guard let purpose = Purpose(rawValue: statement.string(1)) else { continue }
-            suppressed[statement.string(0), default: []].insert(purpose)
+            suppressed[statement.int(0)].insert(purpose)
         }
-        return suppressed
     }
 
     private static func addReceived(
-        _ rules: Set<String>, _ customers: String, _ database: Database, to histories: inout [String: History]
+        _ rules: [String], _ customers: String, _ database: Database, to histories: inout [History]
     ) throws {
         guard !rules.isEmpty else { return }
         let statement = try SQLStatement(database, HistorySQL.received)
@@ -114,22 +118,35 @@ extension SQLiteOutbox {
         statement.bind(2, IDList.texts(rules))
         while try statement.step() {
             guard let last = statement.optionalInt64(2) else { continue }
-            histories[statement.string(0)]?.lastReceived[statement.string(1)] = Instant(microseconds: last)
+            histories[statement.int(1)].lastReceived[rules[statement.int(0)]] = Instant(microseconds: last)
         }
     }
 
     private static func addCards(
-        _ rules: Set<String>, _ customers: String, _ database: Database, to histories: inout [String: History]
+        _ rules: [String], _ customers: String, _ database: Database, to histories: inout [History]
     ) throws {
         guard !rules.isEmpty else { return }
         let statement = try SQLStatement(database, HistorySQL.cards)
         defer { statement.reset() }
         statement.bind(1, customers)
         statement.bind(2, IDList.texts(rules))
-        statement.bind(3, cardsRemembered)
-        while try statement.step() {
-            histories[statement.string(0)]?.cards[statement.string(1), default: []].append(statement.string(2))
+        statement.bind(3, cardsRemembered - 1)
+        var sent: [(at: Int64, card: String)] = []
+        var place = (rule: -1, customer: -1)
+        func keep() {
+            guard place.rule >= 0 else { return }
+            sent.sort { ($0.at, $0.card) > ($1.at, $1.card) }
+            histories[place.customer].cards[rules[place.rule]] = sent.prefix(cardsRemembered).map(\.card)
+            sent.removeAll(keepingCapacity: true)
         }
+        // The rows of one rule and customer come together, from the innermost loop.
+        while try statement.step() {
+            let next = (rule: statement.int(0), customer: statement.int(1))
+            if next != place { keep() }
+            place = next
+            sent.append((statement.int64(2), statement.string(3)))
+        }
+        keep()
     }
 
     package func refusedSteps(_ occasions: [CustomerOccasion]) throws -> [CustomerOccasion: [String: Instant]] {

@@ -16,9 +16,21 @@ private enum ReadSQL {
         \(select) INDEXED BY outreach_open \(OutreachRow.joins)
         WHERE o.state < 10 AND \(filters) ORDER BY o.id LIMIT ?6
         """
+    /// By `outreach_held_reason`, sorted: a pause may hold very many rows that are not asked for.
+    static let listHeld = """
+        \(select) INDEXED BY outreach_held_reason \(OutreachRow.joins)
+        WHERE o.state = 3 AND o.reason >= ?8 AND o.reason < ?8 || char(1114111) AND (?7 IS NULL OR o.customer = ?7)
+            AND \(filters)
+        ORDER BY o.id LIMIT ?6
+        """
     /// By the unique key, whose first column is the customer.
     static let listCustomer = """
         \(select) \(OutreachRow.joins) WHERE o.customer = ?7 AND \(filters) ORDER BY o.id LIMIT ?6
+        """
+    /// By the unique key, customer by customer.
+    static let listCustomers = """
+        SELECT \(OutreachRow.columns) FROM json_each(?7) c CROSS JOIN outreach o ON o.customer = c.value
+        \(OutreachRow.joins) WHERE \(filters) ORDER BY o.id LIMIT ?6
         """
     /// By primary key.
     static let one = """
@@ -51,9 +63,13 @@ private enum ReadSQL {
 extension SQLiteOutbox {
     package func list(_ filter: OutreachFilter, limit: Int, after: Int64) throws -> [Outreach] {
         try read { database in
-            let states = filter.states ?? Set(OutreachState.allCases)
+            let states = filter.heldFor == nil ? filter.states ?? Set(OutreachState.allCases) : [.held]
             let sql: String
-            if filter.customer != nil {
+            if filter.heldFor != nil {
+                sql = ReadSQL.listHeld
+            } else if filter.customers != nil {
+                sql = ReadSQL.listCustomers
+            } else if filter.customer != nil {
                 sql = ReadSQL.listCustomer
             } else {
                 sql = states.contains { $0.hasEnded } ? ReadSQL.listAll : ReadSQL.listOpen
@@ -65,7 +81,8 @@ extension SQLiteOutbox {
             statement.bind(4, filter.due?.lowerBound.microseconds)
             statement.bind(5, filter.due?.upperBound.microseconds)
             statement.bind(6, limit)
-            if let customer = filter.customer { statement.bind(7, customer) }
+            if let customer = filter.customers.map(IDList.texts) ?? filter.customer { statement.bind(7, customer) }
+            if let reason = filter.heldFor { statement.bind(8, reason) }
             return try rows(statement)
         }
     }

@@ -207,7 +207,7 @@ extension SQLiteOutbox {
         attempt.bind(2, now.microseconds)
         for mark in marks {
             if let reason = try guards.refusal(of: mark) {
-                if try guards.giveBack(mark.id, reason) {
+                if try guards.giveBack(mark.id) {
                     report.refused.append(RefusedMark(mark.id, reason))
                 } else {
                     report.lost.append(mark.id)

@@ -10,7 +10,6 @@ private enum SegmentSQL {
     static let learnHash = "UPDATE segments SET hash = ?2 WHERE id = ?1"
     static let forget = "UPDATE segments SET first_seen = NULL WHERE id = ?1"
     static let lookedAt = "UPDATE segments SET first_seen = ?2 WHERE id = ?1 AND first_seen IS NULL"
-    static let newestEntry = "SELECT coalesce(max(id), 0) FROM segment_entries"
     /// By the unique key: the stays of each customer of the page in each segment, few and in order of their numbers.
     static let ofPage = """
         SELECT s.key, c.key, e.id, e.number, e.entered_at, e.left_at, e.is_baseline, e.left_quietly
@@ -52,7 +51,6 @@ final class SQLiteSegmentPass: SegmentPass {
     private let now: Instant
     private let segments: [Watched]
     private let segmentIDs: String
-    private let newestEntry: Int64
     /// Open stays of customers who were on a page.
     private var met = SeenRows()
     private var hasEnded = false
@@ -62,11 +60,6 @@ final class SQLiteSegmentPass: SegmentPass {
         self.now = now
         self.segments = try Self.adopt(segments, outbox)
         segmentIDs = "[" + self.segments.map { String($0.id) }.joined(separator: ",") + "]"
-        newestEntry = try outbox.read { database in
-            let statement = try SQLStatement(database, SegmentSQL.newestEntry)
-            defer { statement.reset() }
-            return try statement.step() ? statement.int64(0) : 0
-        }
     }
 
     // MARK: Start
@@ -237,7 +230,7 @@ final class SQLiteSegmentPass: SegmentPass {
             statement.bind(1, segment.id)
             while try statement.step() {
                 let row = statement.int64(0)
-                if row <= newestEntry, !met.contains(row) { unmet.append((row, segment.isFirstLook)) }
+                if !met.contains(row) { unmet.append((row, segment.isFirstLook)) }
             }
         }
         return unmet

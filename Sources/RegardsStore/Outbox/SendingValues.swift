@@ -23,7 +23,7 @@ package struct GroupCommit: Sendable {
 package struct CommitReport: Hashable, Sendable {
     /// Rows whose guard failed: not in the state expected, or of another epoch. Nothing was done to them.
     package var lost: [Int64] = []
-    /// Marks that were not made: the rows are `planned` again, no attempt was counted.
+    /// Marks that were not made: the rows are `planned` again and wake in two seconds, no attempt was counted.
     package var refused: [RefusedMark] = []
     /// Additions of rules that the ledger does not know.
     package var dropped: [OutreachKey] = []
@@ -33,13 +33,13 @@ package struct CommitReport: Hashable, Sendable {
 
 package struct RefusedMark: Hashable, Sendable {
     package enum Reason: String, CaseIterable, Hashable, Sendable {
-        /// A message that counts is on its way to the address. The row waits two seconds before it wakes again.
+        /// A message that counts is on its way to the address.
         case inFlight = "in-flight"
-        /// A budget is used up. The row waits two seconds, so that the message that took the room can end.
+        /// A budget is used up.
         case noRoom = "no-room"
-        /// Another customer with the address got, or is getting, this step on this day. The row waits two seconds.
+        /// Another customer with the address got, or is getting, this step on this day.
         case sameAddress = "same-address"
-        /// A pause applies that the decision did not know yet. The row waits two seconds, so that the next one does.
+        /// A pause applies that the decision did not know yet.
         case paused
     }
 

@@ -15,6 +15,9 @@ enum StateConnection {
     /// How long a write waits for a command, and a command for the daemon.
     private static let patience = Database.BusyMode.timeout(5)
 
+    /// 16 MB: the upper pages of the indexes of some million rows stay in memory.
+    private static let cache = "PRAGMA cache_size = -16000"
+
     static func openWriter(path: String, durability: Durability) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.busyMode = patience
@@ -29,8 +32,7 @@ enum StateConnection {
                 try setAndAssert(
                     database, "synchronous", durability.pragma.name, reads: String(durability.pragma.value))
                 try setAndAssert(database, "foreign_keys", "ON", reads: "1")
-                // 16 MB: the indexes of a million open rows stay in memory.
-                try database.execute(sql: "PRAGMA cache_size = -16000")
+                try database.execute(sql: cache)
             }
             return queue
         }
@@ -51,7 +53,10 @@ enum StateConnection {
         configuration.label = "regards.outbox.read"
         return try OutboxError.translate(path) {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.inDatabase { try refuseForeign($0, path: path) }
+            try queue.inDatabase {
+                try refuseForeign($0, path: path)
+                try $0.execute(sql: cache)
+            }
             return queue
         }
     }

@@ -43,6 +43,13 @@ class Recorder:
             str(self.count), str(number), "tls" if encrypted else "plain", user, envelope.mail_from or "",
             ",".join(envelope.rcpt_tos), " ".join(envelope.mail_options), envelope.content.hex(),
         ]
+        if self.options.folder:
+            # Named by the recipient's local part, which the test chose.
+            path = os.path.join(self.options.folder, ",".join(envelope.rcpt_tos).split("@")[0] + ".eml")
+            with open(path, "xb") as file:
+                file.write(envelope.content)
+            say("kept %s\t%s" % (envelope.mail_from, ",".join(envelope.rcpt_tos)))
+            return "250 2.0.0 kept as %d" % self.count
         line = "\t".join(fields)
         if self.file:
             self.file.write(line.encode() + b"\n")
@@ -79,6 +86,7 @@ def authenticator(login):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--record", help="file that gets one line for each message")
+    parser.add_argument("--folder", help="where each message becomes a file, instead of being said and made durable")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--refuse", action="append", default=[], metavar="ADDRESS=CODE")
     parser.add_argument("--fail-after-dot", action="store_true", help="record, then cut the connection")

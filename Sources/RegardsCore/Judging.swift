@@ -1,0 +1,244 @@
+package import RegardsCalendar
+
+extension Planner {
+    /// Decides on one candidate: `Decision.make`, then whether another rule's message takes its place that day
+    /// (`instead_of`), whether the budgets have room for it beside what all rules owe the customer, and whether it is
+    /// quiet where the customer lives: a message that could not go in its time goes in no other night either.
+    ///
+    /// The answer depends on the arguments alone, so planning, sending, simulating and explaining get the same one.
+    /// - Parameters:
+    ///   - now: the moment up to which `facts.history` is known.
+    ///   - ahead: true at planning: decided as it will be when its time comes, as far as is known now. False at sending,
+    ///     where what is not due yet moves.
+    /// - Returns: for a message that waits for room or for the morning, `move` to a later instant. Its row is due then;
+    ///   asked again then, it is sent.
+    package mutating func judge(
+        _ candidate: Candidate, facts: Facts, standing: Standing = Standing(), now: Instant, ahead: Bool = false
+    ) -> Decision {
+        let moment = ahead ? max(now, candidate.outreach.dueAt) : now
+        let decision = Decision.make(candidate, facts, book, standing, now: moment)
+        guard decision.verdict == .send, !candidate.isFallback, let customer = facts.customer,
+            case .send = book.rules[candidate.rule].steps[candidate.step].action
+        else { return decision }
+        guard arbiter.weighs(candidate.rule) else {
+            let open = allowed(from: moment, plans[candidate.rule].steps[candidate.step], customer, candidate.zone.zone)
+            return open == moment ? decision : .quiet(until: open, candidate.outreach)
+        }
+        if !arbiter.hasPlanner {
+            var planner = self
+            planner.arbiter = Arbiter()
+            arbiter.take(planner)
+        }
+        arbiter.begin(customer, facts, standing, candidate.zone, now: now)
+        return arbiter.judge(candidate, moment: moment)
+    }
+
+    /// Derives a row of the ledger again and decides on it: `derive`, `judge`, and the reason where nothing is derived
+    /// any more.
+    package mutating func decide(
+        _ key: OutreachKey, facts: Facts, standing: Standing = Standing(), now: Instant
+    ) -> (candidate: Candidate?, decision: Decision) {
+        guard book.rules.contains(where: { $0.name == key.rule }) else { return (nil, .ruleGone) }
+        guard let candidate = derive(key, facts: facts) else {
+            return (nil, isOff(key, facts: facts) ? .ruleOff : Decision.make(nil, facts, book, standing, now: now))
+        }
+        return (candidate, judge(candidate, facts: facts, standing: standing, now: now))
+    }
+}
+
+/// Weighs a message against all others that a customer is owed, from the rules and not from the rows that exist.
+///
+/// Whatever can have a say is derived: everything that is not sent and may still go, on to where no message can touch
+/// another that touches this one. Only what is served before a message has a say, so a chain has a link for each rank at
+/// most, and the length of the longest budget and of the longest lateness for each link.
+struct Arbiter {
+    /// What holds for one rule whoever the customer is.
+    private struct Part {
+        var rank: Rank
+        /// Rules that take its place on a day.
+        var replacers: [String] = []
+        var weighs = false
+        /// Rules whose messages have a say about its own, and those that have a say about theirs.
+        var rivals: [Int] = []
+    }
+
+    /// One customer at one instant, and what was derived for them.
+    private struct Case {
+        var customer: Customer
+        var facts: Facts
+        var standing: Standing
+        var zone: CustomerZone
+        var now: Instant
+        var from: Instant
+        var through: Instant
+        /// By index of the rule.
+        var claims: [Int: [Claim]] = [:]
+    }
+
+    private let parts: [Part]
+    /// How far behind and ahead of a message others have a say.
+    private let lookBack: TimeSpan
+    private let lookAhead: TimeSpan
+    /// A planner of its own, whose rules are ready for long windows while the other's are for the pass; at most one, in
+    /// an array because a planner holds an arbiter.
+    private var planners: [Planner] = []
+    private var current: Case?
+    /// How long the windows are that were asked for lately: rules are made ready for the same one again and again.
+    private var reached: (from: Instant, length: TimeSpan) = (.beforeAll, .zero)
+
+    /// Has no say in anything.
+    init() { (parts, lookBack, lookAhead) = ([], .zero, .zero) }
+
+    init(_ book: RuleBook) {
+        let direct = Arbiter.rivals(book)
+        parts = zip(book.rules.indices, Rank.of(book.rules)).map { index, rank in
+            let replacers = book.rules.filter { $0.insteadOf.contains(book.rules[index].name) }.map(\.name)
+            var part = Part(rank: rank, replacers: replacers, weighs: !direct[index].isEmpty)
+            var open = direct[index]
+            while let next = open.popLast() {
+                guard !part.rivals.contains(next) else { continue }
+                part.rivals.append(next)
+                open += direct[next]
+            }
+            return part
+        }
+        lookBack = book.rules.map(\.longestLateness).max() ?? .zero
+        let link = lookBack + book.house.limits.longestWindow
+        let links = Int64(Set(parts.filter(\.weighs).map(\.rank)).count + 1)
+        lookAhead = TimeSpan(microseconds: link.microseconds * links) + Arbiter.longestQuiet
+    }
+
+    /// A message hardly moves further than this from its local date: quiet days, one after the other, are fewer.
+    private static let longestQuiet = TimeSpan.days(10)
+
+    /// For each rule those whose messages can take the room or the place of its own.
+    private static func rivals(_ book: RuleBook) -> [[Int]] {
+        let budgets = book.house.limits.budgets
+        let ranks = Rank.of(book.rules)
+        return book.rules.enumerated().map { index, rule in
+            guard rule.sendsToCustomers else { return [] }
+            return book.rules.indices.filter { other in
+                let rival = book.rules[other]
+                guard rival.sendsToCustomers else { return false }
+                if other != index, rival.insteadOf.contains(rule.name) { return true }
+                // Among its rivals are its own messages, also where they do not count: then what was sent has a say.
+                return rule.budget.obeys && (rival.budget.counts && ranks[other] <= ranks[index] || other == index)
+                    && budgets.contains { $0.limits(rule.purpose) && $0.limits(rival.purpose) }
+            }
+        }
+    }
+
+    /// Whether other rules, or what was sent, have a say about the rule's messages.
+    func weighs(_ rule: Int) -> Bool { parts[rule].weighs }
+
+    var hasPlanner: Bool { !planners.isEmpty }
+    mutating func take(_ planner: Planner) { planners = [planner] }
+
+    /// Takes up a customer; what was derived for the same one on the same facts at the same instant is kept.
+    mutating func begin(_ customer: Customer, _ facts: Facts, _ standing: Standing, _ zone: CustomerZone, now: Instant) {
+        var facts = facts
+        (facts.event, facts.eventRecord) = (nil, nil)
+        if let current, current.now == now, current.facts == facts, current.standing == standing, current.zone == zone { return }
+        let from = Instant(seconds: floorDivide((now - lookBack).seconds, 86_400) * 86_400)
+        if reached.from != from { reached = (from, .zero) }
+        current = Case(
+            customer: customer, facts: facts, standing: standing, zone: zone, now: now, from: from,
+            through: from + reached.length)
+    }
+
+    /// Of a message that `Decision.make` lets go.
+    mutating func judge(_ candidate: Candidate, moment: Instant) -> Decision {
+        reach(moment + lookAhead)
+        let claims = parts[candidate.rule].rivals.flatMap { self.claims(of: $0) }
+        guard let known = current else { return .due }
+        let book = planners[0].book
+        var arbitration = Arbitration(
+            claims, history: known.facts.history.toAddress, budgets: book.house.limits.budgets, zone: known.zone.zone)
+        let country = planners[0].quiet.asksForCountry ? planners[0].countryCode(of: known.customer) : nil
+        let answer = arbitration.settle(claim(candidate, now: moment)) { claim, instant in
+            claim.obeysQuiet ? planners[0].quiet.allowed(from: instant, in: known.zone.zone, country: country) : instant
+        }
+        switch answer {
+        case .now: return .due
+        case .later(let instant, let reason): return Decision(.move(to: instant), because: reason.description)
+        case .never(let reason): return Decision(.skip(reason.loss), because: reason.description)
+        case .replaced(let winner):
+            let reason = Arbitration.Reason.taken(winner)
+            return Decision(.skip(reason.loss), because: reason.description)
+        }
+    }
+
+    private func claim(_ candidate: Candidate, now: Instant) -> Claim {
+        let part = parts[candidate.rule]
+        return Claim(candidate, planners[0].book.rules[candidate.rule], rank: part.rank, replacers: part.replacers, now: now)
+    }
+
+    /// Sees to it that what is due before an instant is derived.
+    private mutating func reach(_ instant: Instant) {
+        guard let known = current, known.through < instant else { return }
+        // Twice as far each time, so that a plan of a year derives each occasion a few times and not a hundred.
+        let wanted = max((instant - known.from).microseconds, 2 * (known.through - known.from).microseconds)
+        let step = TimeSpan.days(8).microseconds
+        reached.length = TimeSpan(microseconds: (wanted + step - 1) / step * step)
+        current?.through = known.from + reached.length
+        current?.claims = [:]
+    }
+
+    /// What a rule owes the customer, may still go, and is not sent.
+    private mutating func claims(of index: Int) -> [Claim] {
+        guard let known = current else { return [] }
+        if let found = known.claims[index] { return found }
+        let book = planners[0].book
+        let rule = book.rules[index]
+        let baseline = known.standing.baselines[rule.name] ?? .beforeAll
+        let window = PlanWindow(
+            from: max(known.from, baseline), through: known.through, plannedThrough: known.from, baseline: baseline)
+        var candidates: [Candidate] = []
+        planners[0].candidates(
+            of: known.customer, zone: known.zone, rule: index, entries: known.facts.entries, in: window
+        ) { candidates.append($0) }
+        let found = candidates.compactMap { candidate -> Claim? in
+            guard case .send = rule.steps[candidate.step].action, !candidate.isFallback else { return nil }
+            let claim = claim(candidate, now: known.now)
+            guard !known.facts.history.toAddress.contains(where: { $0.isAbout(claim.key) }) else { return nil }
+            return Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict == .send ? claim : nil
+        }
+        current?.claims[index] = found
+        return found
+    }
+}
+
+extension Rule {
+    fileprivate var sendsToCustomers: Bool {
+        steps.contains { if case .send = $0.action { true } else { false } }
+    }
+}
+
+extension Arbitration.Reason {
+    /// What becomes of a message for which this lasts until it is too late.
+    fileprivate var loss: SkipReason {
+        switch self {
+        case .quiet: .late
+        case .budget(let obstacle): .budget(lostTo: obstacle.winner.rule)
+        case .taken(let winner): .replaced(by: winner.rule)
+        }
+    }
+
+    fileprivate var description: String {
+        switch self {
+        case .quiet: "limits.quiet"
+        case .budget(let obstacle): obstacle.description
+        case .taken(let winner):
+            "instead_of: \(winner.rule) on \(winner.localDate) \(winner.isSent ? "went" : "goes")"
+        }
+    }
+}
+
+extension Decision {
+    /// It may not go before an instant, which may be too late.
+    fileprivate static func quiet(until open: Instant, _ outreach: PlannedOutreach) -> Decision {
+        let reason = Arbitration.Reason.quiet
+        let isLate = outreach.expiresAt.map { open >= $0 } ?? false
+        return Decision(isLate ? .skip(reason.loss) : .move(to: open), because: reason.description)
+    }
+}
