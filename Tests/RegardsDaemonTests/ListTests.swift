@@ -18,6 +18,17 @@ struct ListTests {
           for: advisor
         """
 
+    private static let card = """
+        ---
+        subject: Your list for {{occasion.date}}
+        ---
+        <p>Good morning{{#to.name}}, {{to.name}}{{/to.name}}</p>
+        {{#items}}
+        <p>{{number}} {{list}}: {{#customer.name}}{{customer.name}}{{/customer.name}}{{^customer.name}}#{{customer.id}}{{/customer.name}}{{#customer.phone}} {{customer.phone}}{{/customer.phone}} ({{#why}}{{why}}{{/why}}{{#since}}, since {{since}}{{/since}})</p>
+        {{/items}}
+
+        """
+
     /// Customers 1 and 2 are Ana's, 3 is Bo's, 4 is nobody's and so the manager's; all born on 5 May but the last.
     private func shop(_ lists: String = "", mode: String = "live") throws -> TestShop {
         let shop = try TestShop(rules: [], ListTests.settings(lists, mode: mode))
@@ -25,6 +36,7 @@ struct ListTests {
         for id in 1...4 { try shop.addCustomer(id, birthday: id < 4 ? "1980-05-05" : "1980-05-06", name: "Person \(id)") }
         try shop.sql("UPDATE customers SET phone = '+49 30 ' || id; UPDATE customers SET advisor_id = 2 WHERE id = 3; UPDATE customers SET advisor_id = NULL WHERE id = 4")
         try shop.rules(ListTests.call, file: "call")
+        try shop.card(ListTests.card, name: "day-list")
         return shop
     }
 
