@@ -4,14 +4,16 @@ package import RegardsStore
 
 /// How many messages a rule would send to customers in its first 31 days.
 ///
-/// For a rule about dates that is what the planner finds there. Nobody knows of events to come, so a rule about events is
-/// judged by those of the last 31 days, and by what it owes now. Budgets and suppressed addresses are left out: they
-/// make it fewer.
+/// For a rule about dates that is what the planner finds there; one that sends nothing so soon, such as a Christmas card in
+/// May, is judged by the 31 days from its first message within a year. Nobody knows of events to come, so a rule about
+/// events is judged by those of the last 31 days, and by what it owes now. Budgets and suppressed addresses are left
+/// out: they make it fewer.
 package struct Reach: Sendable {
-    package static let span = TimeSpan.days(31)
+    private static let days = 31
+    private static let daysOfYear = 366
 
-    package var messages = 0
-    /// The first of them, one for each customer, the earliest occasion of each.
+    package private(set) var messages = 0
+    /// Some of those who would get them, each once.
     package private(set) var samples: [Sample] = []
 
     package struct Sample: Sendable {
@@ -22,7 +24,6 @@ package struct Reach: Sendable {
     private static let samplesKept = 10
 
     private mutating func add(_ count: Int, to customer: Customer?) {
-        guard count > 0 else { return }
         messages += count
         guard samples.count < Reach.samplesKept, let customer, samples.last?.customer != customer.id else { return }
         samples.append(Sample(customer: customer.id, name: customer.fullName))
@@ -41,6 +42,8 @@ extension Reach {
         private let now: Instant
         private let step: () throws -> Void
         private var found: [Int: Reach] = [:]
+        /// By rule: messages on each day after now.
+        private var byDay: [Int: [Int]] = [:]
 
         /// - Parameters:
         ///   - outbox: nil where no daemon has run yet.
@@ -68,7 +71,9 @@ extension Reach {
             let ledgers = Dictionary(
                 uniqueKeysWithValues: try outbox?.ruleLedgers().map { ($0.name, $0) } ?? [])
             let sending = rules.filter { index in book.rules[index].isEnabled && book.rules[index].steps.contains(where: \.isMail) }
-            try countDates(sending.filter { !book.rules[$0].isAboutEvents }, ledgers)
+            let dates = sending.filter { !book.rules[$0].isAboutEvents }
+            try countDates(dates, for: Reach.days, ledgers)
+            try countDates(dates.filter { found[$0]?.messages == 0 }, for: Reach.daysOfYear, ledgers)
             for kind in book.eventKinds.indices {
                 try countEvents(of: kind, sending.filter { book.rules[$0].eventKind == kind }, ledgers)
             }
@@ -77,11 +82,15 @@ extension Reach {
 
         // MARK: Dates
 
-        private mutating func countDates(_ rules: [Int], _ ledgers: [String: RuleLedger]) throws {
+        /// - Parameter days: how far to look.
+        private mutating func countDates(_ rules: [Int], for days: Int, _ ledgers: [String: RuleLedger]) throws {
             guard !rules.isEmpty else { return }
             var planner = Planner(book: book, zones: assembly.zones, countries: assembly.countries)
             var windows: [Int: PlanWindow] = [:]
-            for index in rules { windows[index] = window(of: book.rules[index], ledgers) }
+            for index in rules {
+                windows[index] = window(of: book.rules[index], ledgers, days)
+                byDay[index] = Array(repeating: 0, count: days + 1)
+            }
             planner.beginPass(windows)
             let watched = book.watchedSegments
             try source.forEachPage(size: 1000) { page in
@@ -89,14 +98,18 @@ extension Reach {
                 try countPage(page, entries, &planner)
                 try step()
             }
+            for index in rules {
+                let counts = (byDay[index] ?? []).drop { $0 == 0 }
+                found[index]?.messages = counts.prefix(Reach.days).reduce(0, +)
+            }
         }
 
         /// From what it owes now; a message that the rule sent lately, before it was edited, is counted once more.
-        private func window(of rule: Rule, _ ledgers: [String: RuleLedger]) -> PlanWindow {
+        private func window(of rule: Rule, _ ledgers: [String: RuleLedger], _ days: Int) -> PlanWindow {
             let ledger = ledgers[rule.name]
             var window = PlanWindow(
                 rule: rule, firstSeen: ledger?.firstSeen ?? now, plannedThrough: ledger?.plannedThrough ?? now, now: now)
-            window.through = now + Reach.span
+            window.through = now + .days(Int64(days))
             return window
         }
 
@@ -115,7 +128,10 @@ extension Reach {
             for (place, candidate) in candidates {
                 let customer = page[place]
                 let facts = Facts(customer: customer, history: past[customer.id] ?? .none, entries: entries[customer.id] ?? [:])
-                if isMessage(candidate, facts) { found[candidate.rule]?.add(1, to: customer) }
+                guard isMessage(candidate, facts) else { continue }
+                let day = max(0, (candidate.outreach.dueAt - now).microseconds / TimeSpan.days(1).microseconds)
+                byDay[candidate.rule]?[Int(day)] += 1
+                found[candidate.rule]?.add(0, to: customer)
             }
         }
 
@@ -133,7 +149,7 @@ extension Reach {
         private mutating func countEvents(of kind: Int, _ rules: [Int], _ ledgers: [String: RuleLedger]) throws {
             guard !rules.isEmpty else { return }
             let name = book.eventKinds[kind].name
-            let since = now - Reach.span
+            let since = now - .days(Int64(Reach.days))
             _ = try source.forEachEventPage(kind: name, since: since, size: 1000) { rows in
                 try countRows(rows, kind, rules)
                 try step()
@@ -162,7 +178,7 @@ extension Reach {
                 facts.history = facts.customer.flatMap { past[$0.id] } ?? .none
                 for index in rules {
                     let count = messages(of: book.rules[index], facts)
-                    found[index]?.add(count, to: facts.customer)
+                    if count > 0 { found[index]?.add(count, to: facts.customer) }
                 }
             }
         }

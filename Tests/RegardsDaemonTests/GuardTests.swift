@@ -133,6 +133,20 @@ struct NewRuleTests {
         #expect(try many.rows().filter { $0.state != .planned }.map(\.standing) == ["sent", "sent"])
     }
 
+    @Test("is judged by its first 31 days of sending, however far they are")
+    func onceAYear() async throws {
+        let shop = try shop(6)
+        try shop.rules("christmas:\n  purpose: greeting\n  when: {on: 2027-12-24, at: 09:00}\n  send: birthday\n")
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-04T12:00:00Z")
+        #expect(daemon.announcer.notices(.guardTripped).map(\.count) == [6])
+        // A card every month to five is five in 31 days.
+        let monthly = try self.shop(5, rules: ["monthly"])
+        let second = try TestDaemon(monthly, now: try at("2027-05-04T12:00:00Z"))
+        try await second.cleanPass(at: "2027-05-04T12:00:00Z")
+        #expect(second.announcer.notices(.guardTripped).isEmpty)
+    }
+
     @Test("is counted with what it reaches back to")
     func backfill() async throws {
         let shop = try shop(6)
