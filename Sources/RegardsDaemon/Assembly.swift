@@ -63,13 +63,16 @@ extension Assembly {
 extension RuleBook {
     /// Every card that a step can name, with the place of the step.
     fileprivate var neededCards: [CardReference] {
-        rules.flatMap { rule in
+        let ofSteps = rules.flatMap { rule in
             rule.steps.flatMap { step in
                 rule.cards(step).filter { !$0.isEmpty }.map {
                     CardReference(name: $0, use: step.action.isWebhook ? .webhook : .mail, place: step.place)
                 }
             }
         }
+        // The first rule with a list is why there are mails about lists.
+        let place = rules.first { !$0.lists.isEmpty }?.place
+        return ofSteps + (place.map { place in listCards.map { CardReference(name: $0, place: place) } } ?? [])
     }
 
     /// Gives each variable of each card its column, and reports those that nothing can ever fill.
@@ -86,6 +89,7 @@ extension RuleBook {
                 }
             }
         }
+        for name in listCards { mistakes.formUnion(cards.unknownVariables(of: name, known: RuleBook.listCardNames)) }
         return mistakes.sorted {
             ($0.place.file, $0.place.line, $0.place.column) < ($1.place.file, $1.place.line, $1.place.column)
         }

@@ -1,3 +1,4 @@
+import Glibc
 package import RegardsCalendar
 package import RegardsCore
 import RegardsRules
@@ -22,6 +23,7 @@ package struct Checkup: Sendable {
             for: assembly.configuration, environment: environment, clock: SystemClock()
         ).mistakes
         checkup.look(at: assembly)
+        checkup.lookAtLedger(assembly)
         return checkup
     }
 
@@ -49,6 +51,45 @@ package struct Checkup: Sendable {
         let kinds = assembly.book.eventKinds.count
         return rules + (files == 0 ? "" : " in \(Words.count(files, "file"))")
             + (kinds == 0 ? "" : ", \(Words.count(kinds, "kind")) of events")
+    }
+
+    /// What the ledger knows beside the files: rules that vanished or changed, and what a guard found. A ledger that this
+    /// user may not read, or that no daemon has made yet, says nothing.
+    private mutating func lookAtLedger(_ assembly: Assembly) {
+        let path =
+            switch assembly.configuration.state {
+            case .sqlite(let path): path
+            }
+        guard access(path, R_OK) == 0 else { return }
+        do {
+            let outbox = try SQLiteOutbox.openForCommand(path: path, access: .read)
+            compare(assembly, try outbox.ruleLedgers())
+            let figures = try outbox.guardFigures()
+            let place = assembly.configuration.source.query.place
+            if figures.trippedSince != nil { mistakes.append(Mistake(.warning, at: place, path: "guard.day", figures.dayWords)) }
+            if figures.collapsedSince != nil { mistakes.append(Mistake(.warning, at: place, path: "customers", figures.customersWords)) }
+            try outbox.close()
+        } catch {
+            summary.append("the ledger cannot be looked at: \(error)")
+        }
+    }
+
+    private mutating func compare(_ assembly: Assembly, _ ledgers: [RuleLedger]) {
+        let rules = assembly.book.rules
+        for ledger in ledgers where ledger.goneAt == nil && ledger.name != DayList.rule {
+            if let rule = rules.first(where: { $0.name == ledger.name }) {
+                guard rule.hash != ledger.hash else { continue }
+                summary.append("\(rule.name): changed since the daemon read it; unsent messages will follow it")
+            } else if let rule = rules.first(where: { $0.formerly.contains(ledger.name) }) {
+                summary.append("\(rule.name): was \(ledger.name), and keeps what it has sent")
+            } else {
+                mistakes.append(
+                    Mistake(
+                        .warning, at: Place(file: assembly.configuration.rulesFolder, line: 0, column: 0), path: ledger.name,
+                        "this rule has a ledger and is in no file: its unsent messages will be cancelled; where it was "
+                            + "renamed, write formerly: \(ledger.name) in the new one"))
+            }
+        }
     }
 
     /// A whole pass over the next 31 days: usable and unusable rows, and what will be due.

@@ -60,6 +60,12 @@ package final class Daemon: @unchecked Sendable {
     private var eventAlarm: Alarm!
     private var watch: any CustomerSource
     private var seenToken: ChangeToken?
+    private var dateGuard: GuardDesk
+    private var eventGuard: GuardDesk
+    private var standings: StandingDesk
+    private let standingWatch: StandingWatch
+    /// Thread-safe in itself; which one is in force is known on the event queue, and on the plan queue.
+    private var lists: ListDesk
     private var statusTimer: (any DispatchSourceTimer)?
 
     /// What is in force, for whoever asks.
@@ -89,6 +95,11 @@ package final class Daemon: @unchecked Sendable {
         planDesk = workshop.plan
         eventDesk = workshop.events
         watch = workshop.watch
+        dateGuard = workshop.dateGuard
+        eventGuard = workshop.eventGuard
+        standings = workshop.standings
+        lists = workshop.lists
+        standingWatch = StandingWatch(outbox: outbox, announcer: options.announcer)
         refresh = assembly.configuration.source.refresh
         inForce = Mutex(
             InForce(
@@ -98,6 +109,11 @@ package final class Daemon: @unchecked Sendable {
             announcer: options.announcer, health: health, hash: options.hash)
         planAlarm = Alarm(queue: planQueue, clock: options.clock) { [weak self] in self?.planTimeCame() }
         eventAlarm = Alarm(queue: eventQueue, clock: options.clock) { [weak self] in self?.eventTimeCame() }
+        sendLoop.whenStaffRefused { [weak self] in
+            guard let self else { return }
+            // The next rung of the ladder is due at once.
+            eventQueue.async { _ = self.syncEvents(all: true) }
+        }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
     }
 
@@ -217,6 +233,10 @@ package final class Daemon: @unchecked Sendable {
                 refresh = assembly.configuration.source.refresh
                 eventDesk = workshop.events
                 watch = workshop.watch
+                dateGuard = workshop.dateGuard
+                eventGuard = workshop.eventGuard
+                standings = workshop.standings
+                lists = workshop.lists
                 seenToken = nil
                 sendLoop.replace(desk: workshop.send, channels: workshop.channels)
             }
@@ -286,10 +306,13 @@ package final class Daemon: @unchecked Sendable {
         let now = options.clock.now()
         nextPlan = now + refresh
         do {
+            standingWatch.tell(try dateGuard.assess(now: now))
             let report = try planDesk.plan(now: now)
+            try standingWatch.lookAtGuards()
             health.sourceWorked(.plan)
             health.stateWorked(.plan)
             announce(report)
+            try lists.settle(now: now)
             if report.counts.changes > 0 { sendLoop.wake() }
             return nil
         } catch {
@@ -325,6 +348,8 @@ package final class Daemon: @unchecked Sendable {
     private func eventTimeCame() {
         dispatchPrecondition(condition: .onQueue(eventQueue))
         guard !isStopping.load(ordering: .relaxed) else { return }
+        followStanding(thorough: false)
+        mailLists()
         do {
             let token = try watch.changeToken()
             if token != seenToken { return _ = syncEvents(all: false, token: token) }
@@ -332,6 +357,18 @@ package final class Daemon: @unchecked Sendable {
             sourceFailed(error)
         }
         eventAlarm.arm(for: options.clock.now() + options.pollEvery)
+    }
+
+    /// What commands wrote into the ledger beside us: pauses, approvals.
+    private func followStanding(thorough: Bool) {
+        do {
+            let released = try standingWatch.look(standings, thorough: thorough, now: options.clock.now())
+            guard released > 0 else { return }
+            options.announcer.announce(Notice(.released, count: released))
+            sendLoop.wake()
+        } catch {
+            health.failed(.events, error)
+        }
     }
 
     /// - Returns: what kept it from seeing every event.
@@ -343,20 +380,45 @@ package final class Daemon: @unchecked Sendable {
             premises.eventProgress.end()
             eventAlarm.arm(for: options.clock.now() + options.pollEvery)
         }
+        if all {
+            followStanding(thorough: true)
+            mailLists()
+        }
         do {
             // Before the queries: what changes while they run is then seen at the next look.
             let token = try token ?? watch.changeToken()
+            let doubt = all ? assessEventRules() : nil
             let report = try eventDesk.sync(now: options.clock.now(), all: all)
             announce(report)
             if report.counts.changes > 0 || report.released > 0 { sendLoop.wake() }
             health.stateWorked(.events)
-            if let failure = report.failure { throw failure }
+            if let failure = report.failure ?? doubt { throw failure }
             // Only now: what failed is asked for again at the next look.
             seenToken = token
             health.sourceWorked(.events)
             return nil
         } catch {
             sourceFailed(error)
+            return error
+        }
+    }
+
+    /// The morning's mails to staff, once their time has come.
+    private func mailLists() {
+        do {
+            if try lists.mail(now: options.clock.now()) > 0 { sendLoop.wake() }
+        } catch {
+            health.failed(.events, error)
+        }
+    }
+
+    /// Rules that cannot be asked about wait; events are looked for all the same.
+    /// - Returns: what kept it from asking.
+    private func assessEventRules() -> (any Error)? {
+        do {
+            standingWatch.tell(try eventGuard.assess(now: options.clock.now()))
+            return nil
+        } catch {
             return error
         }
     }
@@ -434,6 +496,7 @@ package final class Daemon: @unchecked Sendable {
             parts.append("\(counts[.sent]) sent in 24 h")
             if counts[.held] > 0 { parts.append("\(counts[.held]) held") }
             if counts[.failed] > 0 { parts.append("\(counts[.failed]) failed in 24 h") }
+            parts += try standingWatch.words(at: now)
         } catch {
             parts.append("the state file cannot be read")
         }
@@ -456,8 +519,13 @@ package final class Daemon: @unchecked Sendable {
     }
 
     private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
-        let report = try outbox.adoptRules(book.rules.map { RuleAdoption($0) }, now: now)
-        announceNew(report.rules.filter(\.isNew).map(\.ledger.name), book, announcer)
+        let report = try outbox.adoptRules(book.adoptions, now: now)
+        announceNew(report.rules.filter(\.isNew).map(\.ledger.name).filter { $0 != DayList.rule }, book, announcer)
+        for rule in report.rules where rule.isChanged || rule.renamedFrom != nil {
+            let former = rule.renamedFrom.map { "it was \($0), and keeps what it has sent" }
+            announcer.announce(
+                Notice(.ruleChanged, rule: rule.ledger.name, detail: former ?? "unsent messages follow the rule as it is now"))
+        }
         for rule in report.vanished {
             announcer.announce(Notice(.ruleVanished, rule: rule.name, count: rule.cancelled))
         }

@@ -4,28 +4,54 @@ import RegardsStore
 
 /// Compares each pass over all customers with what was planned before, so that a mistake in a query reaches nobody: a
 /// lost `WHERE`, ids that were given out anew, a database that was put back to an older state.
-struct DayGuard {
-    let outbox: any Outbox
-    let house: House
+///
+/// What every day brings comes at the far edge of the window, 26 hours ahead: a first of the month, however many cards it
+/// has, is planned there the day before. Messages that appear in hours which were planned long ago are those of a
+/// customer or two, or of a mistake. So the guard counts these, beside the messages that stand in those hours and still
+/// do: of ids given out anew none does.
+///
+/// Used by the plan queue only, which is what makes it Sendable.
+final class DayGuard: @unchecked Sendable {
+    private let outbox: any Outbox
+    private let house: House
+    private let standings: StandingDesk
     /// Only where messages reach customers.
-    let isGuarding: Bool
+    private let isGuarding: Bool
+    /// Added by passes that the customer database broke off: their rows stand there for the next pass to find.
+    private var carried = 0
 
-    /// A handful of customers may come and go.
+    /// Fewer customers than this come and go as they like.
     private static let few = 20
+    /// More messages than this are asked about, where no rule's guard says how many are few.
+    private static let fewMessages = 50
+
+    init(outbox: any Outbox, house: House, standings: StandingDesk, isGuarding: Bool) {
+        self.outbox = outbox
+        self.house = house
+        self.standings = standings
+        self.isGuarding = isGuarding
+    }
+
+    // MARK: Fewer customers
 
     /// Whether fewer than half of the customers are left that the last finished pass saw. Then nothing is cancelled for
     /// those who are missing, until the rows are back or somebody says that it is meant (`regards approve --customers`).
     /// - Throws: `OutboxError`.
     func hasCollapsed(customers: Int, now: Instant) throws -> Bool {
-        var isCollapsed = false
         let known = try outbox.guardFigures()
-        if let before = known.customers, before >= DayGuard.few, customers * 2 < before { isCollapsed = true }
-        if isCollapsed ? known.collapsedSince != nil : known.customers == customers && known.collapsedSince == nil { return isCollapsed }
+        let before = known.customers ?? 0
+        let isCollapsed = before >= DayGuard.few && customers * 2 < before
+        // As many as a mistake brought are no measure for those who are left when it is mended.
+        if known.trippedSince != nil, !isCollapsed { return false }
+        let isNews = isCollapsed ? known.customersSeen != customers : known.customers != customers || known.collapsedSince != nil
+        guard isNews else { return isCollapsed }
         try outbox.updateGuardFigures { figures in
             if isCollapsed {
                 figures.collapsedSince = figures.collapsedSince ?? now
+                figures.customersSeen = customers
             } else {
                 figures.collapsedSince = nil
+                figures.customersSeen = nil
                 figures.customers = customers
                 figures.customersAt = now
             }
@@ -33,20 +59,46 @@ struct DayGuard {
         return isCollapsed
     }
 
-    /// Rows that a pass adds to hours which were planned before are more than a customer or two only when something is
-    /// wrong: more of them than the day was planned with, times the guard's factor less one, trip it.
-    /// - Throws: `OutboxError`.
-    func look(at counts: ReconcileCounts, now: Instant) throws {
-        guard isGuarding, let factor = house.guards.day, counts.insertedBehind > 0 || counts.inserted > 0 else { return }
-        let today = house.business.zone.local(at: now).date
-        try outbox.updateGuardFigures { figures in
-            figures.planned = figures.planned.filter { $0.key >= today - 1 }
-            let planned = figures.planned[today, default: 0]
-            let room = max(Double(house.guards.newRule ?? 50), Double(planned) * (factor - 1))
-            if Double(counts.insertedBehind) > room, figures.confirmedAt.map({ now - $0 > .days(1) }) ?? true {
-                figures.trippedSince = figures.trippedSince ?? now
-            }
-            figures.planned[today + 1, default: 0] += counts.inserted - counts.insertedBehind
-        }
+    // MARK: More messages
+
+    /// Looks at a pass while it runs: what it wrote up to here may go out at once. In doubt everything but `care` is held
+    /// until the pass has seen all customers.
+    func look(at counts: ReconcileCounts) {
+        guard isGuarding else { return }
+        // Once too much is enough: the last pages may be those of a mistake that the first ones hid.
+        if isTooMuch(counts) { standings.suspect(true) }
     }
+
+    /// Judges a pass that ended, or was broken off.
+    /// - Throws: `OutboxError`.
+    func judge(_ counts: ReconcileCounts, isWhole: Bool, now: Instant) throws {
+        guard isGuarding else { return }
+        guard isWhole else {
+            carried += counts.insertedBehind
+            return
+        }
+        if isTooMuch(counts) {
+            let (added, planned) = (added(counts), planned(counts))
+            try outbox.updateGuardFigures { figures in
+                figures.trippedSince = figures.trippedSince ?? now
+                figures.added = (figures.added ?? 0) + added
+                figures.planned = figures.planned ?? planned
+            }
+        }
+        carried = 0
+        // What was read before the guard tripped must not be believed a moment longer.
+        try standings.read(now: now)
+        guard standings.suspect(false), try outbox.guardFigures().trippedSince == nil else { return }
+        try outbox.releaseHeld(rule: nil, reason: .guardDay, now: now)
+    }
+
+    private func isTooMuch(_ counts: ReconcileCounts) -> Bool {
+        guard let factor = house.guards.day else { return false }
+        // What a new rule may send unasked is too little to ask about here too.
+        let isMany = added(counts) > house.guards.newRule ?? DayGuard.fewMessages
+        return isMany && Double(added(counts)) > Double(planned(counts)) * (factor - 1)
+    }
+
+    private func added(_ counts: ReconcileCounts) -> Int { counts.insertedBehind + carried }
+    private func planned(_ counts: ReconcileCounts) -> Int { max(0, counts.unchanged + counts.updated - carried) }
 }

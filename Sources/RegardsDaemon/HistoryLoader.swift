@@ -15,7 +15,7 @@ package struct HistoryLoader: Sendable {
     package init(outbox: any Outbox, hash: AddressHash, book: RuleBook) {
         self.outbox = outbox
         self.hash = hash
-        received = Set(book.rules.flatMap(\.receivedRules))
+        received = Set(book.rules.flatMap(\.receivedRules) + book.house.lists.doneWhen.values.flatMap(\.receivedRules))
         series = Set(book.rules.filter(\.hasSeries).map(\.name))
         // Two days more, so that a local day is whole wherever the customer lives.
         window = book.house.limits.longestWindow + .days(2)
@@ -48,23 +48,29 @@ package struct HistoryLoader: Sendable {
 
 extension Rule {
     /// Rules whose last arrival its conditions ask for.
-    fileprivate var receivedRules: [String] {
-        ([condition] + steps.map(\.condition)).flatMap(\.tests).compactMap { test in
-            if case .received(let rule) = test.operand { rule } else { nil }
-        }
-    }
+    fileprivate var receivedRules: [String] { ([condition] + steps.map(\.condition)).flatMap(\.receivedRules) }
 
     fileprivate var hasSeries: Bool { steps.contains { ($0.action.card?.noRepeat ?? 0) > 0 } }
 }
 
+extension Condition {
+    /// Rules whose last arrival it asks for.
+    var receivedRules: [String] {
+        tests.compactMap { if case .received(let rule) = $0.operand { rule } else { nil } }
+    }
+}
+
 extension RuleBook {
     /// The lists that rules put items on, by name.
-    package var lists: [String] {
-        let targets = rules.flatMap { rule in
-            rule.steps.compactMap { step in
-                if case .list(let target) = step.action { target.name } else { nil }
-            } + [rule.unreachable?.name].compactMap { $0 }
+    package var lists: [String] { Set(rules.flatMap(\.lists)).sorted() }
+}
+
+extension Rule {
+    /// The lists that it puts items on.
+    var lists: [String] {
+        let ofSteps = steps.compactMap { step in
+            if case .list(let target) = step.action { target.name } else { nil }
         }
-        return Set(targets).sorted()
+        return ofSteps + [unreachable?.name].compactMap { $0 }
     }
 }

@@ -30,7 +30,7 @@ package enum ComposingError: Error, CustomStringConvertible {
 package struct MessageComposer: Sendable {
     package let assembly: Assembly
     /// Secret bytes of this installation, from which Message-IDs are derived.
-    private let salt: [UInt8]
+    let salt: [UInt8]
 
     package init(assembly: Assembly, salt: [UInt8]) {
         self.assembly = assembly

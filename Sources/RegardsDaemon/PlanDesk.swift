@@ -38,7 +38,7 @@ package final class PlanDesk: @unchecked Sendable {
         self.standings = standings
         book = assembly.book
         histories = HistoryLoader(outbox: outbox, hash: hash, book: book)
-        dayGuard = DayGuard(outbox: outbox, house: book.house, isGuarding: isGuarding)
+        dayGuard = DayGuard(outbox: outbox, house: book.house, standings: standings, isGuarding: isGuarding)
         watched = book.watchedSegments
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
     }
@@ -75,20 +75,26 @@ package final class PlanDesk: @unchecked Sendable {
             rules: rules.map { book.rules[$0].name }, window: from..<(now + PlanWindow.ahead), now: now)
         let segments = watched.isEmpty ? nil : try outbox.beginSegments(watched.map { WatchedSegment(book.segments[$0]) }, now: now)
         planner.beginPass(pass.windows)
-        let scan = try source.forEachPage(size: PlanDesk.page) { customers in
-            try self.page(customers, segments, &pass)
-            pass.report.counts += try plan.reconcile(customers: pass.ids, rows: pass.rows) {
-                pass.reasons[$0] ?? .occasionGone
+        do {
+            let scan = try source.forEachPage(size: PlanDesk.page) { customers in
+                try self.page(customers, segments, &pass)
+                pass.report.counts += try plan.reconcile(customers: pass.ids, rows: pass.rows) {
+                    pass.reasons[$0] ?? .occasionGone
+                }
+                dayGuard.look(at: pass.report.counts)
+                try progress.step()
             }
-            try progress.step()
+            pass.report.note(scan)
+        } catch {
+            try dayGuard.judge(pass.report.counts, isWhole: false, now: now)
+            throw error
         }
-        pass.report.note(scan)
+        try dayGuard.judge(pass.report.counts, isWhole: true, now: now)
         pass.report.hasCollapsed = try dayGuard.hasCollapsed(customers: pass.report.customers, now: now)
         if !pass.report.hasCollapsed {
             try segments?.finish()
             pass.report.counts += try plan.finish()
         }
-        try dayGuard.look(at: pass.report.counts, now: now)
         let ranks = pass.ranking.ranks()
         let isSettled = !pass.ranking.moved(from: pass.standing.ranks, to: ranks)
         standings.set(ranks)

@@ -12,17 +12,20 @@ package final class SendDesk: @unchecked Sendable {
     private let facts: FactsLoader
     private let standings: StandingDesk
     private let histories: HistoryLoader
+    private let listDesk: ListDesk
     private let composer: MessageComposer
     private var planner: Planner
 
     package init(
-        assembly: Assembly, mode: Mode, facts: FactsLoader, standings: StandingDesk, histories: HistoryLoader, salt: [UInt8]
+        assembly: Assembly, mode: Mode, facts: FactsLoader, standings: StandingDesk, histories: HistoryLoader, lists: ListDesk,
+        salt: [UInt8]
     ) {
         self.assembly = assembly
         self.mode = mode
         self.facts = facts
         self.standings = standings
         self.histories = histories
+        listDesk = lists
         composer = MessageComposer(assembly: assembly, salt: salt)
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
     }
@@ -34,6 +37,8 @@ package final class SendDesk: @unchecked Sendable {
         var notices: [Notice] = []
         /// What the held endings wait for.
         var holds: [HeldMessage] = []
+        /// The standing of the decisions, where it held something.
+        var heldUnder: Standing?
         var givenBack: [Int64] = []
         var sourceFailure: SourceError?
         var askedSource = false
@@ -85,9 +90,49 @@ package final class SendDesk: @unchecked Sendable {
         }
         guard let loaded else { return alarms(rows, standing, now, outcome) }
         var sends: Sends = []
-        for (index, row) in rows.enumerated() { decide(row, loaded[index], standing, now, &outcome, &sends) }
+        for (index, row) in rows.enumerated() where DayList.owner(of: row.key) == nil {
+            decide(row, loaded[index], standing, now, &outcome, &sends)
+        }
         compose(sends, now, &outcome)
+        decideDayLists(rows, standing, now, &outcome)
         return outcome
+    }
+
+    // MARK: The day's lists
+
+    private func decideDayLists(_ rows: [Outreach], _ standing: Standing, _ now: Instant, _ outcome: inout Outcome) {
+        let own = rows.compactMap { row in DayList.owner(of: row.key).map { (row, $0) } }
+        guard !own.isEmpty else { return }
+        do {
+            let open = try listDesk.open(now: now)
+            for (row, owner) in own { try decideDayList(row, owner, open, standing, now, &outcome) }
+        } catch {
+            // Those that are decided already are not given back.
+            let decided = Set(outcome.ready.map(\.outreach.id) + outcome.endings.map(\.id))
+            outcome.givenBack += own.map(\.0.id).filter { !decided.contains($0) }
+            if let failure = error as? SourceError { outcome.sourceFailure = failure } else { outcome.failure = error }
+        }
+    }
+
+    private func decideDayList(
+        _ row: Outreach, _ owner: String, _ open: [ListDesk.OpenItem], _ standing: Standing, _ now: Instant,
+        _ outcome: inout Outcome
+    ) throws {
+        do {
+            switch try listDesk.decide(row, owner, open: open, mode: mode, standing: standing, now: now) {
+            case .send(let composed):
+                outcome.ready.append(
+                    ReadyOutreach(
+                        outreach: row, composed: composed, isRedirected: isRedirecting,
+                        ifInDoubt: assembly.book.house.ifInDoubt, ofPromise: nil, mark: SendMark(id: row.id, card: composed.card)))
+            case .end(let next):
+                if next == .held(.paused) { outcome.heldUnder = standing }
+                outcome.endings.append(Ending(id: row.id, next))
+                outcome.notices.append(Notice(next, about: row))
+            }
+        } catch let error as ComposingError {
+            fail(row, error, &outcome)
+        }
     }
 
     private typealias Sends = [(row: Outreach, candidate: Candidate, facts: Facts)]
@@ -124,11 +169,18 @@ package final class SendDesk: @unchecked Sendable {
             outcome.endings.append(Ending(id: row.id, .moved(moved)))
         case .hold(let reason):
             end(.held(reason), .held, reason.description)
-            if case .eventOpen(let kind) = reason { outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind)) }
+            if case .eventOpen(let kind) = reason {
+                outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind))
+            } else {
+                outcome.heldUnder = standing
+            }
         case .skip(let reason): end(.skipped(reason), .skipped, reason.description)
         case .cancel(let reason): end(.cancelled(reason), .cancelled, reason.rawValue)
         }
     }
+
+    /// See `StandingDesk.release`.
+    func release(heldUnder then: Standing, now: Instant) throws -> Int { try standings.release(heldUnder: then, now: now) }
 
     /// An item is for whoever holds the role now; what is to be done stands in the rule.
     private func item(_ target: ListTarget, _ candidate: Candidate, _ facts: Facts) -> NewListItem {
@@ -228,5 +280,17 @@ package final class SendDesk: @unchecked Sendable {
         let report = AttemptReport(.refused(.cardFailed), detail: error.description)
         outcome.endings.append(Ending(id: row.id, .failed(.cardFailed)))
         outcome.notices.append(Notice(report, about: row))
+    }
+}
+
+extension Notice {
+    /// A row that ended, or waits, without having been sent.
+    fileprivate init(_ next: Ending.Next, about row: Outreach) {
+        switch next {
+        case .held(let reason): self.init(.held, about: row, reason: reason.description)
+        case .skipped(let reason): self.init(.skipped, about: row, reason: reason.description)
+        case .cancelled(let reason): self.init(.cancelled, about: row, reason: reason.rawValue)
+        default: self.init(.fault, about: row)
+        }
     }
 }

@@ -43,6 +43,10 @@ package final class SendLoop: @unchecked Sendable {
     private var endingNotices: [Notice] = []
     private var additions: [PlannedOutreach] = []
     private var holds: [HeldMessage] = []
+    /// What held the oldest of the holds that are not yet recorded, where it was a pause, an approval or a guard.
+    private var heldUnder: Standing?
+    /// A member of staff cannot be told, and the ending is not yet recorded.
+    private var hasRefusedStaff = false
     /// Claimed rows to be given back; kept until the ledger takes them.
     private var releases: [Int64] = []
     /// The last claim found less than it asked for: there is nothing to claim before the next wake.
@@ -219,6 +223,7 @@ package final class SendLoop: @unchecked Sendable {
         endings += outcome.endings
         endingNotices += outcome.notices
         holds += outcome.holds
+        heldUnder = heldUnder ?? outcome.heldUnder
         releases += outcome.givenBack
         releaseClaims()
     }
@@ -274,6 +279,10 @@ package final class SendLoop: @unchecked Sendable {
         endingNotices.forEach(announcer.announce)
         endingNotices.removeAll(keepingCapacity: true)
         releaseEndedHolds()
+        if hasRefusedStaff {
+            hasRefusedStaff = false
+            whenStaffRefused?()
+        }
         for item in marked where !lost.contains(item.outreach.id) { send(item) }
         return true
     }
@@ -312,7 +321,7 @@ package final class SendLoop: @unchecked Sendable {
     /// cannot be told leave their rung to the next.
     private func refused(_ item: ReadyOutreach, _ reason: RefusalReason, _ report: AttemptReport) {
         guard !item.isRedirected, reason.isAboutAddress else { return }
-        guard let address = item.mark.address else { return whenStaffRefused?() ?? () }
+        guard let address = item.mark.address else { return hasRefusedStaff = true }
         if let fallback = item.fallback { additions.append(fallback) }
         guard reason != .recipientRefused || report.isBadMailbox else { return }
         do {
@@ -439,6 +448,7 @@ package final class SendLoop: @unchecked Sendable {
     /// An event may have ended between the look at the facts and the commit that held its customer's message: whoever
     /// recorded the end found nothing to release.
     private func releaseEndedHolds() {
+        releaseEndedStanding()
         guard !holds.isEmpty else { return }
         do {
             let open = Set(
@@ -452,6 +462,17 @@ package final class SendLoop: @unchecked Sendable {
             holds.removeAll()
         } catch {
             // Looked at again after the next commit; the passes over all events find them too.
+            ledgerFailed(error)
+        }
+    }
+
+    /// The same for a pause that was lifted, or a rule that was approved, between decision and commit.
+    private func releaseEndedStanding() {
+        guard let then = heldUnder else { return }
+        do {
+            if try desk.release(heldUnder: then, now: clock.now()) > 0 { isDrained = false }
+            heldUnder = nil
+        } catch {
             ledgerFailed(error)
         }
     }
@@ -478,7 +499,7 @@ package final class SendLoop: @unchecked Sendable {
     private func nextWake() throws -> Instant? {
         guard hasRoom else { return nil }
         if let until = sourceDownUntil, until > clock.now() { return until }
-        return try outbox.earliestWake(channels: channels.names.filter { !channels.isDown($0) })
+        return try outbox.earliestWake(channels: channels.names.filter { !channels.isDown($0) } + desk.lists)
     }
 
     private func tellIfIdle() {

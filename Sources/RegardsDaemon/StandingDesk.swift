@@ -10,6 +10,14 @@ package final class StandingDesk: Sendable {
         var standing = Standing()
         var readAt: Instant?
         var hasRanks = false
+        /// A pass that is under way adds more than it should.
+        var isSuspicious = false
+
+        var answer: Standing {
+            var answer = standing
+            answer.isGuardTripped = answer.isGuardTripped || isSuspicious
+            return answer
+        }
     }
 
     /// What the ledger says is read again when it is older than this. Pauses act sooner: each mark asks for them.
@@ -17,7 +25,7 @@ package final class StandingDesk: Sendable {
 
     private let outbox: any Outbox
     private let book: RuleBook
-    private let isGuarding: Bool
+    let isGuarding: Bool
     private let hashes: [String: UInt64]
     private let state = Mutex(State())
 
@@ -32,7 +40,7 @@ package final class StandingDesk: Sendable {
     /// - Throws: `OutboxError`.
     package func standing(now: Instant) throws -> Standing {
         let known = state.withLock { state in
-            state.readAt.flatMap { $0 <= now && now - $0 < StandingDesk.freshness ? state.standing : nil }
+            state.readAt.flatMap { $0 <= now && now - $0 < StandingDesk.freshness ? state.answer : nil }
         }
         return try known ?? read(now: now)
     }
@@ -52,8 +60,38 @@ package final class StandingDesk: Sendable {
             for rule in book.rules { state.standing.baselines[rule.name] = ledgers[rule.name].map(rule.baseline) }
             state.standing.isGuardTripped = figures.trippedSince != nil && book.house.guards.day != nil
             state.readAt = now
-            return state.standing
+            return state.answer
         }
+    }
+
+    /// Says that a pass under way adds more than it should, or that it does not after all.
+    /// - Returns: what was said before.
+    @discardableResult
+    package func suspect(_ isSuspicious: Bool) -> Bool {
+        state.withLock { state in
+            defer { state.isSuspicious = isSuspicious && book.house.guards.day != nil }
+            return state.isSuspicious
+        }
+    }
+
+    // MARK: Releasing
+
+    /// Sets free what was held for reasons that hold no more.
+    /// - Parameter then: the standing under which rows were held; nil: any.
+    /// - Returns: how many rows.
+    /// - Throws: `OutboxError`.
+    package func release(heldUnder then: Standing?, now: Instant) throws -> Int {
+        let standing = try read(now: now)
+        var released = 0
+        let hasPauseEnded = then.map { then in then.pauses.contains { old in !standing.pauses.contains { $0.id == old.id } } }
+        if hasPauseEnded ?? true { released += try outbox.releaseHeld(rule: nil, reason: .paused, now: now) }
+        for rule in (then?.unapproved ?? Set(hashes.keys)).subtracting(standing.unapproved).sorted() {
+            released += try outbox.releaseHeld(rule: rule, reason: .approval, now: now)
+        }
+        if then?.isGuardTripped ?? true, !standing.isGuardTripped {
+            released += try outbox.releaseHeld(rule: nil, reason: .guardDay, now: now)
+        }
+        return released
     }
 
     /// nil before the first pass, where a segment is ranked.

@@ -25,7 +25,7 @@ package final class VirtualDaemon {
         premises.isGuarding = false
         try outbox.setLiveMachine("virtual", now: clock.now())
         workshop = try Workshop(assembly, premises, channels: channels)
-        _ = try outbox.adoptRules(assembly.book.rules.map { RuleAdoption($0) }, now: clock.now())
+        _ = try outbox.adoptRules(assembly.book.adoptions, now: clock.now())
         _ = try outbox.recover(now: clock.now()) { name in
             assembly.book.rules.first { $0.name == name }?.ifInDoubt ?? assembly.book.house.ifInDoubt
         }
@@ -40,20 +40,27 @@ package final class VirtualDaemon {
     package func look() throws -> PlanDesk.Report {
         let report = try workshop.plan.plan(now: clock.now())
         if let failure = try workshop.events.sync(now: clock.now(), all: true).failure { throw failure }
+        try workshop.lists.settle(now: clock.now())
         return report
     }
 
     /// Sends what falls due until `end`, each message at its time, and leaves the clock there.
     /// - Throws: `OutboxError`.
     package func run(until end: Instant) throws {
+        _ = try workshop.lists.mail(now: clock.now())
         drain()
-        while let wake = try outbox.earliestWake(channels: nil), wake < end {
+        while let wake = try nextWake(), wake < end {
             // A row that is still awake after the drain waits for something that no virtual time brings.
             guard wake > clock.now() else { break }
             clock.set(wake)
+            _ = try workshop.lists.mail(now: wake)
             drain()
         }
         clock.set(end)
+    }
+
+    private func nextWake() throws -> Instant? {
+        [try outbox.earliestWake(channels: nil), workshop.lists.nextMail(after: clock.now())].compactMap { $0 }.min()
     }
 
     private func drain() {

@@ -11,6 +11,10 @@ package struct Workshop: Sendable {
     package let standings: StandingDesk
     package let plan: PlanDesk
     package let events: EventDesk
+    /// Ask about new rules before `plan` and before `events`.
+    package let dateGuard: GuardDesk
+    package let eventGuard: GuardDesk
+    package let lists: ListDesk
     /// Looks for changes of the customer database.
     package let watch: any CustomerSource
     package let send: SendDesk
@@ -67,8 +71,15 @@ extension Workshop {
         let mode = try Workshop.mode(assembly.book.house.mode, premises)
         let (outbox, book, hash) = (premises.outbox, assembly.book, premises.hash)
         let isGuarding = mode == .live && premises.isGuarding
-        let standings = StandingDesk(outbox: outbox, book: book, isGuarding: false)
+        let standings = StandingDesk(outbox: outbox, book: book, isGuarding: isGuarding)
         let histories = HistoryLoader(outbox: outbox, hash: hash, book: book)
+        func newRules(_ part: GuardDesk.Part, _ progress: Progress) -> GuardDesk {
+            GuardDesk(
+                part, assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
+                isGuarding: isGuarding, progress: progress)
+        }
+        let lists = ListDesk(
+            assembly, outbox: outbox, source: source(), standings: standings, hash: hash, salt: premises.salt)
         self.init(
             assembly: assembly, mode: mode, standings: standings,
             plan: PlanDesk(
@@ -77,11 +88,12 @@ extension Workshop {
             events: EventDesk(
                 assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
                 progress: premises.eventProgress),
-            watch: source(),
+            dateGuard: newRules(.dates, premises.planProgress), eventGuard: newRules(.events, premises.eventProgress),
+            lists: lists, watch: source(),
             send: SendDesk(
                 assembly: assembly, mode: mode,
                 facts: FactsLoader(outbox: outbox, source: source(), histories: histories, book: book),
-                standings: standings, histories: histories, salt: premises.salt),
+                standings: standings, histories: histories, lists: lists, salt: premises.salt),
             channels: channels)
     }
 

@@ -2,6 +2,9 @@ import RegardsCore
 
 /// Gathers the rules of regards.yaml and of all files in the rules folder, each name once.
 struct RuleShelf {
+    /// Under this name the ledger keeps the mails about lists.
+    private static let reserved = "day-list"
+
     private let draft: Draft
     private let access: FileAccess
     private(set) var folder: String
@@ -73,6 +76,10 @@ struct RuleShelf {
         for entry in item.entries() ?? [] {
             guard Name.isRule(entry.name) else {
                 item.fail(.expected(Name.ruleForm, got: entry.name), at: entry.place)
+                continue
+            }
+            guard entry.name != RuleShelf.reserved else {
+                item.fail(.expected("another name: the morning's lists are mailed under this one", got: entry.name), at: entry.place)
                 continue
             }
             if let first = names[entry.name] {

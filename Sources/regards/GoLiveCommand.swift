@@ -19,6 +19,18 @@ struct GoLive: ParsableCommand {
     @Flag(help: "Take this machine back to rehearsing.")
     var undo = false
 
+    /// What will not go before somebody has looked at it.
+    private func tellWaiting(_ assembly: Assembly) throws {
+        let approvals = Approvals(assembly, outbox: try assembly.ledger(), hash: AddressHash(key: try assembly.key()))
+        do {
+            for finding in try approvals.waiting(now: SystemClock().now()) {
+                Terminal.write("\(finding.rule) will wait: \(finding.words)")
+            }
+        } catch let error as SourceError {
+            Terminal.error("what the rules would send cannot be counted now: \(error)")
+        }
+    }
+
     func run() throws {
         try carryOut {
             let assembly = try options.load()
@@ -31,6 +43,7 @@ struct GoLive: ParsableCommand {
             if assembly.book.house.mode != .live {
                 Terminal.write("regards.yaml does not say `mode: live` yet: until it does, nobody is mailed")
             }
+            try tellWaiting(assembly)
         }
     }
 }

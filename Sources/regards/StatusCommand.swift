@@ -38,6 +38,10 @@ private struct StatusFacts {
     private let next: Instant?
     /// The oldest first.
     private let open: [Event]
+    private let pauses: [Pause]
+    /// Rules that wait for approval, in the order of the files.
+    private let unapproved: [String]
+    private let figures: GuardFigures
     private let zone: Zone
     private let now: Instant
 
@@ -58,6 +62,12 @@ private struct StatusFacts {
             .flatMap { try outbox.events(kind: $0.name, openOrSince: now) }
             .filter { $0.isOpen && !$0.isBaseline }
             .sorted { ($0.at, $0.id) < ($1.at, $1.id) }
+        pauses = try outbox.pauses(at: now)
+        let isGuarding = isLive && book.house.mode == .live && book.house.guards.newRule != nil
+        let hashes = Dictionary(book.rules.map { ($0.name, $0.hash) }, uniquingKeysWith: { first, _ in first })
+        let waiting = isGuarding ? try outbox.unapproved(hashes) : []
+        unapproved = book.rules.map(\.name).filter(waiting.contains)
+        figures = try outbox.guardFigures()
         zone = book.house.business.zone
         self.now = now
     }
@@ -67,6 +77,14 @@ private struct StatusFacts {
         line("rules", "\(rules)")
         line("clock", "\(zone.name), the business's")
         let when = next.map { ", the next at \(Moment.short($0, zone))" } ?? ""
+        for pause in pauses {
+            let end = pause.until.map { "until \(Moment.short($0, zone))" } ?? "until it is lifted"
+            let reason = pause.reason.isEmpty ? "" : ": \(pause.reason)"
+            line("paused", "\(pause.scope.words) \(end)\(reason) (regards pause lift \(pause.id))")
+        }
+        for rule in unapproved { line("waits", "\(rule), for regards approve \(rule)") }
+        if figures.trippedSince != nil { line("guard", figures.dayWords) }
+        if figures.collapsedSince != nil { line("guard", figures.customersWords) }
         line("due", "\(nextHour) in the next hour, \(counts[.planned]) planned in all\(when)")
         let ends: [OutreachState] = [.sent, .failed, .skipped, .cancelled]
         line("24 hours", ends.map { "\(counts[$0]) \($0)" }.joined(separator: ", "))
@@ -100,6 +118,9 @@ private struct StatusFacts {
             "states": .counts(
                 Dictionary(uniqueKeysWithValues: counts.byState.map { ($0.key.description, $0.value) })),
             "held": .counts(counts.heldByReason), "open_events": .list(events),
+            "pauses": .list(pauses.map(\.json)), "unapproved": .list(unapproved.map { .text($0) }),
+            "guard_day_tripped_since": .optional(figures.trippedSince.map(Moment.utc)),
+            "customers_missing_since": .optional(figures.collapsedSince.map(Moment.utc)),
         ])
     }
 }

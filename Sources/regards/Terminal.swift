@@ -7,6 +7,9 @@ enum Terminal {
     static func write(bytes: [UInt8]) { put(bytes, STDOUT_FILENO) }
     static func error(_ line: String) { put(Array((line + "\n").utf8), STDERR_FILENO) }
 
+    /// A question, without a line end.
+    static func prompt(_ text: String) { put(Array(text.utf8), STDERR_FILENO) }
+
     /// What was asked for must arrive: a full disk behind standard output ends the command with 74. A reader that closed
     /// the pipe wants no more: that is no error.
     private static func put(_ bytes: [UInt8], _ descriptor: Int32) {

@@ -32,6 +32,8 @@ final class TestShop: Sendable {
               done: solved_at is present
               pauses: [greeting, marketing]
             """
+        /// Whole shops of new rules and customers are made in these tests; those about the guards set them.
+        var guards = "{new_rule: off}"
         var extra = ""
         init() {}
     }
@@ -93,6 +95,7 @@ final class TestShop: Sendable {
           advisor: {column: advisor_email, name_column: advisor_name, else: manager}
           manager: {name: Mia Muller, email: manager@shop.example}
           director: {name: Dirk Dahl, email: director@shop.example}
+        guard: \(settings.guards)
         \(settings.extra)
 
         """

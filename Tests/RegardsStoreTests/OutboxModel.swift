@@ -89,8 +89,10 @@ struct OutboxModel {
     }
 
     func isPaused(_ key: OutreachKey) -> Bool {
-        pauses.contains {
-            $0.holds(rule: key.rule, customer: key.customer, purpose: OutboxModel.purpose(key.rule), at: now)
+        let purpose = OutboxModel.purpose(key.rule)
+        return pauses.contains { pause in
+            if case .customer = pause.scope, purpose == .care, !key.recipient.hasPrefix("customer/") { return false }
+            return pause.holds(rule: key.rule, customer: key.customer, purpose: purpose, at: now)
         }
     }
 

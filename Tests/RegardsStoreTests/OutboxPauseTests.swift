@@ -110,8 +110,27 @@ import Testing
         let group = GroupCommit(now: noon, marks: [SendMark(id: ids[1])], endings: [Ending(id: ids[0], .sent)])
         #expect(try ledger.outbox.commit(group) == CommitReport(refused: [RefusedMark(ids[1], .paused)]))
         #expect(try command.liftPause(pause.id, now: noon))
-        #expect(try ledger.claimAll(now: noon + .seconds(2)).map(\.id) == [ids[1]])
-        #expect(try ledger.outbox.commit(GroupCommit(now: noon, marks: [SendMark(id: ids[1])])).isEmpty)
+        // The decision that did not know of the pause is not asked again at once.
+        #expect(try ledger.claimAll(now: noon + .seconds(1)).isEmpty)
+        _ = try ledger.claimAll(now: noon + .seconds(2))
+        #expect(try ledger.outbox.commit(GroupCommit(now: noon + .seconds(2), marks: [SendMark(id: ids[1])])).isEmpty)
+    }
+
+    @Test func aCustomersPauseLeavesStaffOfCareAlone() throws {
+        let ledger = try Ledger()
+        let rows: [PlannedOutreach] = [
+            .row("1", rule: "care"), .row("1", rule: "care", step: "tell-advisor", recipient: "advisor/0"),
+            .row("1", rule: "care", step: "list-calls", recipient: "advisor/0", channel: .list("calls")),
+            .row("1", step: "tell-advisor", recipient: "advisor/0"),
+        ]
+        let ids = try ledger.claim(rows)
+        let pause = try ledger.outbox.addPause(.customer("1"), until: nil, reason: "", now: noon)
+        let report = try ledger.outbox.commit(GroupCommit(now: noon, marks: ids.map { SendMark(id: $0) }))
+        #expect(report == CommitReport(refused: [ids[0], ids[2], ids[3]].map { RefusedMark($0, .paused) }))
+        // Held by another pause that is over, only the row of staff is released while this one lasts.
+        try ledger.outbox.commit(GroupCommit(now: noon, endings: [Ending(id: ids[1], .held(.paused))]))
+        #expect(try ledger.outbox.releaseHeld(rule: nil, reason: .paused, now: noon) == 1)
+        #expect(try ledger.outbox.liftPause(pause.id, now: noon))
     }
 
     /// Another program, in a process of its own, while the daemon holds its lock.

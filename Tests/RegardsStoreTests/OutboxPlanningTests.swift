@@ -323,6 +323,7 @@ import Testing
 
     @Test func whatComesBehindTheEdgeIsCounted() throws {
         let ledger = try Ledger()
+        try ledger.outbox.approve(rule: "birthday", hash: 1, now: noon)
         let window = (noon - .hours(24))..<(noon + .hours(26))
         // A rule that no pass has planned has no edge, however late its rows are.
         let first = try ledger.plan([.row("1", due: noon - .hours(5)), .row("2")], window: window)
@@ -341,9 +342,20 @@ import Testing
 
     @Test func behindIsBehindTheRulesOwnEdge() throws {
         let ledger = try Ledger()
+        for rule in ["birthday", "monthly"] { try ledger.outbox.approve(rule: rule, hash: 1, now: noon) }
         try ledger.plan([.row("1")], rules: ["birthday"])
         let counts = try ledger.plan([.row("1"), .row("1", rule: "monthly"), .row("2")])
         #expect(counts.inserted == 2 && counts.insertedBehind == 1)
+    }
+
+    @Test func aRuleThatWasEditedHasNoEdgeUntilItIsApproved() throws {
+        let ledger = try Ledger()
+        try ledger.outbox.approve(rule: "birthday", hash: 1, now: noon)
+        try ledger.plan([.row("1")])
+        _ = try ledger.outbox.adoptRules([RuleAdoption(name: "birthday", hash: 2), RuleAdoption(name: "monthly", hash: 1)], now: noon)
+        #expect(try ledger.plan([.row("1"), .row("2")]).insertedBehind == 0)
+        try ledger.outbox.approve(rule: "birthday", hash: 2, now: noon)
+        #expect(try ledger.plan([.row("1"), .row("2"), .row("3")]).insertedBehind == 1)
     }
 
     /// A budget puts a message off, past the window too: the row takes the new time, and nothing takes it away.

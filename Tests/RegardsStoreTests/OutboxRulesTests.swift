@@ -178,10 +178,9 @@ import Testing
     @Test func guardFiguresAreKept() throws {
         var ledger = try Ledger()
         #expect(try ledger.outbox.guardFigures() == GuardFigures())
-        let today = CivilDate(year: 2027, month: 5, day: 4)!
         let figures = GuardFigures(
-            customers: 59, customersAt: noon, planned: [today: 7, today + 1: 0, CivilDate(year: 1969, month: 1, day: 1)!: 3],
-            trippedSince: noon + .hours(1), collapsedSince: noon + .hours(2), confirmedAt: noon + .hours(3))
+            customers: 59, customersAt: noon, collapsedSince: noon + .hours(2), customersSeen: 4,
+            trippedSince: noon + .hours(1), added: 700, planned: 0)
         #expect(try ledger.outbox.updateGuardFigures { $0 = figures } == figures)
         _ = try ledger.restart()
         #expect(try ledger.outbox.guardFigures() == figures)
@@ -189,11 +188,11 @@ import Testing
         try ledger.outbox.updateGuardFigures { _ in }
         #expect(try ledger.totalChanges() == before)
         try ledger.outbox.updateGuardFigures {
-            $0.planned = $0.planned.filter { $0.key >= today }
+            $0.planned = nil
             $0.trippedSince = nil
         }
         let after = try ledger.outbox.guardFigures()
-        #expect(after.planned == [today: 7, today + 1: 0] && after.trippedSince == nil && after.customers == 59)
+        #expect(after.planned == nil && after.trippedSince == nil && after.customers == 59 && after.added == 700)
         // The other values of the ledger as a whole are untouched.
         #expect(ledger.outbox.epoch == 2)
     }
@@ -202,8 +201,8 @@ import Testing
         let ledger = try Ledger()
         let command = try SQLiteOutbox.openForCommand(path: ledger.path, access: .write)
         try ledger.outbox.updateGuardFigures { $0.customers = 10 }
-        try command.updateGuardFigures { $0.confirmedAt = noon }
+        try command.updateGuardFigures { $0.collapsedSince = noon }
         try ledger.outbox.updateGuardFigures { $0.customersAt = noon }
-        #expect(try command.guardFigures() == GuardFigures(customers: 10, customersAt: noon, confirmedAt: noon))
+        #expect(try command.guardFigures() == GuardFigures(customers: 10, customersAt: noon, collapsedSince: noon))
     }
 }

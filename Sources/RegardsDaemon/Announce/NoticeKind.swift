@@ -59,6 +59,8 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
     case approved
     /// An address gets nothing more.
     case suppressed
+    /// A rule says something else than it did, or goes by another name.
+    case ruleChanged
     /// A rule that has sent before is in no file any more.
     case ruleVanished
     /// A channel cannot connect; its messages wait.
@@ -151,6 +153,7 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
         case .nearLimit: ("near-limit", .warning, "promise nears its limit", "893616daf71b47c3aa4d2a98069ce136")
         case .promiseBroken: ("broken", .error, "promise broken", "ecea9e3392ee403c87417baeaa3dd868")
         case .ruleBaseline: ("baseline", .notice, "seen for the first time", "221756f69a8c41aaaf5394b717399827")
+        case .ruleChanged: ("changed", .notice, "rule changed", "53bdbff8ee874833857279f040091500")
         case .ruleVanished: ("rule-gone", .warning, "rule with a ledger vanished", "6aad13964e8f47d196a20f0951f05753")
         case .relayDown: ("relay-down", .error, "relay down", "c34ddf932272484eb2e50f285747a66e")
         case .relayUp: ("relay-up", .notice, "relay up", "9f5c09e7e68b45bd8a96300449d1a31a")

@@ -124,7 +124,7 @@ package final class TerminalAnnouncer: Announcer {
         switch kind {
         case .sent, .relayUp, .sourceBack, .stateWritable, .reloaded: .green
         case .ready, .started, .stopping, .stopped: .bold
-        case .eventOpened, .eventEnded, .planned, .released, .resumed, .approved: .cyan
+        case .eventOpened, .eventEnded, .planned, .released, .resumed, .approved, .ruleChanged: .cyan
         case .skipped, .cancelled, .ruleBaseline, .listed: .dim
         case .held: .blue
         case .deferred, .inDoubt, .nearLimit, .rehearsing, .ruleVanished, .unusableCustomers, .paused, .suppressed: .yellow

@@ -64,6 +64,7 @@ package struct DemoFolder: Sendable {
           postal_address: Marktplatz 1, 10115 Berlin, Germany
           phone: +49 30 0000000
         mode: live                       # a maildir reaches nobody
+        guard: {new_rule: off}           # so nothing needs approval
         maildir: mail
         state: sqlite:state/regards.sqlite
         customers:

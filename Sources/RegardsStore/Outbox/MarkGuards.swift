@@ -28,7 +28,8 @@ private enum GuardSQL {
         """
     /// By primary key.
     static let rule = """
-        SELECT r.name, r.purpose, o.customer FROM outreach o CROSS JOIN rules r ON r.id = o.rule_id WHERE o.id = ?1
+        SELECT r.name, r.purpose, o.customer, o.recipient, o.channel FROM outreach o
+        CROSS JOIN rules r ON r.id = o.rule_id WHERE o.id = ?1
         """
     /// By primary key; guarded as a mark is.
     static let giveBack = """
@@ -83,10 +84,10 @@ struct MarkGuards {
         defer { statement.reset() }
         statement.bind(1, id)
         guard try statement.step() else { return false }
-        let rule = statement.string(0)
-        let purpose = statement.optionalString(1).flatMap(Purpose.init(rawValue:))
-        let customer = statement.string(2)
-        return pauses.contains { $0.holds(rule: rule, customer: customer, purpose: purpose, at: now) }
+        let row = PausableRow(
+            rule: statement.string(0), purpose: statement.optionalString(1), customer: statement.string(2),
+            recipient: statement.string(3), channel: statement.string(4))
+        return pauses.contains { $0.holds(row, at: now) }
     }
 
     private func isInFlight(_ address: String) throws -> Bool {
@@ -115,11 +116,30 @@ struct MarkGuards {
     }
 }
 
+/// What a pause may look at of a row.
+struct PausableRow {
+    var rule: String
+    /// A rule that the ledger has adopted has one; before that, no pause of a purpose can mean it.
+    var purpose: Purpose?
+    var customer: String
+    /// A message to staff.
+    var isTold: Bool
+
+    init(rule: String, purpose: String?, customer: String, recipient: String, channel: String) {
+        self.rule = rule
+        self.purpose = purpose.flatMap(Purpose.init(rawValue:))
+        self.customer = customer
+        isTold = !recipient.hasPrefix("customer/") && !channel.hasPrefix("list:")
+    }
+}
+
 extension Pause {
-    /// A rule that the ledger has adopted has a purpose; before that, no pause of a purpose can mean it.
-    func holds(rule: String, customer: String, purpose: Purpose?, at now: Instant) -> Bool {
-        if let purpose { return holds(rule: rule, customer: customer, purpose: purpose, at: now) }
-        if case .purpose = scope { return false }
-        return holds(rule: rule, customer: customer, purpose: .care, at: now)
+    /// As a decision sees it: a customer who is left in peace still has a complaint of which staff are told.
+    func holds(_ row: PausableRow, at now: Instant) -> Bool {
+        switch scope {
+        case .purpose where row.purpose == nil: return false
+        case .customer where row.isTold && row.purpose ?? .care == .care: return false
+        default: return holds(rule: row.rule, customer: row.customer, purpose: row.purpose ?? .care, at: now)
+        }
     }
 }

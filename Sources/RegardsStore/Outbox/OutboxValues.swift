@@ -122,8 +122,8 @@ package struct ReconcileCounts: Hashable, Sendable {
     package var unchanged = 0
     /// Derived rows whose key was derived twice; the first counts.
     package var duplicates = 0
-    /// Of the inserted: due before the edge that an earlier pass had planned their rule to. Hardly any is, unless the
-    /// customers changed: `guard.day` counts them.
+    /// Of the inserted: due before the edge that an earlier pass had planned their rule to, the rule approved as it is.
+    /// Hardly any is, unless the customers changed: `guard.day` counts them.
     package var insertedBehind = 0
     /// The earliest wake time among rows inserted, updated and reopened: the send loop's timer may have to move.
     package var earliestWake: Instant?

@@ -6,13 +6,11 @@ import RegardsCore
 private enum FigureKey {
     static let customers = "guard_customers"
     static let customersAt = "guard_customers_at"
-    static let trippedSince = "guard_tripped_since"
     static let collapsedSince = "guard_collapsed_since"
-    static let confirmedAt = "guard_confirmed_at"
-    /// And the day's number behind it.
-    static let planned = "guard_planned:"
-    /// By primary key; ';' follows ':'.
-    static let allPlanned = "SELECT key, value FROM meta WHERE key > 'guard_planned:' AND key < 'guard_planned;'"
+    static let customersSeen = "guard_customers_seen"
+    static let trippedSince = "guard_tripped_since"
+    static let added = "guard_added"
+    static let planned = "guard_planned"
 }
 
 extension SQLiteOutbox {
@@ -33,39 +31,31 @@ extension SQLiteOutbox {
     }
 
     private static func figures(_ database: Database) throws -> GuardFigures {
+        func number(_ key: String) throws -> Int? { try Meta.value(key, database).flatMap { Int($0) } }
         func instant(_ key: String) throws -> Instant? {
             try Meta.value(key, database).flatMap { Int64($0) }.map(Instant.init(microseconds:))
         }
         return GuardFigures(
-            customers: try Meta.value(FigureKey.customers, database).flatMap { Int($0) },
-            customersAt: try instant(FigureKey.customersAt), planned: try planned(database),
-            trippedSince: try instant(FigureKey.trippedSince), collapsedSince: try instant(FigureKey.collapsedSince),
-            confirmedAt: try instant(FigureKey.confirmedAt))
-    }
-
-    private static func planned(_ database: Database) throws -> [CivilDate: Int] {
-        let statement = try SQLStatement(database, FigureKey.allPlanned)
-        defer { statement.reset() }
-        var planned: [CivilDate: Int] = [:]
-        while try statement.step() {
-            guard let day = Int32(statement.string(0).dropFirst(FigureKey.planned.count)) else { continue }
-            planned[CivilDate(dayNumber: day)] = Int(statement.string(1))
-        }
-        return planned
+            customers: try number(FigureKey.customers), customersAt: try instant(FigureKey.customersAt),
+            collapsedSince: try instant(FigureKey.collapsedSince), customersSeen: try number(FigureKey.customersSeen),
+            trippedSince: try instant(FigureKey.trippedSince), added: try number(FigureKey.added),
+            planned: try number(FigureKey.planned))
     }
 }
 
 extension GuardFigures {
     fileprivate var stored: [String: String] {
+        let numbers = [
+            (FigureKey.customers, customers), (FigureKey.customersSeen, customersSeen), (FigureKey.added, added),
+            (FigureKey.planned, planned),
+        ]
+        let instants = [
+            (FigureKey.customersAt, customersAt), (FigureKey.collapsedSince, collapsedSince),
+            (FigureKey.trippedSince, trippedSince),
+        ]
         var stored: [String: String] = [:]
-        stored[FigureKey.customers] = customers.map(String.init)
-        for (key, instant) in [
-            (FigureKey.customersAt, customersAt), (FigureKey.trippedSince, trippedSince),
-            (FigureKey.collapsedSince, collapsedSince), (FigureKey.confirmedAt, confirmedAt),
-        ] {
-            stored[key] = instant.map { String($0.microseconds) }
-        }
-        for (day, count) in planned { stored[FigureKey.planned + String(day.dayNumber)] = String(count) }
+        for (key, number) in numbers { stored[key] = number.map(String.init) }
+        for (key, instant) in instants { stored[key] = instant.map { String($0.microseconds) } }
         return stored
     }
 }

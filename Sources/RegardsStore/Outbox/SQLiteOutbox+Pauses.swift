@@ -16,7 +16,8 @@ private enum PauseSQL {
         """
     /// By `outreach_held_reason`, in the order of the rows.
     static let held = """
-        SELECT o.id, o.customer, r.name, r.purpose FROM outreach o INDEXED BY outreach_held_reason
+        SELECT o.id, o.customer, r.name, r.purpose, o.recipient, o.channel
+        FROM outreach o INDEXED BY outreach_held_reason
         CROSS JOIN rules r ON r.id = o.rule_id
         WHERE o.state = 3 AND o.reason = ?1 AND o.id > ?2 AND (?3 IS NULL OR r.name = ?3) ORDER BY o.id LIMIT ?4
         """
@@ -103,12 +104,10 @@ extension SQLiteOutbox {
             while try statement.step() {
                 seen += 1
                 end = statement.int64(0)
-                let customer = statement.string(1)
-                let rule = statement.string(2)
-                let purpose = statement.optionalString(3).flatMap(Purpose.init(rawValue:))
-                if !pauses.contains(where: { $0.holds(rule: rule, customer: customer, purpose: purpose, at: now) }) {
-                    rows.append(end)
-                }
+                let row = PausableRow(
+                    rule: statement.string(2), purpose: statement.optionalString(3), customer: statement.string(1),
+                    recipient: statement.string(4), channel: statement.string(5))
+                if !pauses.contains(where: { $0.holds(row, at: now) }) { rows.append(end) }
             }
             return (rows, seen < Self.batch ? nil : end)
         }

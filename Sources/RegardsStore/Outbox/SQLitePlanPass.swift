@@ -26,7 +26,8 @@ final class SQLitePlanPass: PlanPass {
     private let now: Instant
     private let ruleIDs: Set<Int64>
     private let newestRow: Int64
-    /// Of rules that some pass has planned before.
+    /// Of rules that some pass has planned before, as they are now: one that was edited plans anew, and waits for its
+    /// own approval.
     private let edges: [Int64: Int64]
     private let marks = PassMarks()
     /// nil after a failed page, whose new steps were rolled back.
@@ -47,7 +48,7 @@ final class SQLitePlanPass: PlanPass {
         names = start.0
         newestRow = start.1
         ruleIDs = Set(try rules.map { try start.0.rule($0).id })
-        let planned = start.2.filter { $0.plannedThrough > $0.firstSeen }
+        let planned = start.2.filter { $0.plannedThrough > $0.firstSeen && $0.approvedHash == $0.hash }
         edges = Dictionary(uniqueKeysWithValues: planned.map { ($0.id, $0.plannedThrough.microseconds) })
         outbox.passMarks.withLock { $0 = marks }
     }

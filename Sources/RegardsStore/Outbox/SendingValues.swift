@@ -39,7 +39,7 @@ package struct RefusedMark: Hashable, Sendable {
         case noRoom = "no-room"
         /// Another customer with the address got, or is getting, this step on this day.
         case sameAddress = "same-address"
-        /// A pause applies.
+        /// A pause applies that the decision did not know yet.
         case paused
     }
 

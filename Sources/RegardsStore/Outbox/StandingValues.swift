@@ -73,30 +73,32 @@ extension Set<Purpose> {
 
 // MARK: Guards
 
-/// What the guards compare with.
+/// What the guards compare with, and what they found.
 package struct GuardFigures: Hashable, Sendable {
     /// Customers that the last finished pass saw, and when; nil before the first.
     package var customers: Int?
     package var customersAt: Instant?
-    /// Messages planned for a local day when it was first planned whole.
-    package var planned: [CivilDate: Int]
+    /// Since when far fewer customers are seen than before, so that nobody's messages are cancelled; nil: they are not.
+    package var collapsedSince: Instant?
+    /// How many customers were seen instead.
+    package var customersSeen: Int?
     /// Since when the guard of the day has tripped; nil: it has not.
     package var trippedSince: Instant?
-    /// Since when planning waits because far fewer customers were seen than before; nil: it does not.
-    package var collapsedSince: Instant?
-    /// When somebody last said that what tripped a guard is meant.
-    package var confirmedAt: Instant?
+    /// What tripped it: messages added to hours that had been planned before, and those that stood there already.
+    package var added: Int?
+    package var planned: Int?
 
     package init(
-        customers: Int? = nil, customersAt: Instant? = nil, planned: [CivilDate: Int] = [:],
-        trippedSince: Instant? = nil, collapsedSince: Instant? = nil, confirmedAt: Instant? = nil
+        customers: Int? = nil, customersAt: Instant? = nil, collapsedSince: Instant? = nil, customersSeen: Int? = nil,
+        trippedSince: Instant? = nil, added: Int? = nil, planned: Int? = nil
     ) {
         self.customers = customers
         self.customersAt = customersAt
-        self.planned = planned
-        self.trippedSince = trippedSince
         self.collapsedSince = collapsedSince
-        self.confirmedAt = confirmedAt
+        self.customersSeen = customersSeen
+        self.trippedSince = trippedSince
+        self.added = added
+        self.planned = planned
     }
 }
 
