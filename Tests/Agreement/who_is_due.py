@@ -9,6 +9,7 @@ The daemon looks every morning at 00:30 UTC, except in its outages, and sends wh
 
 import bisect
 import calendar
+import concurrent.futures
 import datetime as dt
 import functools
 import json
@@ -655,7 +656,7 @@ def tell(part):
 def main():
     global ORACLE
     ORACLE = Oracle(sys.argv[1])
-    with multiprocessing.get_context("fork").Pool() as pool:
+    with concurrent.futures.ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:
         lines = sorted(line for part in pool.map(tell, range(PARTS)) for line in part)
     sys.stdout.write("".join(line + "\n" for line in lines))
 
