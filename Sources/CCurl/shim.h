@@ -33,6 +33,9 @@ static inline CURLcode regards_curl_set_progress_function(CURL *handle, curl_xfe
 static inline CURLcode regards_curl_set_open_socket_function(CURL *handle, curl_opensocket_callback value)
 { return curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, value); }
 
+static inline CURLcode regards_curl_set_prereq_function(CURL *handle, curl_prereq_callback value)
+{ return curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, value); }
+
 static inline CURLcode regards_curl_get_long(CURL *handle, CURLINFO info, long *value)
 { return curl_easy_getinfo(handle, info, value); }
 

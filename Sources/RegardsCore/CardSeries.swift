@@ -16,7 +16,9 @@ extension CardPattern {
     /// longest ago.
     /// - Parameter used: the rule's cards for this customer, newest first; at least as many as the series is long and
     ///   as `noRepeat` says, for else an old card passes for one that was never used.
-    fileprivate func choice(on date: CivilDate, feast: String?, series: [String], used: [String]) -> (name: String, isUsedUp: Bool) {
+    fileprivate func choice(
+        on date: CivilDate, feast: String?, series: [String], used: [String]
+    ) -> (name: String, isUsedUp: Bool) {
         let own = name(on: date, feast: feast)
         guard noRepeat > 0 else { return (own, false) }
         let recent = used.prefix(noRepeat)

@@ -48,53 +48,63 @@ package struct Decision: Hashable, Sendable {
         guard let candidate else {
             return Decision(.cancel(facts.customer == nil && facts.event == nil ? .customerGone : .occasionGone))
         }
-        let question = Question(candidate, facts, book, standing, now)
-        if let reason = question.off ?? question.ended { return reason }
+        let rule = book.rules[candidate.rule]
+        if let reason = off(candidate, rule) ?? ended(candidate, rule, facts, book, standing, now) { return reason }
         if candidate.outreach.dueAt > now { return Decision(.move(to: candidate.outreach.dueAt)) }
-        if let reason = question.needless ?? question.unaddressed ?? question.forbidden ?? question.unmatched { return reason }
+        let way = Way(candidate, rule)
+        if let reason = needless(candidate, facts) ?? unaddressed(candidate, way, facts, book)
+            ?? forbidden(rule.purpose, way, facts) ?? unmatched(rule.condition, facts, book, standing, now)
+            ?? unmatched(rule.steps[candidate.step].condition, facts, book, standing, now)
+        {
+            return reason
+        }
         if let expiresAt = candidate.outreach.expiresAt, now >= expiresAt { return Decision(.skip(.late)) }
-        return question.repeated ?? question.waiting ?? Decision(.send)
+        if let reason = repeated(candidate, rule, way, facts, book) { return reason }
+        return waiting(candidate, rule, way, facts, book, standing, now) ?? Decision(.send)
     }
 
     static let ruleGone = Decision(.cancel(.ruleGone))
     static let ruleOff = Decision(.cancel(.ruleOff))
-}
 
-/// One candidate beside all that its decision depends on. Each property is one question; nil lets the next be asked.
-private struct Question {
-    let candidate: Candidate
-    let facts: Facts
-    let book: RuleBook
-    let standing: Standing
-    let now: Instant
-    let rule: Rule
-    let step: Step
-    let action: Step.Action
+    /// How a candidate goes, and to whom.
+    private enum Way: Equatable {
+        case mail, webhook
+        case told(Role)
+        case list(Role)
 
-    init(_ candidate: Candidate, _ facts: Facts, _ book: RuleBook, _ standing: Standing, _ now: Instant) {
-        (self.candidate, self.facts, self.book, self.standing, self.now) = (candidate, facts, book, standing, now)
-        rule = book.rules[candidate.rule]
-        step = rule.steps[candidate.step]
-        action = candidate.isFallback ? rule.unreachable.map(Step.Action.list) ?? step.action : step.action
+        init(_ candidate: Candidate, _ rule: Rule) {
+            if candidate.isFallback, let list = rule.unreachable {
+                self = .list(list.role)
+                return
+            }
+            switch rule.steps[candidate.step].action {
+            case .send: self = .mail
+            case .webhook: self = .webhook
+            case .tell(let role, _): self = .told(role)
+            case .list(let target): self = .list(target.role)
+            }
+        }
+
+        var isTold: Bool { if case .told = self { true } else { false } }
     }
 
-    private var isTold: Bool { if case .tell = action { true } else { false } }
-    private var isMail: Bool { if case .send = action { true } else { false } }
+    // MARK: Cancel
 
     /// 2. Both are settled long before the time comes.
-    var off: Decision? {
+    private static func off(_ candidate: Candidate, _ rule: Rule) -> Decision? {
         if !rule.isEnabled { return Decision(.cancel(.ruleOff), because: "enabled") }
-        if let sample = rule.sample, !candidate.outreach.key.isSampled(sample) {
-            return Decision(.cancel(.notSampled), because: "sample")
-        }
-        return nil
+        guard let sample = rule.sample, !candidate.outreach.key.isSampled(sample) else { return nil }
+        return Decision(.cancel(.notSampled), because: "sample")
     }
 
     /// 3. Steps that hang on the event's start or limit end with the event; those on a column of their own
     /// (`3d after complaint.solved_at`) outlive it.
-    var ended: Decision? {
+    private static func ended(
+        _ candidate: Candidate, _ rule: Rule, _ facts: Facts, _ book: RuleBook, _ standing: Standing, _ now: Instant
+    ) -> Decision? {
+        let overtaken = candidate.isOvertaken ? Decision(.cancel(.overtaken)) : nil
         guard case .event(let trigger) = rule.trigger, let event = facts.event else { return overtaken }
-        if case .column = step.time { return overtaken }
+        if case .column = rule.steps[candidate.step].time { return overtaken }
         let kind = book.eventKinds[trigger.kind]
         guard facts.eventRecord != nil else {
             // The row is gone, and with it what it said last; the ledger remembers whether it was over.
@@ -103,102 +113,94 @@ private struct Question {
         }
         for end in [trigger.endsWhen, kind.done] {
             guard let end else { continue }
-            let conditionFacts = conditionFacts(for: end)
+            let conditionFacts = book.conditionFacts(for: end, facts, standing, now: now)
             if end.holds(conditionFacts) { return Decision(.cancel(.eventEnded), because: end.decider(conditionFacts)) }
         }
         return overtaken
     }
 
-    private var overtaken: Decision? { candidate.isOvertaken ? Decision(.cancel(.overtaken)) : nil }
-
     /// 5. An item of the rule's `unreachable` list is for those whom no mail reaches.
-    var needless: Decision? {
+    private static func needless(_ candidate: Candidate, _ facts: Facts) -> Decision? {
         guard candidate.isFallback, let customer = facts.customer, Contact(customer: customer) != nil,
             !facts.history.isUnreachable
         else { return nil }
         return Decision(.cancel(.reachable), because: "email")
     }
 
-    var unaddressed: Decision? {
-        switch action {
+    private static func unaddressed(_ candidate: Candidate, _ way: Way, _ facts: Facts, _ book: RuleBook) -> Decision? {
+        switch way {
         case .webhook: return nil
-        case .send:
+        case .mail:
             guard let customer = facts.customer else {
                 // An event that names no customer never had one to lose.
                 let hadNone = facts.event != nil && facts.event?.customer == nil
                 return Decision(.cancel(hadNone ? .noAddress : .customerGone))
             }
             return Contact(customer: customer) == nil ? Decision(.cancel(.noAddress), because: "email") : nil
-        case .list(let target): return unheld(target.role)
-        case .tell(let role, _): return unheld(role)
+        case .told(let role), .list(let role):
+            let day = book.house.day(of: candidate.outreach.dueAt)
+            let people = book.house.contacts(role, for: facts.customer, on: day)
+            return people.indices.contains(candidate.position)
+                ? nil : Decision(.cancel(.noAddress), because: "people.\(role)")
         }
-    }
-
-    private func unheld(_ role: Role) -> Decision? {
-        let house = book.house
-        let people = house.contacts(role, for: facts.customer, on: house.day(of: candidate.outreach.dueAt))
-        return people.indices.contains(candidate.position) ? nil : Decision(.cancel(.noAddress), because: "people.\(role)")
     }
 
     /// `care` is an answer the customer waits for: neither `do_not_contact` nor consent is asked. An address that no mail
     /// reaches gets none either way; other ways to the customer are not about the address.
-    var forbidden: Decision? {
-        if isTold { return nil }
-        if rule.purpose != .care, let customer = facts.customer {
+    private static func forbidden(_ purpose: Purpose, _ way: Way, _ facts: Facts) -> Decision? {
+        if way.isTold { return nil }
+        if purpose != .care, let customer = facts.customer {
             if customer.isDoNotContact { return Decision(.cancel(.doNotContact), because: "do_not_contact") }
-            if !customer.consents(to: rule.purpose) {
-                return Decision(.cancel(.noConsent), because: "consent_\(rule.purpose.rawValue)")
+            if !customer.consents(to: purpose) {
+                return Decision(.cancel(.noConsent), because: "consent_\(purpose.rawValue)")
             }
         }
-        guard facts.history.suppressed.contains(rule.purpose), isMail || !facts.history.isUnreachable else { return nil }
-        return Decision(.cancel(.suppressed))
+        let isSuppressed = facts.history.suppressed.contains(purpose) && (way == .mail || !facts.history.isUnreachable)
+        return isSuppressed ? Decision(.cancel(.suppressed)) : nil
     }
 
-    var unmatched: Decision? {
-        for condition in [rule.condition, step.condition] {
-            let conditionFacts = conditionFacts(for: condition)
-            if !condition.holds(conditionFacts) {
-                return Decision(.cancel(.conditionFalse), because: condition.decider(conditionFacts))
-            }
-        }
-        return nil
+    private static func unmatched(
+        _ condition: Condition, _ facts: Facts, _ book: RuleBook, _ standing: Standing, _ now: Instant
+    ) -> Decision? {
+        if case .all(let parts) = condition, parts.isEmpty { return nil }
+        let conditionFacts = book.conditionFacts(for: condition, facts, standing, now: now)
+        if condition.holds(conditionFacts) { return nil }
+        return Decision(.cancel(.conditionFalse), because: condition.decider(conditionFacts))
     }
 
-    private func conditionFacts(for condition: Condition) -> ConditionFacts {
-        condition.asksForSegments
-            ? book.conditionFacts(facts, standing, now: now) : book.bareConditionFacts(facts, now: now)
-    }
+    // MARK: Skip and hold
 
     /// 7. One that is being sent counts too: what becomes of it would become of this one, at the same address.
-    var repeated: Decision? {
-        guard isMail, rule.sameAddress ?? book.house.limits.sameAddress == .once else { return nil }
-        let outreach = candidate.outreach
+    private static func repeated(
+        _ candidate: Candidate, _ rule: Rule, _ way: Way, _ facts: Facts, _ book: RuleBook
+    ) -> Decision? {
+        guard way == .mail, rule.sameAddress ?? book.house.limits.sameAddress == .once else { return nil }
+        let key = candidate.outreach.key
         let isRepeated = facts.history.toAddress.contains {
-            $0.customer != outreach.key.customer && $0.rule == outreach.key.rule && $0.step == outreach.key.step
-                && $0.localDate == outreach.localDate
+            $0.customer != key.customer && $0.rule == key.rule && $0.step == key.step
+                && $0.localDate == candidate.outreach.localDate
         }
         return isRepeated ? Decision(.skip(.sameAddress)) : nil
     }
 
     /// 8. What staff are told waits for no event of the customer's.
-    var waiting: Decision? {
-        if let pause = standing.pauses.first(where: { isHeld(by: $0) }) {
+    private static func waiting(
+        _ candidate: Candidate, _ rule: Rule, _ way: Way, _ facts: Facts, _ book: RuleBook, _ standing: Standing,
+        _ now: Instant
+    ) -> Decision? {
+        let key = candidate.outreach.key
+        for pause in standing.pauses where pause.holds(rule: key.rule, customer: key.customer, purpose: rule.purpose, at: now) {
+            // A customer who is left in peace still has a complaint to be answered: staff are told of it.
+            if case .customer = pause.scope, way.isTold, rule.purpose == .care { continue }
             return Decision(.hold(.paused), because: pause.reason)
         }
         if standing.unapproved.contains(rule.name) { return Decision(.hold(.approval)) }
         if standing.isGuardTripped, rule.purpose != .care { return Decision(.hold(.guardDay)) }
-        if isTold { return nil }
+        if way.isTold { return nil }
         for index in facts.openEvents where book.eventKinds[index].pauses.contains(rule.purpose) {
             return Decision(.hold(.eventOpen(kind: book.eventKinds[index].name)))
         }
         return nil
-    }
-
-    /// A customer who is left in peace still has a complaint to be answered: staff are told of it.
-    private func isHeld(by pause: Pause) -> Bool {
-        if case .customer = pause.scope, isTold, rule.purpose == .care { return false }
-        let key = candidate.outreach.key
-        return pause.holds(rule: key.rule, customer: key.customer, purpose: rule.purpose, at: now)
     }
 }
 

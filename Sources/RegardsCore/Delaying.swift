@@ -1,14 +1,17 @@
 package import RegardsCalendar
 
 extension Delay {
-    /// When something is due that hangs on this instant.
+    /// When something is due that hangs on this instant. Without a time of day a day has 24 hours, as in the spans of
+    /// steps; months are the calendar's.
     /// - Parameter zone: where the customer lives.
     package func due(from instant: Instant, in zone: Zone) -> Instant {
-        guard let at else { return after.added(to: instant, in: zone) }
+        let elapsed = TimeSpan.days(Int64(after.days)) + .seconds(after.seconds)
+        let passed = CalendarSpan(months: after.months).added(to: instant, in: zone) + elapsed
+        guard let at else { return passed }
         if after.seconds == 0, after.months != 0 || after.days != 0 {
             return zone.instant(zone.local(at: instant).date.adding(months: after.months) + after.days, at)
         }
-        return zone.first(at, notBefore: after.added(to: instant, in: zone))
+        return zone.first(at, notBefore: passed)
     }
 }
 

@@ -52,10 +52,10 @@ extension IdleTrigger {
                 days = times * gap
             case .average(let since, let count):
                 guard let number = customer.record.number(count), number >= 3,
-                    let first = customer.record.localDay(since, business: business, customer: zone), first <= last
+                    let first = customer.record.localDay(since, business: business, customer: zone)
                 else { return nil }
-                // Divided last, so that a gap of whole days stays one.
-                days = times * Double(last - first) / (number.rounded(.down) - 1)
+                // A bare first day can be the one after an instant's. Divided last, so that a gap of whole days stays one.
+                days = times * Double(max(0, last - first)) / (number.rounded(.down) - 1)
             }
             guard days <= IdleTrigger.longestGap else { return nil }
             return last + max(1, floor, Int(days.rounded(.up)))

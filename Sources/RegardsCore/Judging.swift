@@ -30,7 +30,7 @@ extension Planner {
             arbiter.take(planner)
         }
         arbiter.begin(customer, facts, standing, candidate.zone, now: now)
-        return arbiter.judge(candidate, moment: moment)
+        return arbiter.judge(candidate, book, moment: moment)
     }
 
     /// Derives a row of the ledger again and decides on it: `derive`, `judge`, and the reason where nothing is derived
@@ -68,6 +68,8 @@ struct Arbiter {
         var facts: Facts
         var standing: Standing
         var zone: CustomerZone
+        /// Of the customer's silent days; nil where they do not matter.
+        var country: String?
         var now: Instant
         var from: Instant
         var through: Instant
@@ -141,22 +143,26 @@ struct Arbiter {
         if let current, current.now == now, current.facts == facts, current.standing == standing, current.zone == zone { return }
         let from = Instant(seconds: floorDivide((now - lookBack).seconds, 86_400) * 86_400)
         if reached.from != from { reached = (from, .zero) }
+        let country = planners[0].quiet.asksForCountry ? planners[0].countryCode(of: customer) : nil
         current = Case(
-            customer: customer, facts: facts, standing: standing, zone: zone, now: now, from: from,
+            customer: customer, facts: facts, standing: standing, zone: zone, country: country, now: now, from: from,
             through: from + reached.length)
     }
 
     /// Of a message that `Decision.make` lets go.
-    mutating func judge(_ candidate: Candidate, moment: Instant) -> Decision {
+    mutating func judge(_ candidate: Candidate, _ book: RuleBook, moment: Instant) -> Decision {
         reach(moment + lookAhead)
-        let claims = parts[candidate.rule].rivals.flatMap { self.claims(of: $0) }
-        guard let known = current else { return .due }
-        let book = planners[0].book
+        guard var known = current else { return .due }
+        // Kept by one owner, so that what is derived is added in place.
+        current = nil
+        defer { current = known }
+        let claims = parts[candidate.rule].rivals.flatMap { self.claims(of: $0, book, &known) }
         var arbitration = Arbitration(
             claims, history: known.facts.history.toAddress, budgets: book.house.limits.budgets, zone: known.zone.zone)
-        let country = planners[0].quiet.asksForCountry ? planners[0].countryCode(of: known.customer) : nil
-        let answer = arbitration.settle(claim(candidate, now: moment)) { claim, instant in
-            claim.obeysQuiet ? planners[0].quiet.allowed(from: instant, in: known.zone.zone, country: country) : instant
+        let own = claim(candidate, book, now: moment)
+        let (zone, country) = (known.zone.zone, known.country)
+        let answer = arbitration.settle(own) { claim, instant in
+            claim.obeysQuiet ? planners[0].quiet.allowed(from: instant, in: zone, country: country) : instant
         }
         switch answer {
         case .now: return .due
@@ -168,42 +174,43 @@ struct Arbiter {
         }
     }
 
-    private func claim(_ candidate: Candidate, now: Instant) -> Claim {
+    private func claim(_ candidate: Candidate, _ book: RuleBook, now: Instant) -> Claim {
         let part = parts[candidate.rule]
-        return Claim(candidate, planners[0].book.rules[candidate.rule], rank: part.rank, replacers: part.replacers, now: now)
+        return Claim(candidate, book.rules[candidate.rule], rank: part.rank, replacers: part.replacers, now: now)
     }
 
     /// Sees to it that what is due before an instant is derived.
     private mutating func reach(_ instant: Instant) {
-        guard let known = current, known.through < instant else { return }
+        guard let from = current?.from, let through = current?.through, through < instant else { return }
         // Twice as far each time, so that a plan of a year derives each occasion a few times and not a hundred.
-        let wanted = max((instant - known.from).microseconds, 2 * (known.through - known.from).microseconds)
+        let wanted = max((instant - from).microseconds, 2 * (through - from).microseconds)
         let step = TimeSpan.days(8).microseconds
         reached.length = TimeSpan(microseconds: (wanted + step - 1) / step * step)
-        current?.through = known.from + reached.length
+        current?.through = from + reached.length
         current?.claims = [:]
     }
 
     /// What a rule owes the customer, may still go, and is not sent.
-    private mutating func claims(of index: Int) -> [Claim] {
-        guard let known = current else { return [] }
+    private mutating func claims(of index: Int, _ book: RuleBook, _ known: inout Case) -> [Claim] {
         if let found = known.claims[index] { return found }
-        let book = planners[0].book
-        let rule = book.rules[index]
-        let baseline = known.standing.baselines[rule.name] ?? .beforeAll
+        let baseline = known.standing.baselines.isEmpty ? nil : known.standing.baselines[book.rules[index].name]
         let window = PlanWindow(
-            from: max(known.from, baseline), through: known.through, plannedThrough: known.from, baseline: baseline)
+            from: max(known.from, baseline ?? known.from), through: known.through, plannedThrough: known.from,
+            baseline: baseline ?? .beforeAll)
         var candidates: [Candidate] = []
         planners[0].candidates(
             of: known.customer, zone: known.zone, rule: index, entries: known.facts.entries, in: window
         ) { candidates.append($0) }
-        let found = candidates.compactMap { candidate -> Claim? in
-            guard case .send = rule.steps[candidate.step].action, !candidate.isFallback else { return nil }
-            let claim = claim(candidate, now: known.now)
-            guard !known.facts.history.toAddress.contains(where: { $0.isAbout(claim.key) }) else { return nil }
-            return Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict == .send ? claim : nil
+        var found: [Claim] = []
+        for candidate in candidates where !candidate.isFallback {
+            guard case .send = book.rules[index].steps[candidate.step].action else { continue }
+            let claim = claim(candidate, book, now: known.now)
+            let isSent = known.facts.history.toAddress.contains { $0.isAbout(claim.key) }
+            guard !isSent, Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict == .send
+            else { continue }
+            found.append(claim)
         }
-        current?.claims[index] = found
+        known.claims[index] = found
         return found
     }
 }

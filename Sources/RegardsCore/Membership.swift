@@ -81,8 +81,14 @@ extension RuleBook {
         return found
     }
 
-    /// Without segments, for conditions that do not ask for them.
-    func bareConditionFacts(_ facts: Facts, now: Instant) -> ConditionFacts {
+    /// The same, without segments where the condition does not ask for them.
+    func conditionFacts(
+        for condition: Condition, _ facts: Facts, _ standing: Standing, now: Instant
+    ) -> ConditionFacts {
+        condition.asksForSegments ? conditionFacts(facts, standing, now: now) : bareConditionFacts(facts, now: now)
+    }
+
+    private func bareConditionFacts(_ facts: Facts, now: Instant) -> ConditionFacts {
         ConditionFacts(
             customer: facts.customer?.record, event: facts.eventRecord, zone: house.business.zone, now: now,
             received: facts.history.lastReceived, countries: countries)

@@ -406,7 +406,8 @@ extension Planner {
             guard case .failure(let problem) = trigger.born(customer) else { return nil }
             return (problem, problem == .unknownCalendar ? trigger.calendarColumn : trigger.column)
         case .feast(let trigger):
-            guard trigger.feasts(of: customer, countries) == nil, case .byCountry(_, let column) = trigger.choice else { return nil }
+            guard trigger.feasts(of: customer, countries) == nil, case .byCountry(_, let column) = trigger.choice
+            else { return nil }
             return (.unknownFeast, column)
         case .date(let trigger): return unreadable(trigger.column, record.day(trigger.column, business: business))
         case .idle(let trigger):

@@ -258,7 +258,7 @@ package struct SegmentTrigger: Sendable {
 
 /// How long after something was seen a message is due, and at which time of day.
 ///
-/// - Without `at`: the span after it, to the second.
+/// - Without `at`: the span after it, to the second; a day has 24 hours, a month is the calendar's.
 /// - With `at` and a span of whole days (or months): so many days after its local day, at that time; with no span, the
 ///   first such time that is not before it.
 /// - With `at` and any other span: the first such time that is not before the span has passed.

@@ -28,10 +28,11 @@ struct RulePlan {
             // To a spread of 24 hours a day that is shorter adds another date.
             if spread > 0 { days = days.lowerBound...(days.upperBound + Int(spread / 86_400) + 2) }
             let isExact = step.move == .none && spread == 0 && !step.obeysQuiet
-            if let known = groups.firstIndex(where: { $0.days == days && $0.obeysQuiet == step.obeysQuiet && $0.isExact == isExact }) {
+            let group = StepGroup(days: days, obeysQuiet: step.obeysQuiet, isExact: isExact, steps: [number])
+            if let known = groups.firstIndex(where: group.isDueAs) {
                 groups[known].steps.append(number)
             } else {
-                groups.append(StepGroup(days: days, obeysQuiet: step.obeysQuiet, isExact: isExact, steps: [number]))
+                groups.append(group)
             }
         }
         self.groups = groups
@@ -54,6 +55,10 @@ struct StepGroup {
     /// The message is due when the occasion is, for everybody.
     var isExact: Bool
     var steps: [Int]
+
+    func isDueAs(_ other: StepGroup) -> Bool {
+        days == other.days && obeysQuiet == other.obeysQuiet && isExact == other.isExact
+    }
 
     /// The dates of all occasions that can make a message due on one of these.
     func occasions(due dates: ClosedRange<CivilDate>, _ quiet: inout QuietCalendar) -> ClosedRange<CivilDate> {

@@ -186,10 +186,13 @@ package final class EventDesk: @unchecked Sendable {
         var rows: [PlannedOutreach] = []
         var reasons: [OutreachKey: CancelReason] = [:]
         for index in rules {
-            guard let ledger = ledgers[book.rules[index].name],
-                !book.rules[index].isBaseline(event, firstSeen: ledger.firstSeen)
+            let rule = book.rules[index]
+            // An appointment that was made long ago is still to come: its messages are judged one by one.
+            guard let ledger = ledgers[rule.name],
+                rule.hangsOnDayOfEvent || !rule.isBaseline(event, firstSeen: ledger.firstSeen)
             else { continue }
-            for candidate in planner.candidates(ofEvent: facts, rule: index) {
+            for candidate in planner.candidates(ofEvent: facts, rule: index)
+            where !rule.hangsOnDayOfEvent || candidate.outreach.dueAt >= rule.baseline(firstSeen: ledger.firstSeen) {
                 var outreach = candidate.outreach
                 let decision = planner.judge(candidate, facts: facts, standing: standing, now: now, ahead: true)
                 if case .move(let later) = decision.verdict { outreach.dueAt = later }
@@ -264,6 +267,12 @@ extension EventDesk.Report {
 }
 
 extension Rule {
+    /// `date: KIND.COLUMN`.
+    fileprivate var hangsOnDayOfEvent: Bool {
+        guard case .event(let trigger) = trigger, case .day = trigger.start else { return false }
+        return true
+    }
+
     /// Whether members of a segment are promised another time than others.
     fileprivate var promisesBySegment: Bool {
         guard case .event(let trigger) = trigger else { return false }

@@ -9,7 +9,10 @@ package import RegardsStore
 /// a series.
 package struct Forecast {
     package struct Line: Sendable {
+        /// `localDate` and `localTime` are those meant; see `local`.
         package var outreach: PlannedOutreach
+        /// When it goes, by the customer's clock: spread, quiet hours and budgets counted in.
+        package var local: LocalTime
         package var card: String
         /// How the customer's zone is known.
         package var zoneSource: CustomerZone.Source
@@ -200,7 +203,13 @@ package struct Forecast {
         // A stand-in for a message that goes is nothing to tell.
         if decision.verdict == .cancel(.reachable), row == nil { return }
         question.report.lines.append(
-            Line(outreach: outreach, card: card, zoneSource: candidate.zone.source, decision: decision, row: row))
+            Line(
+                outreach: outreach, local: local(outreach), card: card,
+                zoneSource: candidate.zone.source, decision: decision, row: row))
+    }
+
+    private func local(_ outreach: PlannedOutreach) -> LocalTime {
+        (assembly.zones.zone(named: outreach.zone) ?? book.house.business.zone).local(at: outreach.dueAt)
     }
 
     // MARK: Events
@@ -216,7 +225,7 @@ package struct Forecast {
             let name = row.key.step.prefix { $0 != "#" }
             let step = found.steps.first { $0.name == row.key.step } ?? found.steps.first { $0.name == name }
             return Line(
-                outreach: row.plan, card: row.card ?? step.map { found.card($0, for: row.plan) } ?? "",
+                outreach: row.plan, local: local(row.plan), card: row.card ?? step.map { found.card($0, for: row.plan) } ?? "",
                 zoneSource: .column, decision: .due, row: row)
         }
     }

@@ -51,7 +51,8 @@ package final class PlanDesk: @unchecked Sendable {
     /// - Throws: `SourceError`, `OutboxError`.
     package func plan(now: Instant) throws -> Report {
         let rules = book.rules.indices.filter { !book.rules[$0].isAboutEvents }
-        if standings.ranks == nil { standings.set(try SegmentRanking.ranks(of: book, source)) }
+        // Who comes and who goes is written down for good, so the bounds must be right before anybody is looked at.
+        if standings.ranks == nil || !watched.isEmpty { standings.set(try SegmentRanking.ranks(of: book, source)) }
         guard !rules.isEmpty || !watched.isEmpty else { return Report() }
         var report = Report()
         // Customers who change all the time could keep it passing for ever.

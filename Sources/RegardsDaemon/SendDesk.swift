@@ -70,19 +70,25 @@ package final class SendDesk: @unchecked Sendable {
         let standing: Standing
         do {
             standing = try standings.standing(now: now)
+        } catch {
+            outcome.failure = error
+            outcome.givenBack = rows.map(\.id)
+            return outcome
+        }
+        do {
             if !alarmsOnly {
                 outcome.askedSource = true
                 loaded = try facts.load(for: rows, planner.book, now: now)
             }
         } catch let error as SourceError {
             outcome.sourceFailure = error
-            return alarms(rows, now, outcome)
+            return alarms(rows, standing, now, outcome)
         } catch {
             outcome.failure = error
             outcome.givenBack = rows.map(\.id)
             return outcome
         }
-        guard let loaded else { return alarms(rows, now, outcome) }
+        guard let loaded else { return alarms(rows, standing, now, outcome) }
         var sends: Sends = []
         for (index, row) in rows.enumerated() where DayList.owner(of: row.key) == nil {
             decide(row, loaded[index], standing, now, &outcome, &sends)
@@ -131,10 +137,10 @@ package final class SendDesk: @unchecked Sendable {
 
     private typealias Sends = [(row: Outreach, candidate: Candidate, facts: Facts)]
 
-    private func alarms(_ rows: [Outreach], _ now: Instant, _ outcome: Outcome) -> Outcome {
+    private func alarms(_ rows: [Outreach], _ standing: Standing, _ now: Instant, _ outcome: Outcome) -> Outcome {
         var outcome = outcome
         var sends: Sends = []
-        for row in rows { alarm(row, now, &outcome, &sends) }
+        for row in rows { alarm(row, standing, now, &outcome, &sends) }
         compose(sends, now, &outcome)
         return outcome
     }
@@ -188,12 +194,14 @@ package final class SendDesk: @unchecked Sendable {
 
     /// What staff must be told goes out although the customer database does not answer, as far as the ledger alone
     /// can tell that it is owed. Everything else waits: nothing is cancelled for want of data.
-    private func alarm(_ row: Outreach, _ now: Instant, _ outcome: inout Outcome, _ sends: inout Sends) {
+    private func alarm(
+        _ row: Outreach, _ standing: Standing, _ now: Instant, _ outcome: inout Outcome, _ sends: inout Sends
+    ) {
         do {
             if let facts = try facts.withoutSource(row, planner.book),
                 let candidate = planner.derive(row.key, facts: facts),
                 case .tell = planner.book.rules[candidate.rule].steps[candidate.step].action,
-                Decision.make(candidate, facts, planner.book, now: now).verdict == .send
+                Decision.make(candidate, facts, planner.book, standing, now: now).verdict == .send
             {
                 return sends.append((row, candidate, facts))
             }

@@ -16,8 +16,9 @@ final class WebhookRequest {
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var addresses: UnsafeMutablePointer<curl_slist>?
     private let errorText: UnsafeMutablePointer<CChar>
-    /// Bytes of the body that libcurl has fetched.
-    private var fetched = 0
+    /// How often libcurl has begun to send the request. It would repeat one by itself where a kept connection dies under
+    /// it, which may have carried it to its end: the second time is refused.
+    private var begun = 0
     private var isHandleTaken = false
     private var headerBytes = 0
     private var bodyBytes = 0
@@ -80,7 +81,12 @@ final class WebhookRequest {
 
     private func setContent(_ outgoing: Outgoing) {
         regards_curl_set_long(handle, CURLOPT_POST, 1)
+        // With the body at hand libcurl sends it together with the head; the size comes first, because it is copied.
         regards_curl_set_off(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+        _ = body.withUnsafeBytes { bytes in
+            regards_curl_set_pointer(
+                handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? UnsafeRawPointer(errorText)))
+        }
         // libcurl takes a buffer of 64 KiB for each request and gives it back; few bodies need that.
         if body.count < 16 * 1024 { regards_curl_set_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16 * 1024) }
         let message = outgoing.message
@@ -101,14 +107,12 @@ final class WebhookRequest {
         let context = Unmanaged.passUnretained(self).toOpaque()
         regards_curl_set_pointer(handle, CURLOPT_PRIVATE, context)
         regards_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
-        for option in [CURLOPT_READDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_OPENSOCKETDATA] {
+        for option in [CURLOPT_PREREQDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_OPENSOCKETDATA] {
             regards_curl_set_pointer(handle, option, context)
         }
-        // A read function without a way to rewind: libcurl then cannot repeat on a second connection, unseen by us, a
-        // request that the first may have carried to its end.
-        regards_curl_set_data_function(handle, CURLOPT_READFUNCTION) { data, size, count, context in
-            guard let data, let context else { return 0 }
-            return WebhookRequest.at(context).fetch(UnsafeMutableRawBufferPointer(start: data, count: size * count))
+        regards_curl_set_prereq_function(handle) { context, _, _, _, _ in
+            guard let context else { return CURL_PREREQFUNC_ABORT }
+            return WebhookRequest.at(context).begin()
         }
         regards_curl_set_data_function(handle, CURLOPT_WRITEFUNCTION) { _, size, count, context in
             guard let context else { return 0 }
@@ -130,11 +134,9 @@ final class WebhookRequest {
 
     // MARK: - Called by libcurl
 
-    private func fetch(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        let count = min(buffer.count, body.count - fetched)
-        buffer.copyBytes(from: body[fetched..<fetched + count])
-        fetched += count
-        return count
+    private func begin() -> Int32 {
+        begun += 1
+        return begun == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
     }
 
     /// Answering less than was offered ends the transfer (CURLE_WRITE_ERROR); the status is known by then.
@@ -199,10 +201,9 @@ final class WebhookRequest {
         var status = 0
         regards_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
         if status >= 200 { return answered(status, job) }
-        // CURLE_SEND_FAIL_REWIND: a kept connection died under the request, which libcurl may have written to its end.
-        let isHandedOver = isHandedOver || code == CURLE_SEND_FAIL_REWIND && fetched == body.count
-        if isHandedOver { return report(code == CURLE_OPERATION_TIMEDOUT ? .timeoutAfter : .lostAfter, code) }
-        guard isConnected || fetched > 0 else { return report(.notConnected, code) }
+        // A kept connection died under the request, which it may have carried to its end.
+        if isHandedOver || begun > 1 { return report(code == CURLE_OPERATION_TIMEDOUT ? .timeoutAfter : .lostAfter, code) }
+        guard isConnected || begun > 0 else { return report(.notConnected, code) }
         var report = report(.lostBefore, code)
         report.outcome = .deferred(
             .connectionLost, notBefore: job.outgoing.attemptedAt + WebhookEndpoint.pauseAfterLoss)

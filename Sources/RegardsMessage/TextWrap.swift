@@ -80,7 +80,7 @@ enum TextWrap {
                 continue
             }
             let breaks = breaksAnywhere(scalar)
-            let joins = isGlued || closing.contains(scalar) || width(of: scalar) == 0 || !breaks && !endsInWide(current, segment)
+            let joins = isGlued || scalar.value > 0x7f && closing.contains(scalar) || width(of: scalar) == 0 || !breaks && !endsInWide(current, segment)
             if joins, current != nil {
                 current!.end = index + size
                 current!.width += width(of: scalar)
@@ -89,7 +89,13 @@ enum TextWrap {
                 current = Piece(start: index, end: index + size, width: width(of: scalar), follows: !afterSpace)
                 afterSpace = false
             }
-            isGlued = opening.contains(scalar)
+            isGlued = scalar.value > 0x7f && opening.contains(scalar)
+            // Most text is letters that take one column each and follow one another: they are taken together.
+            guard (0x21...0x7e).contains(scalar.value) else { continue }
+            let run = segment[(index + size)...].prefix { (0x21...0x7e).contains($0) }.count
+            current!.end += run
+            current!.width += run
+            index += run
         }
         if let piece = current { pieces.append(piece) }
         return pieces

@@ -50,7 +50,7 @@ struct Plan: ParsableCommand {
             let outreach = line.outreach
             let (word, reason) = line.verdict
             table.add([
-                "\(outreach.localDate.weekday) \(outreach.localDate) \(outreach.localTime)",
+                "\(line.local.date.weekday) \(line.local.date) \(line.local.time)",
                 outreach.zone + (line.zoneSource == .column ? "" : " (\(line.zoneSource.rawValue)'s)"),
                 outreach.key.customer, outreach.key.rule, outreach.key.step, line.card,
                 reason.isEmpty ? word : "\(word): \(reason)",
@@ -78,7 +78,7 @@ extension Forecast.Line {
             "customer": .text(outreach.key.customer), "rule": .text(outreach.key.rule),
             "occasion": .text(outreach.key.occasion), "step": .text(outreach.key.step),
             "recipient": .text(outreach.key.recipient), "card": .text(card), "due_at": .text(Moment.utc(outreach.dueAt)),
-            "local": .text("\(outreach.localDate)T\(outreach.localTime)"), "zone": .text(outreach.zone),
+            "local": .text("\(local.date)T\(local.time)"), "zone": .text(outreach.zone),
             "zone_from": .text(zoneSource.rawValue), "expires_at": .optional(outreach.expiresAt.map(Moment.utc)),
             "channel": .text(outreach.channel.description), "verdict": .text(verdict.word),
             "reason": .text(verdict.reason),

@@ -74,9 +74,11 @@ import Testing
         // All on one day: never sooner than a day later, or than the floor.
         ("2027-01-01", "2027-01-01", 5, 3, "2027-01-01 2027-01-04T09:00:00Z"),
         ("2027-01-01", "2027-01-01", 5, 0, "2027-01-01 2027-01-02T09:00:00Z"),
-        // No rhythm: two orders, none known, the first after the last.
+        // The bare first day is a day later than the last one where the customer lives.
+        ("2027-01-01", "2027-01-02", 5, 3, "2027-01-01 2027-01-04T09:00:00Z"),
+        // No rhythm: two orders, none known.
         ("2027-01-01", "2026-09-23", 2, 3, nil), ("2027-01-01", "2026-09-23", nil, 3, nil),
-        ("2027-01-01", "2027-02-01", 5, 3, nil), ("2027-01-01", "", 5, 3, nil),
+        ("2027-01-01", "", 5, 3, nil),
         ("2027-01-01", "long ago", 5, 3, nil),
         // Longer than anybody waits.
         ("2027-01-01", "1800-01-01", 3, 3, nil),

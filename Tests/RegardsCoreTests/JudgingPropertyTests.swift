@@ -27,11 +27,14 @@ import Testing
         var standing = Standing()
         var random: SeededGenerator
 
-        init(_ random: SeededGenerator, replacing: Bool) throws {
+        /// - Parameters:
+        ///   - replacing: rules take each other's place.
+        ///   - quiet: some houses have quiet hours and days.
+        init(_ random: SeededGenerator, replacing: Bool, quiet: Bool) throws {
             self.random = random
             let house = try TestHouse()
             start = try at("2027-01-01T00:00:00Z")
-            end = start + .days(Int64.random(in: 60...160, using: &self.random))
+            end = start + .days(Int64.random(in: 40...100, using: &self.random))
             var rules: [Rule] = []
             for number in 0..<Int.random(in: 2...7, using: &self.random) {
                 rules.append(try World.rule(number, replacing: replacing, &self.random))
@@ -41,6 +44,10 @@ import Testing
             World.tidy(&rules)
             var book = try house.book(rules)
             book.house.limits.budgets = World.budgets(&self.random)
+            if quiet, Bool.random(using: &self.random) {
+                book.house.limits.quiet.hours = QuietHours(
+                    hours: (start: try time("17:15"), end: try time("08:15")), days: Set(Weekday.allCases).subtracting([.sunday]))
+            }
             planner = Planner(book: book, zones: zones, countries: countries)
             customer = house.customer(
                 birthday: "1980-0\(Int.random(in: 1...6, using: &self.random))-11", zone: self.random.pick(["Europe/Berlin", "America/New_York"]),
@@ -143,14 +150,14 @@ import Testing
         }
     }
 
-    static let rounds = 25
+    static let rounds = 20
 
     /// In any span of a budget's length there is room for each that asked, whoever came after it.
     @Test func noBudgetIsEverBroken() throws {
         let random = SeededGenerator()
         var seeds = random
         for _ in 0..<Self.rounds {
-            var world = try World(SeededGenerator(state: seeds.next()), replacing: true)
+            var world = try World(SeededGenerator(state: seeds.next()), replacing: true, quiet: true)
             // What does not ask could come later and break a budget that was kept until then.
             for rule in world.planner.book.rules where rule.budget.counts && !rule.budget.obeys { world.exclude(rule.name) }
             try world.serve(late: { random in random.pick([.zero, .seconds(2), .minutes(90), .hours(40)]) })
@@ -168,9 +175,11 @@ import Testing
     @Test func nobodyLosesToALowerPriority() throws {
         let random = SeededGenerator()
         var seeds = random
-        var (lost, putOff) = (0, 0)
-        for _ in 0..<Self.rounds {
-            var world = try World(SeededGenerator(state: seeds.next()), replacing: false)
+        var (rounds, lost, putOff) = (0, 0, 0)
+        // Some worlds are too easy to say much.
+        while rounds < Self.rounds || rounds < 10 * Self.rounds && (lost < 50 || putOff < 5) {
+            rounds += 1
+            var world = try World(SeededGenerator(state: seeds.next()), replacing: false, quiet: false)
             try world.serve()
             for row in world.rows where world.rule(row).budget.obeys && row.ending != .cancelled(.ruleOff) {
                 let outreach = row.candidate.outreach
@@ -188,7 +197,7 @@ import Testing
                 }
             }
         }
-        #expect(lost > 100 && putOff > 20, "the worlds are too easy: \(lost) lost, \(putOff) put off")
+        #expect(lost >= 50 && putOff >= 5, "the worlds are too easy: \(lost) lost, \(putOff) put off")
     }
 
     /// What is foreseen months ahead, or a day ahead, is what happens, as long as nothing changes; whoever asks, and in
@@ -198,7 +207,7 @@ import Testing
         var seeds = random
         for _ in 0..<Self.rounds {
             let seed = seeds.next()
-            var world = try World(SeededGenerator(state: seed), replacing: replacing)
+            var world = try World(SeededGenerator(state: seed), replacing: replacing, quiet: true)
             var foreseen: [Int: Decision.Verdict] = [:]
             for index in world.rows.indices.shuffled(using: &seeds) { foreseen[index] = world.judge(index, now: world.start, ahead: true) }
             try world.serve()
@@ -221,7 +230,7 @@ import Testing
         let random = SeededGenerator()
         var seeds = random
         for _ in 0..<10 {
-            var world = try World(SeededGenerator(state: seeds.next()), replacing: true)
+            var world = try World(SeededGenerator(state: seeds.next()), replacing: true, quiet: true)
             for index in world.rows.indices {
                 let now = world.rows[index].candidate.outreach.dueAt
                 var fresh = Planner(book: world.planner.book, zones: zones, countries: countries)

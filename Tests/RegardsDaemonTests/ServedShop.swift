@@ -11,11 +11,14 @@ import Testing
 struct ServedShop {
     let shop: TestShop
 
-    /// - Parameter port: of a relay on this machine; nil: mail goes to the maildir.
-    init(customers: Int, port: Int? = nil, isLive: Bool = true) throws {
+    /// - Parameters:
+    ///   - port: of a relay on this machine; nil: mail goes to the maildir.
+    ///   - mail: instead: what regards.yaml says of relays.
+    init(customers: Int, port: Int? = nil, mail: String? = nil, isLive: Bool = true) throws {
         var settings = TestShop.Settings()
         settings.zone = "UTC"
         if let port { settings.mail = "smtp: {host: 127.0.0.1, port: \(port), security: none}" }
+        if let mail { settings.mail = mail }
         settings.events = ""
         shop = try TestShop(rules: [], settings)
         try shop.rules(
