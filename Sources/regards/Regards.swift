@@ -16,12 +16,13 @@ struct Regards: ParsableCommand {
               regards plan --from 2027-05-01 --to 2027-06-01
               regards preview birthday-card --customer 17
               regards serve --once                  plan, send what is due, exit
+              regards pause --all                   hold everything back, at once
 
             EXIT STATUS (sysexits.h)
               0   done
               64  wrong usage, or a rule that is in no file
-              65  no message can be made of this card and this customer
-              66  there is no such file, customer or row
+              65  no message can be made of this card and customer, or nothing was approved
+              66  there is no such file, customer, row, pause or item
               69  the customer database or the relay cannot be reached
               70  an error of Regards itself
               73  a file cannot be made, or is there already
