@@ -11,7 +11,7 @@ import Testing
 @Suite("The commands")
 struct CommandTests {
     private static let commands = [
-        "", "serve", "check", "plan", "preview", "send-test", "simulate", "go-live", "status", "outbox", "outbox list",
+        "", "serve", "check", "plan", "explain", "preview", "send-test", "simulate", "go-live", "status", "outbox", "outbox list",
         "outbox show", "outbox settle", "calendar", "calendar next", "calendar feasts", "init", "demo",
     ]
 
