@@ -29,11 +29,34 @@ package struct Forecast {
         package var unusable: [CustomerProblem: UnusableCustomers] = [:]
     }
 
+    /// One decision on the way through a period, with what it was made from.
+    package struct Sight: Sendable {
+        package var candidate: Candidate
+        /// With what is expected to be sent before.
+        package var facts: Facts
+        package var decision: Decision
+        /// The moment that was decided about: the due time, the one it was put off to, or now where that is later.
+        package var at: Instant
+        /// nil where it is put off: another decision follows.
+        package var line: Line?
+    }
+
+    /// All decisions about one customer.
+    package struct Story: Sendable {
+        package var standing = Standing()
+        /// In the order of the calendar.
+        package var sights: [Sight] = []
+    }
+
     /// The period asked for, seen from now.
     private struct Question {
         var window: PlanWindow
         var now: Instant
         var rule: String?
+        /// By rule: what its next pass still owes of the time before now; nil: nothing.
+        var passes: [PlanWindow?]?
+        /// nil: nobody asks.
+        var sights: [Sight]?
         /// Rows of the ledger due in the period, by customer.
         var known: [String: [Outreach]] = [:]
         var standing = Standing()
@@ -69,9 +92,8 @@ package struct Forecast {
         from: Instant, to: Instant, now: Instant, rule: String? = nil, customer: String? = nil
     ) throws -> Report {
         var question = Question(window: PlanWindow(from: from, through: to, plannedThrough: from), now: now, rule: rule)
-        question.known = try ledgerRows(from: from, to: to)
+        question.known = try ledgerRows(OutreachFilter(customer: customer, due: from..<to))
         question.standing = try standing(now: now)
-        question.standing.ranks = try SegmentRanking.ranks(of: book, source)
         if let customer {
             if let found = try source.lookUp([customer])[customer] { try page([found], &question) }
         } else {
@@ -85,15 +107,46 @@ package struct Forecast {
         return question.report
     }
 
-    private func standing(now: Instant) throws -> Standing {
-        guard let outbox else { return Standing() }
-        return try StandingDesk(outbox: outbox, book: book, isGuarding: false).read(now: now)
+    /// What becomes of all that rules on dates and segments owe one customer: of what is due from now on, and of what
+    /// the next pass still owes of the time before.
+    /// - Parameters:
+    ///   - now: in the past, what was sent since counts for nothing.
+    ///   - isNext: whether the next pass is made now; false for a look back.
+    /// - Throws: `SourceError`, `OutboxError`.
+    package mutating func story(of customer: Customer, to: Instant, now: Instant, isNext: Bool = true) throws -> Story {
+        let passes = try isNext ? nextPasses(now: now) : []
+        let from = passes.map(\.from).min() ?? now
+        let window = PlanWindow(from: min(from, now), through: to, plannedThrough: now)
+        var question = Question(window: window, now: now, passes: isNext ? passes : book.rules.map { _ in nil }, sights: [])
+        question.known = try ledgerRows(OutreachFilter(customer: customer.id))
+        question.standing = try standing(now: now)
+        try page([customer], &question)
+        return Story(standing: question.standing, sights: question.sights ?? [])
     }
 
-    private func ledgerRows(from: Instant, to: Instant) throws -> [String: [Outreach]] {
+    /// By rule, as `PlanDesk` has them; without a ledger, those of a first start.
+    private func nextPasses(now: Instant) throws -> [PlanWindow] {
+        let ledgers = Dictionary(try outbox?.ruleLedgers().map { ($0.name, $0) } ?? [], uniquingKeysWith: { $1 })
+        var passes = book.rules.map { rule in
+            let ledger = ledgers[rule.name]
+            return PlanWindow(
+                rule: rule, firstSeen: ledger?.firstSeen ?? now, plannedThrough: ledger?.plannedThrough ?? now, now: now)
+        }
+        let from = zip(book.rules, passes).filter { !$0.0.isAboutEvents }.map(\.1.from).min() ?? now
+        for index in passes.indices { passes[index].from = max(from, passes[index].baseline) }
+        return passes
+    }
+
+    private func standing(now: Instant) throws -> Standing {
+        var standing = Standing()
+        if let outbox { standing = try StandingDesk(outbox: outbox, book: book, isGuarding: false).read(now: now) }
+        standing.ranks = try SegmentRanking.ranks(of: book, source)
+        return standing
+    }
+
+    private func ledgerRows(_ filter: OutreachFilter) throws -> [String: [Outreach]] {
         guard let outbox else { return [:] }
-        let rows = try outbox.list(OutreachFilter(due: from..<to), limit: .max, after: 0)
-        return Dictionary(grouping: rows, by: \.key.customer)
+        return Dictionary(grouping: try outbox.list(filter, limit: .max, after: 0), by: \.key.customer)
     }
 
     // MARK: Customers
@@ -114,6 +167,7 @@ package struct Forecast {
         for (facts, candidates) in found {
             var facts = facts
             facts.history = facts.customer.flatMap { past[$0.id] } ?? .none
+            facts.history.toAddress.removeAll { $0.at > question.now }
             tell(candidates, &facts, rows, &question)
         }
     }
@@ -172,18 +226,31 @@ package struct Forecast {
         waiting.sort { ($0.at, $0.candidate.outreach.dueAt) > ($1.at, $1.candidate.outreach.dueAt) }
         while let (at, candidate) = waiting.popLast() {
             let row = rows[candidate.outreach.key]
-            let isOver = candidate.outreach.dueAt < question.now && outbox != nil
             // What had its time before now and has no row was not owed when it had.
-            if isOver, row == nil { continue }
+            let isMissing = row == nil && candidate.outreach.dueAt < question.now
+            if isMissing, question.passes == nil, outbox != nil { continue }
             let decision = planner.judge(candidate, facts: facts, standing: question.standing, now: at, ahead: true)
+            let isOwed = isOwed(candidate, decision, question)
+            if isMissing, question.passes != nil, !isOwed { continue }
             if case .move(let later) = decision.verdict, later > at, row?.state.hasEnded != true {
+                question.sights?.append(Sight(candidate: candidate, facts: facts, decision: decision, at: at))
                 guard later < question.window.through else { continue }
                 let place = waiting.firstIndex { $0.at <= later } ?? waiting.endIndex
                 waiting.insert((later, candidate), at: place)
                 continue
             }
-            add(candidate, decision, row, at: at, &facts, &question)
+            // A cancelled row that is owed again is as good as none.
+            add(candidate, decision, isOwed && row?.state == .cancelled ? nil : row, at: at, &facts, &question)
         }
+    }
+
+    /// Whether a pass that is still to come writes the row, or opens a cancelled one again.
+    private func isOwed(_ candidate: Candidate, _ decision: Decision, _ question: Question) -> Bool {
+        if case .cancel = decision.verdict { return false }
+        let dueAt = candidate.outreach.dueAt
+        guard dueAt < question.now else { return true }
+        guard let passes = question.passes, let pass = passes[candidate.rule] else { return false }
+        return dueAt >= pass.from && decision.writesRow(candidate.outreach, in: pass)
     }
 
     private func add(
@@ -196,16 +263,18 @@ package struct Forecast {
         let card = row?.card ?? rule.card(step, for: candidate, history: cards, now: at).name
         var outreach = candidate.outreach
         outreach.dueAt = max(at, outreach.dueAt)
+        let line = Line(
+            outreach: outreach, local: local(outreach), card: card, zoneSource: candidate.zone.source, decision: decision,
+            row: row)
+        question.sights?.append(
+            Sight(candidate: candidate, facts: facts, decision: decision, at: outreach.dueAt, line: line))
         if decision.verdict == .send, row?.state.hasEnded != true {
             facts.history.add(candidate, rule, card: card, at: outreach.dueAt)
         }
         guard question.rule == nil || question.rule == rule.name else { return }
         // A stand-in for a message that goes is nothing to tell.
         if decision.verdict == .cancel(.reachable), row == nil { return }
-        question.report.lines.append(
-            Line(
-                outreach: outreach, local: local(outreach), card: card,
-                zoneSource: candidate.zone.source, decision: decision, row: row))
+        question.report.lines.append(line)
     }
 
     private func local(_ outreach: PlannedOutreach) -> LocalTime {

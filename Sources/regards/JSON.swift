@@ -1,8 +1,9 @@
 import RegardsCalendar
+import RegardsDaemon
 
 /// Values for `--json`, written with sorted keys (RFC 8259).
 indirect enum JSON {
-    case text(String), number(Int), list([JSON]), object([String: JSON]), null
+    case text(String), number(Int), truth(Bool), list([JSON]), object([String: JSON]), null
 
     static func optional(_ text: String?) -> JSON { text.map { .text($0) } ?? .null }
 
@@ -12,6 +13,7 @@ indirect enum JSON {
         switch self {
         case .text(let text): JSON.quoted(text)
         case .number(let number): String(number)
+        case .truth(let truth): truth ? "true" : "false"
         case .list(let items): "[" + items.map(\.description).joined(separator: ",") + "]"
         case .object(let members):
             "{" + members.sorted { $0.key < $1.key }.map { "\(JSON.quoted($0.key)):\($0.value.description)" }
@@ -57,10 +59,7 @@ enum Moment {
     }
 
     /// For people: `Mon 2027-05-03 09:00`, by the clocks of a zone that the reader knows.
-    static func short(_ instant: Instant, _ zone: Zone) -> String {
-        let local = zone.local(at: instant)
-        return "\(local.date.weekday) \(local.date) \(two(local.time.hour)):\(two(local.time.minute))"
-    }
+    static func short(_ instant: Instant, _ zone: Zone) -> String { Words.moment(instant, zone) }
 
     private static func clock(_ time: WallTime) -> String { "\(two(time.hour)):\(two(time.minute)):\(two(time.second))" }
 

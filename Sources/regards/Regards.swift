@@ -14,6 +14,7 @@ struct Regards: ParsableCommand {
               regards demo                          see it work, with a made-up shop
               regards check                         every mistake in the files, at once
               regards plan --from 2027-05-01 --to 2027-06-01
+              regards explain 17                    what each rule makes of a customer
               regards preview birthday-card --customer 17
               regards serve --once                  plan, send what is due, exit
               regards pause --all                   hold everything back, at once
@@ -32,9 +33,14 @@ struct Regards: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
+<<<<<<< HEAD
             Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Approve.self,
             PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self, CalendarCommand.self, Init.self,
             Demo.self,
+=======
+            Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Status.self,
+            OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
+>>>>>>> explain
         ])
 
     static func main() {

@@ -38,6 +38,13 @@ enum Terminal {
     static func bold(_ text: String) -> String { hasColours ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
     static func dim(_ text: String) -> String { hasColours ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
 
+    /// Cells of the terminal; nil where standard output is none.
+    static var width: Int? {
+        var size = winsize()
+        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
     private static let hasColours = TerminalAnnouncer.wantsColours(
         descriptor: STDOUT_FILENO, environment: Process.environment)
 }

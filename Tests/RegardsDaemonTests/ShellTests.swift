@@ -94,7 +94,7 @@ struct ShellTests {
         try await daemon.cleanPass(at: "2095-05-05T07:00:00Z")
         try await daemon.stop()
         let commands = [
-            "plan --from 2095-05-01 --to 2095-06-01 --json", "outbox list --json", "outbox show 1 --json", "status --json",
+            "plan --from 2095-05-01 --to 2095-06-01 --json", "explain 1 --json", "outbox list --json", "outbox show 1 --json", "status --json",
             "simulate --from 2027-05-01 --to 2027-06-01 --out out --json", "calendar daily --json",
             "calendar feasts --year 2027 --json",
         ]
@@ -127,7 +127,9 @@ struct ShellTests {
         for line in [
             "regards", "regards serve --twice", "regards plan --from 2027-02-30", "regards plan --from tomorrow",
             "regards plan --from 2027-05-02 --to 2027-05-01", "regards outbox list --limit 0", "regards outbox show",
-            "regards preview", "regards plan --rule birthday-crad", "regards frobnicate",
+            "regards preview", "regards plan --rule birthday-crad",
+            "regards explain", "regards explain 1 --rule birthday-crad", "regards explain 1 --history -1",
+            "regards frobnicate",
         ] {
             let run = try sh(line, in: folder)
             // Without a command there is only the help.
