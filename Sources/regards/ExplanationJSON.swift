@@ -44,15 +44,6 @@ extension Suppression {
     }
 }
 
-extension Pause {
-    fileprivate var json: JSON {
-        .object([
-            "scope": .text(scope == .all ? "all" : "customer"), "since": .instant(since), "until": .instant(until),
-            "reason": .text(reason),
-        ])
-    }
-}
-
 extension Explanation.Membership {
     fileprivate var json: JSON {
         .object([

@@ -33,14 +33,9 @@ struct Regards: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-<<<<<<< HEAD
-            Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Approve.self,
-            PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self, CalendarCommand.self, Init.self,
-            Demo.self,
-=======
-            Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Status.self,
-            OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
->>>>>>> explain
+            Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Simulate.self, GoLive.self,
+            Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self,
+            CalendarCommand.self, Init.self, Demo.self,
         ])
 
     static func main() {

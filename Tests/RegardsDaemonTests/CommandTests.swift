@@ -11,16 +11,11 @@ import Testing
 @Suite("The commands")
 struct CommandTests {
     private static let commands = [
-<<<<<<< HEAD
-        "", "serve", "check", "plan", "preview", "send-test", "simulate", "go-live", "approve", "pause", "pause add",
+        "", "serve", "check", "plan", "explain", "preview", "send-test", "simulate", "go-live", "approve", "pause", "pause add",
         "pause list", "pause lift", "suppress", "suppress add", "suppress list", "suppress remove", "list", "list show",
         "list done", "list not-reached", "status",
         "outbox", "outbox list", "outbox show", "outbox settle", "calendar", "calendar next", "calendar feasts", "init",
         "demo",
-=======
-        "", "serve", "check", "plan", "explain", "preview", "send-test", "simulate", "go-live", "status", "outbox", "outbox list",
-        "outbox show", "outbox settle", "calendar", "calendar next", "calendar feasts", "init", "demo",
->>>>>>> explain
     ]
 
     @Test("help fits a terminal of 80 columns", arguments: commands)
