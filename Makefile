@@ -9,10 +9,10 @@ SHELL := /bin/bash
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 RELEASE := -c release --static-swift-stdlib
 
-.PHONY: help run build test test-swift test-system check release deb bench clean
+.PHONY: help run build test test-swift test-agreement test-system check release deb bench clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 run: build ## show a shop of 250 customers being greeted (writes .eml files, mails nobody)
 	@.build/debug/regards demo
@@ -29,6 +29,11 @@ test-swift: ## the tests that need no other machine
 	@swift test --skip-build --skip RealTimeTests
 	@swift test --skip-build --no-parallel --filter RealTimeTests
 	@scripts/check-layers
+
+test-agreement: ## compare with Python for 10,000 customers and two years
+	@scripts/install-deps build
+	@$(SWIFT_BUILD) $(RELEASE) --product AgreementTest
+	@Tests/Agreement/agree .build/release/AgreementTest
 
 test-system: deb ## install the package in a booted Debian and use it there
 	@scripts/install-deps test
