@@ -8,10 +8,11 @@ import RegardsStore
 /// Lets the daemon live through a world of `world.py` under a virtual clock, and writes down what it sent and what
 /// `plan` had said would be sent: the same lines that `who_is_due.py` computes in its own way.
 ///
-///     AgreementTest FOLDER
+///     AgreementTest FOLDER STILL
 ///
 /// FOLDER holds the shop's configuration, `shop.sqlite`, `changes.jsonl` and `looks.json`; `served.tsv` and
-/// `planned.tsv` are written into it.
+/// `planned.tsv` are written into it. STILL is the number of days for which `simulate` runs on the shop as it is at first;
+/// how many messages it sent for each rule stands in `simulated.tsv`.
 struct Agreement {
     let folder: String
     let assembly: Assembly
@@ -35,7 +36,8 @@ struct Agreement {
             salt: Array("agreement".utf8), hash: hash)
     }
 
-    func run() throws {
+    func run(still: Int64) throws {
+        try simulate(still)
         var planned: [String] = []
         for look in mornings.looks {
             try mornings.apply(through: look)
@@ -49,6 +51,11 @@ struct Agreement {
         daemon.stop()
         try write(planned, to: "planned.tsv")
         try write(try served(), to: "served.tsv")
+    }
+
+    private func simulate(_ days: Int64) throws {
+        let report = try Simulation(assembly: assembly, folder: folder + "/simulated").run(from: start, to: start + .days(days))
+        try write(report.sentByRule.map { "\($0.key)\t\($0.value)" }, to: "simulated.tsv")
     }
 
     private func forecast(until end: Instant) throws -> [String] {
@@ -101,8 +108,10 @@ final class TakingChannel: Channel {
 }
 
 do {
-    guard CommandLine.arguments.count == 2 else { throw Failure("usage: AgreementTest FOLDER") }
-    try Agreement(folder: CommandLine.arguments[1]).run()
+    guard CommandLine.arguments.count == 3, let still = Int64(CommandLine.arguments[2]) else {
+        throw Failure("usage: AgreementTest FOLDER STILL")
+    }
+    try Agreement(folder: CommandLine.arguments[1]).run(still: still)
 } catch {
     FileHandle.standardError.write(Data("\(error)\n".utf8))
     exit(1)
