@@ -31,8 +31,8 @@ struct Regards: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Simulate.self, GoLive.self, Approve.self,
-            PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self, CalendarCommand.self, Init.self,
+            Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Test.self, Simulate.self, GoLive.self,
+            Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self, CalendarCommand.self, Init.self,
             Demo.self,
         ])
 
