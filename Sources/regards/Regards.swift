@@ -19,6 +19,7 @@ struct Regards: ParsableCommand {
 
             EXIT STATUS (sysexits.h)
               0   done
+              1   a case of regards test failed
               64  wrong usage, or a rule that is in no file
               65  no message can be made of this card and this customer
               66  there is no such file, customer or row
@@ -32,8 +33,8 @@ struct Regards: ParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Check.self, Plan.self, Preview.self, SendTest.self, Test.self, Simulate.self, GoLive.self,
-            Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self, CalendarCommand.self, Init.self,
-            Demo.self,
+            Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self,
+            CalendarCommand.self, Init.self, Demo.self,
         ])
 
     static func main() {
