@@ -34,11 +34,9 @@ struct Regards: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Check.self, Plan.self, Explain.self, TestCommand.self, Preview.self, SendTest.self, Simulate.self,
+            Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Test.self, Simulate.self,
             GoLive.self, Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self,
             OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
-            Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self,
-            CalendarCommand.self, Init.self, Demo.self,
         ])
 
     static func main() {

@@ -1,4 +1,4 @@
-package import RegardsCalendar
+import RegardsCalendar
 package import RegardsCore
 package import RegardsRules
 
