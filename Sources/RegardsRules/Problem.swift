@@ -87,6 +87,11 @@ enum Problem: Hashable {
     case insteadOfCircle([String])
     case formerlyTaken(String)
     case formerlyTwice(String, first: Place)
+    // Cases
+    case unasked(String, of: String, known: [String])
+    case caseSentence(String)
+    case whoseEvent(String)
+    case notInOrder
     // Warnings
     case promiseOfGreeting(Purpose)
     case endlessLadder(String)
@@ -249,6 +254,14 @@ extension Problem {
             "the step in line \(line) is named \(quote(name)) as well: give this one a name: of its own"
         case .formerlyTaken(let name): "\(quote(name)) is the name of a rule today, so its history is not free to take over"
         case .formerlyTwice(let name, let first): "the history of \(quote(name)) is taken over at \(first) already: keep one"
+        // Cases
+        case .unasked(let name, let kind, let known):
+            "no rule, card or person asks for the column \(quote(name)) of a \(clip(kind))"
+                + (near(name, known).map { "; did you mean \(quote($0))?" } ?? "")
+        case .caseSentence(let text):
+            "expected RULE, perhaps a step, then any of \"at 2027-05-01 09:00\", \"card NAME\", \"to ROLE\", \"for CUSTOMER\" and \"skipped REASON\", got \(quote(text))"
+        case .whoseEvent(let key): "there is not just one, so it must say which: add \(key)"
+        case .notInOrder: "this happens before what stands above it: write it in the order of time"
         case .promiseOfGreeting(let purpose):
             "a \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
         case .endlessLadder(let kind):

@@ -21,6 +21,7 @@ struct Regards: ParsableCommand {
 
             EXIT STATUS (sysexits.h)
               0   done
+              1   a case of regards test failed
               64  wrong usage, or a rule that is in no file
               65  no message can be made of this card and customer, or nothing was approved
               66  there is no such file, customer, row, pause or item
@@ -33,9 +34,9 @@ struct Regards: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Simulate.self, GoLive.self,
-            Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self, OutboxCommand.self,
-            CalendarCommand.self, Init.self, Demo.self,
+            Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Test.self, Simulate.self,
+            GoLive.self, Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self,
+            OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
         ])
 
     static func main() {
