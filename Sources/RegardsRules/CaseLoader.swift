@@ -43,9 +43,10 @@ package struct CaseLoader: Sendable {
             else { continue }
             let item = Item(value: value, path: "", report: report)
             for entry in item.entries("cases, each under its name") ?? [] {
-                if let found = CaseReader(book: book, name: entry.name, place: entry.place).read(entry.item) {
-                    cases.append(found)
-                }
+                // The place names the case; its sentence in each path would be too much.
+                let inside = Item(value: entry.item.value, path: "", report: report)
+                let reader = CaseReader(book: book, name: entry.name, place: entry.place)
+                if let found = reader.read(inside) { cases.append(found) }
             }
         }
         return Result(cases: cases, mistakes: report.mistakes)

@@ -73,7 +73,7 @@ struct CaseRows {
     }
 
     private mutating func memberships(_ item: Item) -> Set<Int>? {
-        if item.scalar == "" { return [] }
+        if item.scalar.map(CaseRows.isNothing) == true { return [] }
         let known = book.segments.map(\.name)
         let found = item.oneOrMore().compactMap { entry -> Int? in
             guard let name = entry.text("a segment") else { return nil }
@@ -89,6 +89,8 @@ struct CaseRows {
 
     // MARK: Values
 
+    private static func isNothing(_ text: String) -> Bool { text.isEmpty || text == "NULL" }
+
     /// Nothing, or `NULL`, is an empty column; digits are a number, but for those with a zero in front; `now` is the time
     /// of the entry.
     private func value(_ item: Item, now: Instant?) -> CaseValue {
@@ -96,7 +98,7 @@ struct CaseRows {
             item.fail(.expectedShape("one value", got: item.shape))
             return .null
         }
-        if text.isEmpty || text == "NULL" { return .null }
+        if CaseRows.isNothing(text) { return .null }
         if text == "now", let now { return .text(now.description) }
         let isPadded = text.count > 1 && text.hasPrefix("0") && !text.hasPrefix("0.")
         if !isPadded, text.utf8.count <= 18, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(text) {

@@ -44,7 +44,8 @@ final class CaseWorld {
     func run() throws -> CaseOutcome {
         let source = try Workshop.source(assembly)
         let period = try period(source)
-        let start = min(period.lowerBound, testCase.happens.first?.at ?? period.lowerBound)
+        // What is there at the first look was there before: what happens comes after it.
+        let start = min(period.lowerBound, testCase.happens.first.map { $0.at - .hours(1) } ?? period.lowerBound)
         let clock = VirtualClock(start)
         let outbox = try SQLiteOutbox.openScratch(path: folder + "/state.sqlite", now: start)
         var channels: [ChannelName: any Channel] = [.mail: channel]
