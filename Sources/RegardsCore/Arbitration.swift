@@ -66,15 +66,27 @@ package struct Rank: Hashable, Comparable, Sendable {
             let tier = !rule.budget.counts ? Tier.unused : rule.budget.obeys ? .asking : .unasking
             return Rank(tier: tier, priority: tier == .asking ? rule.priority : 0, depth: 0)
         }
-        // Once for each link of the longest chain; a circle of rules ends here too.
-        for _ in rules {
-            for (index, rule) in rules.enumerated() {
-                for (other, replacer) in rules.enumerated() where replacer.insteadOf.contains(rule.name) && other != index {
-                    ranks[index].stand(behind: ranks[other], atMost: rules.count)
-                }
+        let places = Dictionary(grouping: rules.indices) { rules[$0].name }
+        var links: Set<Link> = []
+        for (replacer, rule) in rules.enumerated() {
+            for place in rule.insteadOf.flatMap({ places[$0] ?? [] }) where place != replacer {
+                links.insert(Link(rule: place, replacer: replacer))
             }
         }
+        let ordered = links.sorted { ($0.rule, $0.replacer) < ($1.rule, $1.replacer) }
+        // Once for each link of the longest chain; a circle of rules ends here too.
+        for _ in rules {
+            let before = ranks
+            for link in ordered { ranks[link.rule].stand(behind: ranks[link.replacer], atMost: rules.count) }
+            if ranks == before { break }
+        }
         return ranks
+    }
+
+    /// A rule, and one that takes its place, by their numbers.
+    private struct Link: Hashable {
+        var rule: Int
+        var replacer: Int
     }
 
     private mutating func stand(behind other: Rank, atMost: Int) {
