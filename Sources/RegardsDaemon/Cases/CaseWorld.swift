@@ -184,7 +184,7 @@ final class CaseWorld {
         var outcome = CaseOutcome(hasSeveralCustomers: testCase.customers.count > 1)
         var owners: [Int64: String] = [:]
         for item in try outbox.openListItems(now: period.upperBound) { owners[item.id] = item.owner }
-        for row in try outbox.list(OutreachFilter(), limit: .max, after: 0) where !row.key.occasion.hasPrefix("before-") {
+        for row in try outbox.list(OutreachFilter(), limit: .max, after: 0) where isOfRules(row.key) {
             let zone = assembly.zones.zone(named: row.plan.zone) ?? assembly.book.house.business.zone
             let address = channel.address(of: row.id).map { hash.of($0) } ?? owners[row.id]
             var line = CaseOutcome.Line(row.plan, row.state, zone.local(at: row.endedAt ?? row.plan.dueAt))
@@ -203,6 +203,11 @@ final class CaseWorld {
             do { return hash.of(try Address(text)) } catch { return nil }
         }
         return outcome
+    }
+
+    /// Neither what the case itself put there, nor the morning mail, which follows from the items of the lists.
+    private func isOfRules(_ key: OutreachKey) -> Bool {
+        !key.occasion.hasPrefix("before-") && !key.customer.hasPrefix("staff:")
     }
 
     private func detail(_ row: Outreach, _ outbox: any Outbox) throws -> String {
