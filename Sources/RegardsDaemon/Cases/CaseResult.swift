@@ -1,4 +1,3 @@
-package import RegardsCalendar
 package import RegardsCore
 package import RegardsRules
 
