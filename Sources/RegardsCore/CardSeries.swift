@@ -1,6 +1,10 @@
 package import RegardsCalendar
 
 extension CardPattern {
+    /// The occasions of a month, or of a feast, lie further apart in one year and the next; a lunar feast moves by up to
+    /// a month.
+    private static let season = TimeSpan.days(330)
+
     /// Whether the occasion itself says which card it is.
     private var isByOccasion: Bool { text.contains("{month}") || text.contains(CardPattern.feast) }
 
@@ -11,18 +15,23 @@ extension CardPattern {
 
     /// The card for an occasion of this date, and whether the series had to repeat one too soon for it.
     ///
-    /// The occasion's own card (`{month}`, `{feast}`), unless it is among the last `noRepeat`. Else a card of the series
-    /// that is not: one that was never used, in order, before the one used longest ago. Where all are, the one used
-    /// longest ago.
+    /// The occasion's own card (`{month}`, `{feast}`), unless it is among the last `noRepeat` of the year that ends now.
+    /// Else a card of the series that is not among the last: one that was never used, in order, before the one used
+    /// longest ago. Where all are, the one used longest ago.
     /// - Parameter used: the rule's cards for this customer, newest first; at least as many as the series is long and
     ///   as `noRepeat` says, for else an old card passes for one that was never used.
     fileprivate func choice(
-        on date: CivilDate, feast: String?, series: [String], used: [String]
+        on date: CivilDate, feast: String?, series: [String], used: [SentCard], now: Instant
     ) -> (name: String, isUsedUp: Bool) {
         let own = name(on: date, feast: feast)
         guard noRepeat > 0 else { return (own, false) }
+        // Occasions that were left out (a birthday in place of the monthly card) are no reason to send January's card in
+        // February: what was sent for this month a year ago may come again.
+        if isByOccasion, !used.prefix(noRepeat).contains(where: { $0.name == own && now - $0.at < CardPattern.season }) {
+            return (own, false)
+        }
+        let used = used.map(\.name)
         let recent = used.prefix(noRepeat)
-        if isByOccasion, !recent.contains(own) { return (own, false) }
         // A card's age is its place in the history; what was never used is older than all.
         func oldest(_ names: [String]) -> String? {
             let ages = names.map { used.firstIndex(of: $0) ?? .max }
@@ -44,13 +53,13 @@ extension Rule {
     /// - Parameter cards: what the rule sent the customer, newest first (`History.cards`).
     /// - Returns: `isUsedUp` is true when the series has no card left that was not used lately.
     package func card(
-        _ step: Step, for candidate: Candidate, history cards: [String] = [], now: Instant
+        _ step: Step, for candidate: Candidate, history cards: [SentCard] = [], now: Instant
     ) -> (name: String, isUsedUp: Bool) {
         guard !candidate.isFallback, var pattern = step.action.card else { return ("", false) }
         if case .send = step.action, let belated, let from = candidate.belatedFrom, now >= from { pattern = belated.card }
         return pattern.choice(
             on: candidate.outreach.localDate, feast: feast(of: candidate.outreach), series: pattern.series(feasts: feasts),
-            used: cards)
+            used: cards, now: now)
     }
 
     /// Every card that a step can ask for: those of a series, and the belated one.

@@ -34,6 +34,17 @@ package struct PastContact: Hashable, Sendable {
     }
 }
 
+/// A card that a rule sent to a customer.
+package struct SentCard: Hashable, Sendable {
+    package var name: String
+    package var at: Instant
+
+    package init(_ name: String, at: Instant) {
+        self.name = name
+        self.at = at
+    }
+}
+
 /// What the ledger remembers about one customer and their address.
 package struct History: Hashable, Sendable {
     /// Messages to the customer's address, to whichever customer, newest first, at least as far back as the longest
@@ -42,14 +53,14 @@ package struct History: Hashable, Sendable {
     /// When each rule last reached the customer, by the rule's name.
     package var lastReceived: [String: Instant]
     /// Cards each rule sent the customer, newest first, for rules with a series.
-    package var cards: [String: [String]]
+    package var cards: [String: [SentCard]]
     /// The address is suppressed for these purposes; for `care` too where no mail reaches it (see `isUnreachable`).
     package var suppressed: Set<Purpose>
     /// Steps of the event's rules whose recipient was refused for good, and when: `RULE/STEP`.
     package var refused: [String: Instant]
 
     package init(
-        toAddress: [PastContact] = [], lastReceived: [String: Instant] = [:], cards: [String: [String]] = [:],
+        toAddress: [PastContact] = [], lastReceived: [String: Instant] = [:], cards: [String: [SentCard]] = [:],
         suppressed: Set<Purpose> = [], refused: [String: Instant] = [:]
     ) {
         self.toAddress = toAddress

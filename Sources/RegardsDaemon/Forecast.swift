@@ -311,7 +311,7 @@ extension History {
                 localDate: candidate.outreach.localDate, card: card, counts: rule.budget.counts, purpose: rule.purpose),
             at: 0)
         lastReceived[rule.name] = at
-        cards[rule.name, default: []].insert(card, at: 0)
+        cards[rule.name, default: []].insert(SentCard(card, at: at), at: 0)
     }
 }
 

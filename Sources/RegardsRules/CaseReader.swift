@@ -44,7 +44,12 @@ struct CaseReader {
             return (day, day)
         }
         guard let start = form["from"], let end = form["to"] else {
-            return form.item.refuse(.noneOf(["on", "from and to"])).map { ($0, $0) } ?? (nil, nil)
+            if let given = form.given(["from", "to"]).first {
+                form.item.fail(.needs(given, also: given == "from" ? "to" : "from"), at: form.place(of: given))
+            } else {
+                form.item.fail(.missing("on", expected: "a day such as 2027-05-01, or from and to"))
+            }
+            return (nil, nil)
         }
         let (from, to) = (bound(start), bound(end))
         if let from, let to, instant(to, isEnd: true) <= instant(from, isEnd: false) {
@@ -117,6 +122,7 @@ struct CaseReader {
             words = words.dropFirst(rest.count)
             guard read(word, Array(rest), into: &found) else { return item.refuse(.caseSentence(text)) }
         }
+        guard isKnown(found, item) else { return nil }
         if let customer = found.customer, !rows.isKnown(customer) {
             return item.refuse(.unknown("customer", customer, known: rows.customers.map(\.id), section: "customers"))
         }
@@ -128,6 +134,33 @@ struct CaseReader {
         }
         return found
     }
+
+    /// Whether card, role and reason can be met at all.
+    private func isKnown(_ outreach: CaseOutreach, _ item: Item) -> Bool {
+        func check(_ kind: String, _ name: String?, among known: [String]) -> Bool {
+            guard let name, !known.contains(name) else { return true }
+            item.fail(.unknown(kind, name, known: known, section: outreach.rule))
+            return false
+        }
+        guard let rule = book.rules.first(where: { $0.name == outreach.rule }) else { return false }
+        let reason: String? =
+            switch outreach.fate {
+            case .goes: nil
+            case .skipped(let reason), .held(let reason): reason
+            }
+        let reasons = outreach.fate.isHeld ? CaseReader.holdReasons : CaseReader.skipReasons
+        let roles = [Role.customer.name] + book.house.people.keys.map(\.name).sorted()
+        let isAddress = outreach.recipient?.contains("@") == true
+        let isCardKnown = check("card", outreach.card, among: rule.steps.flatMap(rule.cards))
+        let isRoleKnown = isAddress || check("role", outreach.recipient, among: roles)
+        let isReasonKnown = check("reason", reason?.split(separator: ":").first.map(String.init), among: reasons)
+        return isCardKnown && isRoleKnown && isReasonKnown
+    }
+
+    /// Without what follows the colon in some.
+    private static let skipReasons =
+        ["late", "baseline", "budget", "replaced", "same-address"] + CancelReason.allCases.map(\.rawValue)
+    private static let holdReasons = ["open", "paused", "approval", "guard-day"]
 
     private static let words: Set<String> = ["at", "card", "to", "for", "skipped", "held"]
 
@@ -167,6 +200,10 @@ struct CaseReader {
         let base = name.split(separator: "#", maxSplits: 1).first.map(String.init) ?? name
         return names.contains(base) ? name : item.refuse(.unknown("step", name, known: names, section: rule))
     }
+}
+
+extension CaseOutreach.Fate {
+    fileprivate var isHeld: Bool { if case .held = self { true } else { false } }
 }
 
 extension Keys {

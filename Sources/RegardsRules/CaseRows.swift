@@ -176,9 +176,9 @@ struct CaseRows {
             return item.refuse(.expectedWord(words[0], among: ["customer"] + book.eventKinds.map(\.name)))
         }
         let known = kind.map { events[$0] ?? [] } ?? customerIDs.sorted()
-        guard words.count == 2 || known.count == 1 else { return item.refuse(.whoseEvent("id")) }
+        guard words.count == 2 || known.count == 1 else { return item.refuse(.whoseEvent("its id")) }
         let id = words.count == 2 ? words[1] : known[0]
-        guard known.contains(id) else { return item.refuse(.unknown(words[0], id, known: known, section: "happens")) }
+        guard known.contains(id) else { return item.refuse(.expected("the id of a \(words[0]) that is there", got: id)) }
         return .remove(kind.map { .events($0) } ?? .customers, id: id)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import RegardsCore
 import RegardsDaemon
 import RegardsRules
@@ -33,6 +34,9 @@ struct Test: ParsableCommand {
             let paths = files.isEmpty ? loader.files(in: folder) : files
             guard !paths.isEmpty else {
                 throw Failure(.noInput, "\(folder): no cases here; docs/testing.md says how to write one")
+            }
+            for path in files where access(path, F_OK) != 0 {
+                throw Failure(.noInput, "\(path): \(String(cString: strerror(errno)))")
             }
             let loaded = loader.load(paths)
             guard loaded.mistakes.isEmpty else { throw Failure(mistakes: loaded.mistakes) }

@@ -25,9 +25,16 @@ import Testing
     }
 
     /// `name`, with `!` where the series is used up.
-    func chosen(_ card: CardPattern, _ history: [String], day: String = "2027-05-05") throws -> String {
+    /// - Parameter every: how long before the next each of the history was sent.
+    func chosen(
+        _ card: CardPattern, _ history: [String], day: String = "2027-05-05", every: TimeSpan = .days(1)
+    ) throws -> String {
         let rule = try rule(card)
-        let (name, isUsedUp) = rule.card(rule.steps[0], for: try candidate(rule, day: day), history: history, now: try at("2027-05-05T07:00:00Z"))
+        let now = try at("\(day)T07:00:00Z")
+        let sent = history.enumerated().map { number, name in
+            SentCard(name, at: Instant(microseconds: now.microseconds - every.microseconds * Int64(number + 1)))
+        }
+        let (name, isUsedUp) = rule.card(rule.steps[0], for: try candidate(rule, day: day), history: sent, now: now)
         return name + (isUsedUp ? "!" : "")
     }
 
@@ -58,6 +65,15 @@ import Testing
         #expect(try chosen(monthly, year, day: "2028-01-05") == "monthly/01!")
         #expect(try chosen(monthly, Array(year.dropLast()), day: "2028-01-05") == "monthly/01")
         #expect(try chosen(CardPattern("monthly/{month}", noRepeat: 11), year, day: "2028-01-05") == "monthly/01")
+    }
+
+    @Test func aMonthThatWasLeftOutShiftsNoOther() throws {
+        // New Year's greeting went in place of January's card; a year later it is February again.
+        let year = (2...12).reversed().map { "monthly/\($0 < 10 ? "0" : "")\($0)" }
+        let monthly = CardPattern("monthly/{month}", noRepeat: 11)
+        #expect(try chosen(monthly, year, day: "2028-02-01", every: .days(33)) == "monthly/02")
+        // Within the year it would be a repetition.
+        #expect(try chosen(monthly, year, day: "2028-02-01", every: .days(29)) == "monthly/01")
     }
 
     @Test func withoutNoRepeatTheHistoryIsNotAsked() throws {
@@ -93,7 +109,8 @@ import Testing
         let christmas = try candidate(rule, day: "2027-12-25", occasion: "christmas-2027")
         #expect(rule.card(rule.steps[0], for: christmas.outreach) == "feasts/christmas")
         #expect(rule.card(rule.steps[0], for: christmas, now: christmas.outreach.dueAt).name == "feasts/christmas")
-        let other = rule.card(rule.steps[0], for: christmas, history: ["feasts/christmas"], now: christmas.outreach.dueAt)
+        let sent = [SentCard("feasts/christmas", at: christmas.outreach.dueAt - .days(1))]
+        let other = rule.card(rule.steps[0], for: christmas, history: sent, now: christmas.outreach.dueAt)
         #expect(other.name != "feasts/christmas" && !other.isUsedUp)
         #expect(rule.cards(rule.steps[0]).contains("feasts/mid-autumn"))
     }
@@ -118,7 +135,7 @@ import Testing
         #expect(tell.outreach.expiresAt == nil)
         #expect(hook.outreach.expiresAt == (try from.map(at)))
         func card(_ candidate: Candidate, _ now: Instant) -> String {
-            rule.card(rule.steps[candidate.step], for: candidate, history: ["a"], now: now).name
+            rule.card(rule.steps[candidate.step], for: candidate, history: [SentCard("a", at: now - .days(300))], now: now).name
         }
         let late = try from.map(at) ?? send.outreach.dueAt + .days(99)
         #expect(card(send, late - 1) == "b")

@@ -126,7 +126,7 @@ import Testing
         }
         try ledger.send(.row("1"), card: "cake")
         let cards = try #require(try ask(ledger, ["1": "", "2": ""], series: ["monthly"])["1"]?.cards)
-        #expect(cards == ["monthly": (5..<105).reversed().map { "card-\($0)" }])
+        #expect(cards == ["monthly": (5..<105).reversed().map { SentCard("card-\($0)", at: noon + .hours(Int64($0))) }])
     }
 
     /// Ids that JSON or SQLite could take for something else.
@@ -136,7 +136,8 @@ import Testing
         try ledger.send(.row(id), to: id, card: "cake")
         try ledger.outbox.suppress(id, [.survey], reason: .request, now: noon)
         let found = try #require(try ask(ledger, [id: id, "other": "x"], received: ["birthday"], series: ["birthday"])[id])
-        #expect(found.toAddress.count == 1 && found.lastReceived.count == 1 && found.cards == ["birthday": ["cake"]])
+        #expect(found.toAddress.count == 1 && found.lastReceived.count == 1)
+        #expect(found.cards.mapValues { $0.map(\.name) } == ["birthday": ["cake"]])
         #expect(found.suppressed == [.survey])
         let refused = PlannedOutreach.row(id, rule: "care", occasion: id, step: "tell", recipient: "manager/0")
         let row = try ledger.claim([refused])[0]

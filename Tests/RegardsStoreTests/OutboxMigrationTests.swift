@@ -75,7 +75,7 @@ import Testing
         let question = HistoryQuestion(
             customers: [sent.key.customer], since: noon, received: ["birthday"], series: ["birthday"])
         let history = try #require(try outbox.histories(question)[sent.key.customer])
-        #expect(history.lastReceived == ["birthday": noon] && history.cards == ["birthday": ["cake"]])
+        #expect(history.lastReceived == ["birthday": noon] && history.cards == ["birthday": [SentCard("cake", at: noon)]])
         #expect(history.toAddress.isEmpty)
         withExtendedLifetime(folder) {}
     }

@@ -1,4 +1,3 @@
-import RegardsCalendar
 package import RegardsCore
 package import RegardsRules
 

@@ -102,6 +102,8 @@ final class CaseWorld {
             }
             try daemon.look()
             nextLook = daemon.clock.now() + .days(1)
+            // It was down to the end, or longer.
+            if daemon.clock.now() >= end { return }
         }
     }
 

@@ -136,7 +136,9 @@ extension SQLiteOutbox {
         func keep() {
             guard place.rule >= 0 else { return }
             sent.sort { ($0.at, $0.card) > ($1.at, $1.card) }
-            histories[place.customer].cards[rules[place.rule]] = sent.prefix(cardsRemembered).map(\.card)
+            histories[place.customer].cards[rules[place.rule]] = sent.prefix(cardsRemembered).map {
+                SentCard($0.card, at: Instant(microseconds: $0.at))
+            }
             sent.removeAll(keepingCapacity: true)
         }
         // The rows of one rule and customer come together, from the innermost loop.
