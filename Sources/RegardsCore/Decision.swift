@@ -63,6 +63,9 @@ package struct Decision: Hashable, Sendable {
         return waiting(candidate, rule, way, facts, book, standing, now) ?? Decision(.send)
     }
 
+    /// For a row whose facts are not at hand, and whose time has passed.
+    package static let late = Decision(.skip(.late))
+
     static let ruleGone = Decision(.cancel(.ruleGone))
     static let ruleOff = Decision(.cancel(.ruleOff))
 

@@ -277,6 +277,11 @@ package struct Forecast {
         question.report.lines.append(line)
     }
 
+    /// When it could go at the earliest, it is too late.
+    private func isLate(_ row: Outreach, _ now: Instant) -> Bool {
+        row.plan.expiresAt.map { max(now, row.plan.dueAt) >= $0 } ?? false
+    }
+
     private func local(_ outreach: PlannedOutreach) -> LocalTime {
         (assembly.zones.zone(named: outreach.zone) ?? book.house.business.zone).local(at: outreach.dueAt)
     }
@@ -295,7 +300,7 @@ package struct Forecast {
             let step = found.steps.first { $0.name == row.key.step } ?? found.steps.first { $0.name == name }
             return Line(
                 outreach: row.plan, local: local(row.plan), card: row.card ?? step.map { found.card($0, for: row.plan) } ?? "",
-                zoneSource: .column, decision: .due, row: row)
+                zoneSource: .column, decision: isLate(row, question.now) ? .late : .due, row: row)
         }
     }
 }

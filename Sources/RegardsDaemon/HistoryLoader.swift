@@ -17,9 +17,12 @@ package struct HistoryLoader: Sendable {
         self.hash = hash
         received = Set(book.rules.flatMap(\.receivedRules) + book.house.lists.doneWhen.values.flatMap(\.receivedRules))
         series = Set(book.rules.filter(\.hasSeries).map(\.name))
-        // Two days more, so that a local day is whole wherever the customer lives.
-        window = book.house.limits.longestWindow + .days(2)
         let hasBudgets = !book.house.limits.budgets.isEmpty
+        // Where messages give way to each other, a year's occasion that was kept already must be known although its day
+        // was corrected since: what never goes again takes nobody's place. Two days more, so that a local day is whole
+        // wherever the customer lives.
+        let isWeighing = hasBudgets || book.rules.contains { !$0.insteadOf.isEmpty }
+        window = max(book.house.limits.longestWindow, isWeighing ? .days(400) : .zero) + .days(2)
         isAsked = book.rules.map { rule in
             let once = (rule.sameAddress ?? book.house.limits.sameAddress) == .once
             return once || hasBudgets && rule.budget.obeys || !rule.receivedRules.isEmpty || rule.hasSeries
