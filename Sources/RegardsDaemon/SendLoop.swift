@@ -323,7 +323,7 @@ package final class SendLoop: @unchecked Sendable {
         guard !item.isRedirected, reason.isAboutAddress else { return }
         guard let address = item.mark.address else { return hasRefusedStaff = true }
         if let fallback = item.fallback { additions.append(fallback) }
-        guard reason != .recipientRefused || report.isBadMailbox else { return }
+        guard reason == .recipientRefused, report.isBadMailbox else { return }
         do {
             let isNew = try outbox.suppress(address, Set(Purpose.allCases), reason: .bounce, now: clock.now())
             if isNew { announcer.announce(Notice(.suppressed, reason: SuppressionReason.bounce.rawValue, addressHash: address)) }
@@ -522,12 +522,10 @@ extension RefusalReason {
 }
 
 extension AttemptReport {
-    /// The mailbox itself is said not to exist, or to be closed for good (RFC 3463, 5.1.x and 5.2.1); a relay that
-    /// refuses for its own reasons (5.7.x) says nothing about the address.
+    /// The mailbox itself is said not to exist, or to be closed for good (RFC 3463, X.1.1, X.1.2, X.1.10 and X.2.1). A
+    /// relay that refuses without such a status, or for reasons of its own (5.7.x), says nothing about the address: a
+    /// relay with a mistake in its settings refuses everybody.
     var isBadMailbox: Bool {
-        guard let status = detail.split(separator: " ").first(where: { $0.hasPrefix("5.") && $0.count >= 5 }) else {
-            return code == 550 || code == 551 || code == 553
-        }
-        return status.hasPrefix("5.1.") || status == "5.2.1"
+        detail.split { " ;,()#".contains($0) }.contains { ["5.1.1", "5.1.2", "5.1.10", "5.2.1"].contains($0) }
     }
 }

@@ -191,8 +191,9 @@ import Testing
         let ledger = try Ledger()
         try ledger.plan([.row("1"), .row("2"), .row("2", rule: "care")], rules: Ledger.rules)
         let counts = try ledger.plan([.row("1")])
-        #expect(counts.cancelled == 2 && counts.unchanged == 1)
-        #expect(try ledger.all().map(\.reason) == ["", "customer-gone", "customer-gone"])
+        #expect(counts.cancelled == 1 && counts.unchanged == 1)
+        // What a rule owes that was not planned is judged by its own pass, or with its event.
+        #expect(try ledger.all().map(\.reason) == ["", "customer-gone", ""])
         #expect(try ledger.plan([.row("1"), .row("2")]).reopened == 1)
     }
 

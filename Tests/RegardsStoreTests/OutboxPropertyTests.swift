@@ -150,7 +150,7 @@ private enum Action: CaseIterable {
         }
         guard finishes else { return }
         _ = try pass.finish()
-        model.cancelUnsent(.customerGone) { !customers.contains($0.plan.key.customer) }
+        model.cancelUnsent(.customerGone) { !customers.contains($0.plan.key.customer) && rules.contains($0.plan.key.rule) }
     }
 
     private func event(_ ledger: Ledger, _ model: inout OutboxModel, _ random: inout SeededGenerator) throws {

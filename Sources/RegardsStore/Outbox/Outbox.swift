@@ -231,7 +231,7 @@ package protocol PlanPass: AnyObject {
         customers: [String], rows: [PlannedOutreach], why: (OutreachKey) -> CancelReason
     ) throws -> ReconcileCounts
 
-    /// Ends a pass that saw every customer: unsent rows of customers who were on no page become
+    /// Ends a pass that saw every customer: unsent rows of its rules for customers who were on no page become
     /// `cancelled(customer-gone)`, and `planned_through` of the pass's rules advances to the end of the window.
     /// A pass that is not finished, because the source failed or some customers were left out, leaves both alone.
     func finish() throws -> ReconcileCounts

@@ -5,8 +5,8 @@ import Synchronization
 
 private enum PassSQL {
     static let newestRow = "SELECT coalesce(max(id), 0) FROM outreach"
-    /// By `outreach_open` alone.
-    static let allOpen = "SELECT id, customer FROM outreach INDEXED BY outreach_open WHERE state < 10"
+    /// By `outreach_open`.
+    static let allOpen = "SELECT id, customer, rule_id FROM outreach INDEXED BY outreach_open WHERE state < 10"
     /// By primary key. Never backwards: a shorter window must not make the next pass plan the past again.
     static let advance = "UPDATE rules SET planned_through = ?2 WHERE id = ?1 AND planned_through < ?2"
 }
@@ -108,15 +108,16 @@ final class SQLitePlanPass: PlanPass {
         return counts
     }
 
-    /// Open rows of customers who were on no page. Rows newer than the pass belong to customers somebody just saw;
-    /// rows of no customer belong to their event or digest.
+    /// Open rows of the pass's rules for customers who were on no page. Rows newer than the pass belong to customers
+    /// somebody just saw; rows of events and digests are judged where those are: staff are told of a complaint although
+    /// the customer's row is gone.
     private func unmetRows(_ database: Database) throws -> [Int64] {
         let statement = try SQLStatement(database, PassSQL.allOpen)
         defer { statement.reset() }
         var unmet: [Int64] = []
         while try statement.step() {
             let id = statement.int64(0)
-            guard id <= newestRow, !marks.contains(id) else { continue }
+            guard id <= newestRow, ruleIDs.contains(statement.int64(2)), !marks.contains(id) else { continue }
             let customer = statement.string(1)
             if !customer.hasPrefix("event:"), !customer.hasPrefix("staff:") { unmet.append(id) }
         }
