@@ -49,10 +49,7 @@ struct Test: ParsableCommand {
     private func run(_ cases: [Case], _ assembly: Assembly) throws -> [CaseResult] {
         let progress = ProgressLine()
         defer { progress.clear() }
-        return try cases.enumerated().map { number, testCase in
-            progress.show("\(number + 1) of \(cases.count): \(NoticeText.printable(testCase.name))")
-            return try testCase.run(assembly)
-        }
+        return try Case.run(cases, assembly) { progress.show("\($0) of \(Words.count(cases.count, "case"))") }
     }
 
     private func tell(_ results: [CaseResult], _ assembly: Assembly) {

@@ -231,7 +231,7 @@ final class CaseWorld {
 
     private static func makeFolder() throws -> String {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array((parent + "/regards-test-XXXXXX").utf8CString)
+        var template = Array((parent + "/regards-case-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else { throw SimulationError(path: parent, code: errno) }
         return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
