@@ -50,7 +50,10 @@ package struct Forecast {
 
     /// The period asked for, seen from now.
     private struct Question {
+        /// Begins where the walk does.
         var window: PlanWindow
+        /// What is told begins here.
+        var from: Instant
         var now: Instant
         var rule: String?
         /// By rule: what its next pass still owes of the time before now; nil: nothing.
@@ -91,8 +94,12 @@ package struct Forecast {
     package mutating func report(
         from: Instant, to: Instant, now: Instant, rule: String? = nil, customer: String? = nil
     ) throws -> Report {
-        var question = Question(window: PlanWindow(from: from, through: to, plannedThrough: from), now: now, rule: rule)
-        question.known = try ledgerRows(OutreachFilter(customer: customer, due: from..<to))
+        let passes = try from < now ? nil : nextPasses(now: now)
+        // What goes before the period has a say about what is in it.
+        let start = passes.map { max($0.map(\.from).min() ?? from, from - lead) } ?? from
+        let window = PlanWindow(from: min(from, start), through: to, plannedThrough: from)
+        var question = Question(window: window, from: from, now: now, rule: rule, passes: passes)
+        question.known = try ledgerRows(OutreachFilter(customer: customer, due: window.from..<to))
         question.standing = try standing(now: now)
         if let customer {
             if let found = try source.lookUp([customer])[customer] { try page([found], &question) }
@@ -107,6 +114,11 @@ package struct Forecast {
         return question.report
     }
 
+    /// How far back what was sent, or is late, has a say.
+    private var lead: TimeSpan {
+        book.house.limits.longestWindow + (book.rules.map(\.longestLateness).max() ?? .zero) + .days(2)
+    }
+
     /// What becomes of all that rules on dates and segments owe one customer: of what is due from now on, and of what
     /// the next pass still owes of the time before.
     /// - Parameters:
@@ -117,7 +129,8 @@ package struct Forecast {
         let passes = try isNext ? nextPasses(now: now) : []
         let from = passes.map(\.from).min() ?? now
         let window = PlanWindow(from: min(from, now), through: to, plannedThrough: now)
-        var question = Question(window: window, now: now, passes: isNext ? passes : book.rules.map { _ in nil }, sights: [])
+        var question = Question(
+            window: window, from: window.from, now: now, passes: isNext ? passes : book.rules.map { _ in nil }, sights: [])
         question.known = try ledgerRows(OutreachFilter(customer: customer.id))
         question.standing = try standing(now: now)
         try page([customer], &question)
@@ -271,7 +284,8 @@ package struct Forecast {
         if decision.verdict == .send, row?.state.hasEnded != true {
             facts.history.add(candidate, rule, card: card, at: outreach.dueAt)
         }
-        guard question.rule == nil || question.rule == rule.name else { return }
+        let isTold = (row?.state.hasEnded == true ? candidate.outreach.dueAt : outreach.dueAt) >= question.from
+        guard isTold, question.rule == nil || question.rule == rule.name else { return }
         // A stand-in for a message that goes is nothing to tell.
         if decision.verdict == .cancel(.reachable), row == nil { return }
         question.report.lines.append(line)
@@ -294,6 +308,7 @@ package struct Forecast {
     private func eventLines(_ question: Question, _ customer: String?) -> [Line] {
         question.known.values.joined().compactMap { row in
             guard let found = book.rules.first(where: { $0.name == row.key.rule }), found.isAboutEvents,
+                row.plan.dueAt >= question.from,
                 question.rule == nil || question.rule == row.key.rule, customer == nil || customer == row.key.customer
             else { return nil }
             let name = row.key.step.prefix { $0 != "#" }

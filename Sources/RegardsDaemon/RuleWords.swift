@@ -88,7 +88,8 @@ package struct RuleWords {
         guard let promise else { return "" }
         let within = promise.bySegment.map { "\(book.segments[$0.segment].name) \($0.answerWithin)" }
             + [promise.bySegment.isEmpty ? "\(promise.answerWithin)" : "others \(promise.answerWithin)"]
-        return ", to be answered within \(within.joined(separator: ", "))\(promise.clock == .business ? " of business hours" : "")"
+        let clock = promise.clock == .business ? " of business hours" : ""
+        return ", to be answered within \(within.joined(separator: ", "))\(clock)"
     }
 
     private func delay(_ delay: Delay) -> String {

@@ -6,14 +6,13 @@ import Testing
 
 @testable import RegardsDaemon
 
-/// A shop with more columns than most, and what it is told about its customers.
-private struct Asked {
-    let shop: TestShop
+/// A shop with more columns than most.
+enum ExplainShop {
+    /// As `TestDaemon` has it.
     static let hash = AddressHash(key: AddressHash.Key(first: 1, second: 2))
 
-    init(_ rules: String = "", extra: String = "", zone: String = "Europe/Berlin") throws {
+    static func make(_ rules: String, extra: String = "") throws -> TestShop {
         var settings = TestShop.Settings()
-        settings.zone = zone
         settings.query = """
             SELECT c.id, c.name, c.given_name, c.email, c.locale, c.time_zone, c.birthday, c.points, c.country, c.spent AS total_spent,
                    c.last_order_at, c.silent AS do_not_contact, c.greet AS consent_greeting, c.advertise AS consent_marketing,
@@ -21,7 +20,7 @@ private struct Asked {
             FROM customers c LEFT JOIN staff s ON s.id = c.advisor_id
             """
         settings.extra = extra
-        shop = try TestShop(rules: [], settings)
+        let shop = try TestShop(rules: [], settings)
         try shop.sql(
             """
             ALTER TABLE customers ADD COLUMN country TEXT; ALTER TABLE customers ADD COLUMN spent REAL;
@@ -30,7 +29,15 @@ private struct Asked {
             """)
         try shop.card("---\nsubject: Today\n---\n<p>Calls</p>\n", name: "day-list")
         if !rules.isEmpty { try shop.rules(rules, file: "rules") }
+        return shop
     }
+}
+
+/// A shop, and what is told about its customers.
+private struct Asked {
+    let shop: TestShop
+
+    init(_ rules: String = "", extra: String = "") throws { shop = try ExplainShop.make(rules, extra: extra) }
 
     func explain(
         _ customer: String = "1", _ outbox: (any Outbox)? = nil, at text: String, now: String? = nil, rule: String? = nil,
@@ -38,7 +45,7 @@ private struct Asked {
     ) throws -> Told {
         let assembly = try shop.assembly()
         var explainer = Explainer(
-            assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: Self.hash)
+            assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: ExplainShop.hash)
         return Told(
             try explainer.explain(
                 customer, rule: rule, at: try RegardsDaemonTests.at(text), now: try RegardsDaemonTests.at(now ?? text),
@@ -151,7 +158,7 @@ struct ExplainTests {
         try asked.shop.addCustomer(1, birthday: "1980-05-20")
         let daemon = try TestDaemon(asked.shop, now: try at("2027-05-04T06:00:00Z"))
         try daemon.outbox.suppress(
-            Asked.hash.of(try Address("c1@mail.example")), .unasked, reason: .request, now: try at("2027-05-01T06:00:00Z"))
+            ExplainShop.hash.of(try Address("c1@mail.example")), .unasked, reason: .request, now: try at("2027-05-01T06:00:00Z"))
         let told = try asked.explain("1", daemon.outbox, at: "2027-05-04T06:00:00Z")
         same(try told.verdict("birthday-card"), "not due Thu 2027-05-20 09:00: the address gets no more of this")
         #expect(

@@ -1,0 +1,171 @@
+import RegardsCalendar
+import RegardsCore
+import RegardsStore
+import RegardsTestSupport
+import Testing
+
+@testable import RegardsDaemon
+
+/// What explain says of made-up customers is what plan says of them, and what the daemon then does.
+@Suite("Explain agrees")
+struct ExplainAgreementTests {
+    private static let rules = """
+        birthday-card:
+          purpose: greeting
+          when: {anniversary: birthday, at: 09:00}
+          where: [email is present, {not: {any: [points = 3, [points = 4, total_spent < 500]]}}]
+          instead_of: weekly
+          if_late: {grace: 10h}
+          send: birthday
+          unreachable: {list: calls, for: advisor}
+        weekly:
+          purpose: greeting
+          when: {schedule: "Mon,Thu *-*-*", at: 10:00, spread: 5h}
+          sample: 70%
+          send: {cards: [birthday, complaint-survey], no_repeat: 2 occasions}
+        offer:
+          purpose: marketing
+          when: {schedule: "*-*-3/4", at: 21:30}
+          where: [{not: received offer within 5d}, points > 1]
+          if_late: {grace: 5d}
+          send: birthday
+        gold-card: {purpose: greeting, when: {schedule: "Tue *-*-*", at: 08:00}, where: segment is gold, priority: 90, send: birthday}
+        welcome: {purpose: greeting, when: {becomes: gold}, send: birthday}
+        win-back: {purpose: marketing, when: {idle: last_order_at, for: 20d, every: 4d, at_most: 3}, send: birthday}
+        lease: {purpose: care, when: {date: last_order_at, days_after: [10, 21], at: 11:00}, send: birthday}
+        """
+    private static let limits = """
+        segments: {gold: {top: 30%, by: total_spent}}
+        limits: {budgets: {overall: 2 per 6d, marketing: 1 per 5d}, quiet: {hours: 21:00-07:30, days: [sun]}}
+        """
+
+    private func shop(_ draw: inout SeededGenerator) throws -> TestShop {
+        let shop = try ExplainShop.make(Self.rules, extra: Self.limits)
+        let text = try TestShop.text("\(TestShop.fixtures)/rules/complaints.yaml")
+        try shop.rules(text, file: "complaints")
+        let zones = ["'Asia/Shanghai'", "'America/Sao_Paulo'", "'Europe/Berlin'", "NULL", "'Pacific/Auckland'"]
+        for id in 1...200 {
+            let flags = (0..<3).map { _ in ["NULL", "1", "0"].randomElement(using: &draw)! }
+            let email = Int.random(in: 0..<12, using: &draw) == 0 ? "NULL" : "'c\(id)@mail.example'"
+            let (month, day) = (Int.random(in: 5...6, using: &draw), Int.random(in: 10...30, using: &draw))
+            let birthday = Int.random(in: 0..<20, using: &draw) == 0 ? "'none'" : "'1980-0\(month)-\(day)'"
+            try shop.sql(
+                """
+                INSERT INTO customers (id, name, email, time_zone, birthday, points, spent, last_order_at, silent, greet, advertise,
+                    advisor_id)
+                VALUES (\(id), 'C \(id)', \(email), \(zones.randomElement(using: &draw)!), \(birthday),
+                    \(Int.random(in: 0...5, using: &draw)), \(Int.random(in: 0...1000, using: &draw)),
+                    '2027-04-\(Int.random(in: 10...30, using: &draw))', \(flags[0] == "1" ? 1 : 0), \(flags[1]), \(flags[2]), 1)
+                """)
+        }
+        return shop
+    }
+
+    @Test("with plan and with what is sent: 200 customers, whatever the seed", .timeLimit(.minutes(10)))
+    func agree() async throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("explain agreement: seed \(seed)")
+        var draw = SeededGenerator(seed: seed)
+        let shop = try shop(&draw)
+        let start = try at("2027-05-10T05:00:00Z")
+        let daemon = try TestDaemon(shop, now: start)
+        var moment = start
+        var told = 0
+        for round in 0..<4 {
+            // Some days as they come, then a look.
+            for _ in 0..<Int.random(in: 2...5, using: &draw) {
+                moment = moment + .hours(Int64.random(in: 7...19, using: &draw))
+                #expect(try await daemon.pass(at: moment) == nil)
+            }
+            try disturb(shop, round, moment, &draw)
+            // Events are taken up first: nobody can know of those to come.
+            #expect(try await daemon.pass(at: moment + .minutes(1)) == nil)
+            moment = moment + .hours(Int64.random(in: 1...30, using: &draw))
+            let predicted = try predict(shop, daemon, moment, seed)
+            told += predicted.values.count { $0.word == "due" && $0.at <= moment }
+            #expect(try await daemon.pass(at: moment) == nil)
+            try compare(predicted, daemon, moment, seed)
+        }
+        #expect(told > 20, "seed \(seed): too little fell due")
+        try await daemon.stop()
+    }
+
+    private func disturb(_ shop: TestShop, _ round: Int, _ now: Instant, _ draw: inout SeededGenerator) throws {
+        for number in 0..<12 {
+            let id = Int.random(in: 1...200, using: &draw)
+            switch number % 4 {
+            case 0: try shop.complain(round * 100 + number, customer: id, at: now - .hours(Int64.random(in: 0...30, using: &draw)))
+            case 1: try shop.sql("UPDATE customers SET spent = \(Int.random(in: 0...2000, using: &draw)) WHERE id = \(id)")
+            case 2: try shop.sql("UPDATE customers SET advertise = 1 - coalesce(advertise, 0) WHERE id = \(id)")
+            default: try shop.sql("UPDATE complaints SET answered_at = '\(now)', solved_at = '\(now)' WHERE id % 3 = \(number % 3)")
+            }
+        }
+    }
+
+    private struct Prediction {
+        var word: String
+        var reason: String
+        var at: Instant
+        var isAboutEvents: Bool
+    }
+
+    /// What explain says of every message that is next; compared with plan where plan speaks of it.
+    private func predict(_ shop: TestShop, _ daemon: TestDaemon, _ now: Instant, _ seed: UInt64) throws -> [OutreachKey: Prediction] {
+        let assembly = try shop.assembly()
+        let hash = ExplainShop.hash
+        let source = try Workshop.source(assembly)
+        var forecast = Forecast(assembly: assembly, source: source, outbox: daemon.outbox, hash: hash)
+        let plan = try forecast.report(from: now, to: now + .days(31), now: now).lines
+        let lines = Dictionary(plan.map { ($0.outreach.key, $0) }, uniquingKeysWith: { first, _ in first })
+        var explainer = Explainer(assembly: assembly, source: source, outbox: daemon.outbox, hash: hash)
+        var predicted: [OutreachKey: Prediction] = [:]
+        var planned = 0
+        for id in 1...200 {
+            let explanation = try explainer.explain("\(id)", at: now, now: now, history: 1000)
+            for rule in explanation.rules {
+                for message in rule.next + rule.events.flatMap(\.messages) {
+                    let (line, key) = (message.line, message.line.outreach.key)
+                    let isAboutEvents = !rule.events.isEmpty
+                    predicted[key] = Prediction(
+                        word: line.verdict.word, reason: line.verdict.reason, at: line.outreach.dueAt, isAboutEvents: isAboutEvents)
+                    guard let other = lines[key], !isAboutEvents else { continue }
+                    planned += 1
+                    #expect(line.verdict == other.verdict, "seed \(seed) \(now) \(key)")
+                    #expect(line.outreach.dueAt == other.outreach.dueAt, "seed \(seed) \(now) \(key)")
+                    #expect(line.card == other.card, "seed \(seed) \(now) \(key)")
+                }
+                let first = plan.first { $0.outreach.key.customer == "\(id)" && $0.outreach.key.rule == rule.name }
+                #expect(rule.events.isEmpty == false || first == nil || !rule.next.isEmpty, "seed \(seed) \(now) \(id) \(rule.name)")
+            }
+        }
+        #expect(planned > 500, "seed \(seed)")
+        return predicted
+    }
+
+    private func compare(_ predicted: [OutreachKey: Prediction], _ daemon: TestDaemon, _ now: Instant, _ seed: UInt64) throws {
+        let rows = Dictionary(try daemon.rows().map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        for (key, prediction) in predicted {
+            let row = rows[key]
+            // Who leaves a segment is found out by the pass itself.
+            if key.rule == "welcome", row?.reason == CancelReason.occasionGone.rawValue { continue }
+            let what = "seed \(seed) \(now) \(key): \(prediction), \(row.map { "\($0.standing) \($0.plan.dueAt)" } ?? "no row")"
+            switch prediction.word {
+            case "due" where prediction.at <= now:
+                #expect(row?.state == .sent, "\(what)")
+            case "due" where prediction.at < now + PlanWindow.ahead || prediction.isAboutEvents:
+                #expect(row?.state == .planned && row?.plan.dueAt == prediction.at, "\(what)")
+            case "held" where prediction.at <= now:
+                #expect(row?.state == .held && row?.reason == prediction.reason, "\(what)")
+            // What will have been received by then is not yet: its row is written, and cancelled then.
+            case "not due" where prediction.at <= now || !prediction.reason.contains("received"):
+                #expect(row == nil || row?.state == .cancelled, "\(what)")
+            case "skipped" where prediction.at <= now:
+                #expect(row == nil || row.map { prediction.reason.hasPrefix($0.reason) } == true, "\(what)")
+            default: continue
+            }
+        }
+        for row in rows.values where row.endedAt == now && row.state == .sent {
+            #expect(predicted[row.key]?.word == "due", "seed \(seed) \(now): \(row.key) was sent, said \(predicted[row.key] as Any)")
+        }
+    }
+}
