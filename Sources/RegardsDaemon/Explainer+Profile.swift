@@ -16,14 +16,8 @@ extension Explainer {
         }
         return Explanation(
             customer: customer, at: question.at, zone: question.clock, zoneSource: question.zone?.source,
-            mode: try mode(), consents: consents(customer), suppressions: try suppressions(customer),
+            mode: try book.house.mode(inForce: outbox), consents: consents(customer), suppressions: try suppressions(customer),
             segments: memberships(question), budgets: budgets(question), openEvents: try openEvents(customer), pauses: pauses)
-    }
-
-    /// `live` in a file counts only on the machine for which `regards go-live` was given.
-    private func mode() throws -> Mode {
-        guard book.house.mode == .live else { return book.house.mode }
-        return try outbox?.liveMachine() == Machine.identity() ? .live : .rehearse
     }
 
     private func consents(_ customer: Customer) -> [Explanation.Consent] {

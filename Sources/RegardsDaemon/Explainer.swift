@@ -29,7 +29,7 @@ package struct Explainer {
         self.source = source
         self.outbox = outbox
         histories = outbox.map { HistoryLoader(outbox: $0, hash: hash, book: assembly.book) }
-        forecast = Forecast(assembly: assembly, source: source, outbox: outbox, hash: hash)
+        forecast = Forecast(assembly: assembly, source: source, outbox: outbox, hash: hash, isGuarding: true)
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
     }
 

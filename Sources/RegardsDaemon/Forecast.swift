@@ -70,6 +70,7 @@ package struct Forecast {
     private let book: RuleBook
     private let source: any CustomerSource
     private let outbox: (any Outbox)?
+    private let isGuarding: Bool
     private let histories: HistoryLoader?
     private let watched: [Int]
     private var planner: Planner
@@ -77,11 +78,15 @@ package struct Forecast {
     /// - Parameters:
     ///   - outbox: nil where no daemon has run yet.
     ///   - hash: the ledger's, under which it knows addresses.
-    package init(assembly: Assembly, source: any CustomerSource, outbox: (any Outbox)?, hash: AddressHash) {
+    ///   - isGuarding: whether approvals and guards hold messages back, as they do where the house is live.
+    package init(
+        assembly: Assembly, source: any CustomerSource, outbox: (any Outbox)?, hash: AddressHash, isGuarding: Bool = false
+    ) {
         self.assembly = assembly
         book = assembly.book
         self.source = source
         self.outbox = outbox
+        self.isGuarding = isGuarding
         histories = outbox.map { HistoryLoader(outbox: $0, hash: hash, book: assembly.book) }
         watched = assembly.book.watchedSegments
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
@@ -152,7 +157,10 @@ package struct Forecast {
 
     private func standing(now: Instant) throws -> Standing {
         var standing = Standing()
-        if let outbox { standing = try StandingDesk(outbox: outbox, book: book, isGuarding: false).read(now: now) }
+        if let outbox {
+            let isLive = try book.house.mode(inForce: outbox) == .live
+            standing = try StandingDesk(outbox: outbox, book: book, isGuarding: isGuarding && isLive).read(now: now)
+        }
         standing.ranks = try SegmentRanking.ranks(of: book, source)
         return standing
     }

@@ -68,7 +68,7 @@ extension Workshop {
         let (source, faults) = try Workshop.opener(assembly)
         let mistakes = built.mistakes + faults
         guard let channels = built.channels, mistakes.isEmpty else { throw WorkshopError(mistakes: mistakes) }
-        let mode = try Workshop.mode(assembly.book.house.mode, premises)
+        let mode = try assembly.book.house.mode(inForce: premises.outbox, on: premises.machine)
         let (outbox, book, hash) = (premises.outbox, assembly.book, premises.hash)
         let isGuarding = mode == .live && premises.isGuarding
         let standings = StandingDesk(outbox: outbox, book: book, isGuarding: isGuarding)
@@ -131,10 +131,14 @@ extension Workshop {
                     zone: assembly.book.house.business.zone, place: settings.query.place))
         }
     }
+}
 
-    /// `live` in a file counts only on the machine for which `regards go-live` was given.
-    private static func mode(_ written: Mode, _ premises: Premises) throws -> Mode {
-        guard written == .live else { return written }
-        return try premises.outbox.liveMachine() == premises.machine ? .live : .rehearse
+extension House {
+    /// The mode that counts: `live` in a file does only on the machine for which `regards go-live` was given.
+    /// - Parameter outbox: nil where no daemon has run yet.
+    /// - Throws: `OutboxError`.
+    func mode(inForce outbox: (any Outbox)?, on machine: String = Machine.identity()) throws -> Mode {
+        guard mode == .live else { return mode }
+        return try outbox?.liveMachine() == machine ? .live : .rehearse
     }
 }

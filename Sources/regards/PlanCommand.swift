@@ -36,7 +36,7 @@ struct Plan: ParsableCommand {
             try assembly.requireRule(rule)
             var forecast = Forecast(
                 assembly: assembly, source: try Workshop.source(assembly), outbox: try assembly.ledger(),
-                hash: AddressHash(key: try assembly.key()))
+                hash: AddressHash(key: try assembly.key()), isGuarding: true)
             let report = try forecast.report(
                 from: range.lowerBound, to: range.upperBound, now: SystemClock().now(), rule: rule, customer: customer)
             if let customer, report.customers == 0 { throw TrialError.noCustomer(customer) }

@@ -13,7 +13,7 @@ struct ExplainAgreementTests {
         birthday-card:
           purpose: greeting
           when: {anniversary: birthday, at: 09:00}
-          where: [email is present, {not: {any: [points = 3, [points = 4, total_spent < 500]]}}]
+          where: [{not: {any: [points = 3, [points = 4, total_spent < 500]]}}]
           instead_of: weekly
           if_late: {grace: 10h}
           send: birthday
@@ -40,7 +40,7 @@ struct ExplainAgreementTests {
         """
 
     private func shop(_ draw: inout SeededGenerator) throws -> TestShop {
-        let shop = try ExplainShop.make(Self.rules, extra: Self.limits)
+        let shop = try ExplainShop.make(Self.rules, extra: Self.limits, guards: "{new_rule: off, day: off}")
         let text = try TestShop.text("\(TestShop.fixtures)/rules/complaints.yaml")
         try shop.rules(text, file: "complaints")
         let zones = ["'Asia/Shanghai'", "'America/Sao_Paulo'", "'Europe/Berlin'", "NULL", "'Pacific/Auckland'"]
@@ -71,7 +71,7 @@ struct ExplainAgreementTests {
         let daemon = try TestDaemon(shop, now: start)
         var moment = start
         var told = 0
-        for round in 0..<4 {
+        for round in 0..<2 {
             // Some days as they come, then a look.
             for _ in 0..<Int.random(in: 2...5, using: &draw) {
                 moment = moment + .hours(Int64.random(in: 7...19, using: &draw))
@@ -86,7 +86,7 @@ struct ExplainAgreementTests {
             #expect(try await daemon.pass(at: moment) == nil)
             try compare(predicted, daemon, moment, seed)
         }
-        #expect(told > 20, "seed \(seed): too little fell due")
+        #expect(told > 10, "seed \(seed): too little fell due")
         try await daemon.stop()
     }
 
@@ -160,7 +160,11 @@ struct ExplainAgreementTests {
             case "not due" where prediction.at <= now || !prediction.reason.contains("received"):
                 #expect(row == nil || row?.state == .cancelled, "\(what)")
             case "skipped" where prediction.at <= now:
-                #expect(row == nil || row.map { prediction.reason.hasPrefix($0.reason) } == true, "\(what)")
+                // Of several messages that fill a budget, which one is named depends on which have gone by then.
+                let kind = prediction.reason.prefix { $0 != ":" }
+                // In quiet hours that outlast its time, a pass finds it late before the row could be.
+                let isQuiet = prediction.reason.contains("limits.quiet") && row?.state == .cancelled
+                #expect(row == nil || isQuiet || row?.state == .skipped && row?.reason.hasPrefix(kind) == true, "\(what)")
             default: continue
             }
         }

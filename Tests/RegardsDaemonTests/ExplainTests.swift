@@ -11,8 +11,9 @@ enum ExplainShop {
     /// As `TestDaemon` has it.
     static let hash = AddressHash(key: AddressHash.Key(first: 1, second: 2))
 
-    static func make(_ rules: String, extra: String = "") throws -> TestShop {
+    static func make(_ rules: String, extra: String = "", guards: String = "{new_rule: off}") throws -> TestShop {
         var settings = TestShop.Settings()
+        settings.guards = guards
         settings.query = """
             SELECT c.id, c.name, c.given_name, c.email, c.locale, c.time_zone, c.birthday, c.points, c.country, c.spent AS total_spent,
                    c.last_order_at, c.silent AS do_not_contact, c.greet AS consent_greeting, c.advertise AS consent_marketing,
@@ -29,6 +30,7 @@ enum ExplainShop {
             """)
         try shop.card("---\nsubject: Today\n---\n<p>Calls</p>\n", name: "day-list")
         if !rules.isEmpty { try shop.rules(rules, file: "rules") }
+        try shop.card("---\nsubject: Today\n---\n<p>{{business.name}}</p>\n", name: "day-list")
         return shop
     }
 }
@@ -37,7 +39,9 @@ enum ExplainShop {
 private struct Asked {
     let shop: TestShop
 
-    init(_ rules: String = "", extra: String = "") throws { shop = try ExplainShop.make(rules, extra: extra) }
+    init(_ rules: String = "", extra: String = "", guards: String = "{new_rule: off}") throws {
+        shop = try ExplainShop.make(rules, extra: extra, guards: guards)
+    }
 
     func explain(
         _ customer: String = "1", _ outbox: (any Outbox)? = nil, at text: String, now: String? = nil, rule: String? = nil,
@@ -290,6 +294,32 @@ struct ExplainTests {
         try daemon.outbox.liftPause(pause.id, now: try at("2027-05-20T07:00:01Z"))
         same(
             try asked.explain("1", daemon.outbox, at: "2027-05-20T07:00:02Z").verdict("birthday-card"), "held Thu 2027-05-20 09:00: waits until a pause ends; nothing holds it any more, so the daemon lets it go")
+        try await daemon.stop()
+    }
+
+    @Test("a rule that waits for approval, and a day on which far more is due than was planned")
+    func guarded() async throws {
+        let asked = try Asked(Self.birthday, guards: "{new_rule: 1, day: 3 x planned}")
+        try asked.shop.addCustomer(1, birthday: "1980-05-20")
+        try asked.shop.addCustomer(2, birthday: "1980-05-20")
+        let daemon = try TestDaemon(asked.shop, now: try at("2027-05-04T06:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-04T06:00:00Z")
+        func verdict() throws -> String {
+            try asked.explain("1", daemon.outbox, at: "2027-05-04T06:00:00Z").verdict("birthday-card")
+        }
+        same(try verdict(), "held Thu 2027-05-20 09:00: waits until the rule is approved: regards approve")
+        let rule = try #require(try asked.shop.assembly().book.rules.first)
+        try daemon.outbox.approve(rule: rule.name, hash: rule.hash, now: try at("2027-05-04T06:00:00Z"))
+        same(try verdict(), "due Thu 2027-05-20 09:00")
+        try daemon.outbox.updateGuardFigures { $0.trippedSince = Instant(seconds: 0) }
+        same(
+            try verdict(),
+            "held Thu 2027-05-20 09:00: far more is due today than was planned; waits for regards approve --day")
+        // In a rehearsal there is nothing to guard.
+        try daemon.outbox.setLiveMachine(nil, now: try at("2027-05-04T06:00:00Z"))
+        same(try verdict(), "due Thu 2027-05-20 09:00")
+        let told = try asked.explain("1", daemon.outbox, at: "2027-05-04T06:00:00Z")
+        #expect(told.profile.contains("mode: rehearsing: what is due is made, and not sent"))
         try await daemon.stop()
     }
 
