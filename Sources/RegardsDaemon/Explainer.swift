@@ -42,7 +42,7 @@ package struct Explainer {
         var at: Instant
         var now: Instant
         var horizon: Instant
-        /// As of `at`, or of now where that is earlier.
+        /// As of `at`: after now with what is expected to be sent until then.
         var facts: Facts
         var story: Forecast.Story
         /// All rows of the customer, newest first.
@@ -70,7 +70,7 @@ package struct Explainer {
         let rows = try outbox?.list(OutreachFilter(customer: id), limit: .max, after: 0) ?? []
         let question = Question(
             customer: customer, zone: zone, clock: clock, at: at, now: now, horizon: horizon,
-            facts: try facts(of: customer, now: min(at, now)), story: story,
+            facts: try facts(of: customer, now: min(at, now), until: at, story), story: story,
             rows: rows.sorted { ($0.plan.dueAt, $0.id) > ($1.plan.dueAt, $1.id) }, limit: max(0, limit))
         var explanation = try profile(question)
         for index in book.rules.indices where rule == nil || book.rules[index].name == rule {
@@ -83,14 +83,33 @@ package struct Explainer {
         return explanation
     }
 
-    private func facts(of customer: Customer, now: Instant) throws -> Facts {
+    private func facts(
+        of customer: Customer, now: Instant, until at: Instant, _ story: Forecast.Story
+    ) throws -> Facts {
         let id = customer.id
         var facts = Facts(customer: customer)
         facts.openEvents = try outbox?.openKinds(customers: [id], book)[id] ?? []
         facts.entries = try outbox?.entries(customers: [id], book.watchedSegments, book)[id] ?? [:]
         facts.history = try histories?.load([customer], now: now)[id] ?? .none
         facts.history.toAddress.removeAll { $0.at > now }
+        for sight in story.sights where sight.at > now && sight.at <= at {
+            guard let contact = expected(sight) else { continue }
+            facts.history.toAddress.insert(contact, at: 0)
+            facts.history.lastReceived[contact.rule] = contact.at
+        }
         return facts
+    }
+
+    /// The message that a decision leads to; nil where it leads to none.
+    private func expected(_ sight: Forecast.Sight) -> PastContact? {
+        let rule = book.rules[sight.candidate.rule]
+        guard let line = sight.line, sight.decision.verdict == .send, line.row?.state.hasEnded != true,
+            case .send = rule.steps[sight.candidate.step].action, !sight.candidate.isFallback
+        else { return nil }
+        let key = line.outreach.key
+        return PastContact(
+            customer: key.customer, rule: key.rule, step: key.step, occasion: key.occasion, at: sight.at,
+            localDate: line.outreach.localDate, card: line.card, counts: rule.budget.counts, purpose: rule.purpose)
     }
 
     // MARK: One rule

@@ -389,6 +389,9 @@ struct ExplainTests {
         try asked.shop.addCustomer(1, birthday: "1980-05-20")
         try asked.shop.sql("UPDATE customers SET advertise = 1")
         let told = try asked.explain(at: "2027-05-21T00:00:00Z", now: "2027-05-04T06:00:00Z")
+        #expect(
+            told.profile.contains(
+                "budgets: overall: 1 per 10d: 1 used, by birthday-card Thu 2027-05-20 09:00; room again from Sun 2027-05-30 09:00"))
         same(try told.verdict("birthday-card"), "due Sat 2028-05-20 09:00")
         #expect(try told.verdict("late-offer").hasPrefix("skipped Fri 2027-05-21 08:00: "))
     }
