@@ -8,7 +8,8 @@ import Testing
 struct AgreementTests {
     @Test("a hundred customers, half a year: every message, to the second", .timeLimit(.minutes(10)))
     func agree() throws {
-        let seed = UInt32.random(in: .min ... .max)
+        // A new shop each time, but for the runs that decide whether a change may land.
+        let seed = TestTools.isCI ? 20_270_101 : UInt32.random(in: .min ... .max)
         print("agreement: seed \(seed)")
         let result = try ChildProcess.run(
             [
