@@ -253,5 +253,6 @@ extension RuleBook {
 }
 
 extension WatchedSegment {
-    init(_ segment: Segment) { self.init(name: segment.name) }
+    /// Somebody who edits a segment has not moved its customers: they come and go by the new definition from then on.
+    init(_ segment: Segment) { self.init(name: segment.name, hash: segment.hash) }
 }

@@ -22,8 +22,9 @@ struct SegmentReader {
                 return item.refuse(.reserved("segment", entry.name), at: entry.place)
             }
             let definition = definition(entry.item, index)
-            draft.segments[index].hash = hash(entry.item, definition)
-            return definition.map { Segment(name: entry.name, definition: $0, place: entry.place) }
+            let hash = hash(entry.item, definition)
+            draft.segments[index].hash = hash
+            return definition.map { Segment(name: entry.name, definition: $0, place: entry.place, hash: hash) }
         }
     }
 
