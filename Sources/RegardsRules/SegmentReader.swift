@@ -64,16 +64,3 @@ struct SegmentReader {
         return hash.value()
     }
 }
-
-extension Condition {
-    /// Indices of the segments it names.
-    var segments: Set<Int> {
-        Set(
-            tests.compactMap { test in
-                switch test.operand {
-                case .segment(let index), .rank(let index): index
-                case .customer, .event, .received: nil
-                }
-            })
-    }
-}
