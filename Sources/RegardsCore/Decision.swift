@@ -222,11 +222,12 @@ extension History {
 
 extension Decision {
     /// Whether planning writes a row: for what will be sent or wait, for what loses to others, so that its row says to
-    /// whom, and for what is late only since the last pass.
-    package func writesRow(_ outreach: PlannedOutreach, in window: PlanWindow) -> Bool {
+    /// whom, for what is late only since the last pass, and for what will be late because it is quiet until then: its row
+    /// may be there, and must end as that.
+    package func writesRow(_ outreach: PlannedOutreach, in window: PlanWindow, now: Instant) -> Bool {
         switch verdict {
         case .send, .hold, .move: true
-        case .skip(.late): outreach.dueAt >= window.plannedThrough
+        case .skip(.late): outreach.dueAt >= window.plannedThrough || outreach.expiresAt.map { $0 > now } ?? true
         case .skip: true
         case .cancel: false
         }

@@ -219,7 +219,7 @@ package final class PlanDesk: @unchecked Sendable {
         if case .move(let later) = decision.verdict { outreach.dueAt = later }
         if case .cancel(let reason) = decision.verdict {
             pass.reasons[outreach.key] = reason
-        } else if decision.writesRow(outreach, in: window) {
+        } else if decision.writesRow(outreach, in: window, now: pass.now) {
             pass.rows.append(outreach)
         }
         // A customer without any address is no mistake of the data.
