@@ -165,9 +165,7 @@ struct ExplainAgreementTests {
             case "skipped" where prediction.at <= now:
                 // Of several messages that fill a budget, which one is named depends on which have gone by then.
                 let kind = prediction.reason.prefix { $0 != ":" }
-                // In quiet hours that outlast its time, a pass finds it late before the row could be.
-                let isQuiet = prediction.reason.contains("limits.quiet") && row?.state == .cancelled
-                #expect(row == nil || isQuiet || row?.state == .skipped && row?.reason.hasPrefix(kind) == true, "\(what)")
+                #expect(row == nil || row?.state == .skipped && row?.reason.hasPrefix(kind) == true, "\(what)")
             default: continue
             }
         }
