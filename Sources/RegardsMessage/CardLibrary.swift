@@ -55,10 +55,18 @@ package struct CardLibrary: Sendable {
     package static func load(
         folder: String, needed: [CardReference], defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
+        let (library, mistakes) = partial(folder: folder, needed: needed, defaultLocale: defaultLocale)
+        return (mistakes.contains { $0.severity == .error } ? nil : library, mistakes)
+    }
+
+    /// The same, with the cards that are sound even where others are not: to find further mistakes by, and never to send
+    /// from. nil where the folder cannot be read.
+    package static func partial(
+        folder: String, needed: [CardReference], defaultLocale: String = "en"
+    ) -> (library: CardLibrary?, mistakes: [Mistake]) {
         var loader = CardLoader(folder: folder, defaultLocale: defaultLocale)
         let library = loader.load(needed: needed)
-        let mistakes = loader.sortedMistakes
-        return (mistakes.contains { $0.severity == .error } ? nil : library, mistakes)
+        return (library, loader.sortedMistakes)
     }
 
     /// Names of all mail cards, sorted.
