@@ -14,11 +14,21 @@ package struct Assembly: Sendable {
     package let countries: CountryZones
 
     /// Reads every file and finds every mistake in one pass, in the order of files and lines.
+    ///
+    /// - Parameter keepsAllCards: false for a process that stays: cards that no rule which is on names are checked and let
+    ///   go.
     package static func load(
-        file: String, environment: [String: String], zones: ZoneCatalog
+        file: String, environment: [String: String], zones: ZoneCatalog, keepsAllCards: Bool = true
     ) -> (assembly: Assembly?, mistakes: [Mistake]) {
         let found = survey(file: file, environment: environment, zones: zones)
-        return (found.isSound ? found.assembly : nil, found.mistakes)
+        guard let assembly = found.assembly, found.isSound else { return (nil, found.mistakes) }
+        return (keepsAllCards ? assembly : assembly.withCardsInUse(), found.mistakes)
+    }
+
+    private func withCardsInUse() -> Assembly {
+        let names = book.rules.filter(\.isEnabled).flatMap { rule in rule.steps.flatMap(rule.cards) } + book.listCards
+        return Assembly(
+            configuration: configuration, book: book, cards: cards.keeping(Set(names)), zones: zones, countries: countries)
     }
 }
 
@@ -37,12 +47,10 @@ extension Assembly {
     /// Goes on after mistakes: what rules say is read where the house has some, cards where rules have some.
     static func survey(file: String, environment: [String: String], zones: ZoneCatalog) -> FileSurvey {
         let result = ConfigurationLoader(environment: environment, zones: zones).load(file: file)
-        var survey = FileSurvey(mistakes: result.mistakes)
-        let ofHouse = result.mistakes.filter { $0.severity == .error && $0.place.file == file }
-        survey.isHouseSound = ofHouse.isEmpty
+        var survey = FileSurvey(mistakes: result.mistakes, isHouseSound: result.isHouseSound)
         // Where the cards are is one of the things a mistake may be about.
-        guard let configuration = result.configuration ?? result.partial, !ofHouse.contains(where: { $0.path == "cards" })
-        else { return survey }
+        let isFolderKnown = !result.mistakes.contains { $0.place.file == file && $0.path == "cards" && $0.severity == .error }
+        guard let configuration = result.configuration ?? result.partial, isFolderKnown else { return survey }
         let (cards, mistakes) = CardLibrary.partial(
             folder: configuration.cardsFolder, needed: configuration.ruleBook.neededCards)
         survey.mistakes += mistakes

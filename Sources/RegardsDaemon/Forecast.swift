@@ -271,7 +271,7 @@ package struct Forecast {
         let dueAt = candidate.outreach.dueAt
         guard dueAt < question.now else { return true }
         guard let passes = question.passes, let pass = passes[candidate.rule] else { return false }
-        return dueAt >= pass.from && decision.writesRow(candidate.outreach, in: pass)
+        return dueAt >= pass.from && decision.writesRow(candidate.outreach, in: pass, now: question.now)
     }
 
     private func add(

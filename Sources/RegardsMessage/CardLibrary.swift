@@ -69,6 +69,21 @@ package struct CardLibrary: Sendable {
         return (library, loader.sortedMistakes)
     }
 
+    /// With these cards alone, so that the others take no memory.
+    package func keeping(_ names: Set<String>) -> CardLibrary {
+        CardLibrary(
+            mail: mail.filter { names.contains($0.key) }, webhooks: webhooks.filter { names.contains($0.key) },
+            defaultLocale: defaultLocale)
+    }
+
+    /// True when the library holds the card for this use.
+    package func contains(_ card: String, for use: CardReference.Use) -> Bool {
+        switch use {
+        case .mail: mail[card] != nil
+        case .webhook: webhooks[card] != nil
+        }
+    }
+
     /// Names of all mail cards, sorted.
     package var cards: [String] { mail.keys.sorted() }
 

@@ -8,6 +8,8 @@ package struct LoadResult: Sendable {
     /// What could be read where `configuration` is nil: to find further mistakes by, and never to be run. Its house is
     /// incomplete where regards.yaml has mistakes.
     package var partial: Configuration?
+    /// Whether regards.yaml has no mistake but in rules that stand in it.
+    package var isHouseSound = true
     /// Errors and warnings together, in the order of file, line and column.
     package var mistakes: [Mistake]
 }
@@ -59,6 +61,7 @@ private struct Loading {
         let form = houseForm()
         draft.knowsHouse = form != nil
         let settings = form.map(settings)
+        let isHouseSound = !draft.report.hasError
         var shelf = RuleShelf(draft: draft, files: files, folder: FilePath.join(folder, "rules.d"))
         shelf.fill(form?["rules"], configurationFolder: folder)
         if shelf.isEmpty, !draft.report.hasError {
@@ -67,7 +70,9 @@ private struct Loading {
         guard draft.report.hasError else {
             return LoadResult(configuration: settings?.configuration(draft, shelf), mistakes: draft.report.mistakes)
         }
-        return LoadResult(partial: settings?.completed().configuration(draft, shelf), mistakes: draft.report.mistakes)
+        return LoadResult(
+            partial: settings?.completed().configuration(draft, shelf), isHouseSound: isHouseSound,
+            mistakes: draft.report.mistakes)
     }
 
     /// nil where the file gave no keys and values at all, which is reported then.
