@@ -23,6 +23,7 @@ extension Planner {
         of occasion: LocalOccasion, rule index: Int, step: Int, _ spread: TimeSpan, _ customer: Customer, _ zone: CustomerZone
     ) -> Message? {
         guard let meant = plans[index].steps[step].moment(of: occasion) else { return nil }
+        let spread = plans[index].steps[step].isList ? .zero : spread
         let due = allowed(from: meant.dueAt + spread, plans[index].steps[step], customer, zone.zone)
         return Message(occasion: occasion.id, meant: meant, zone: occasion.zone, dueAt: due)
     }
