@@ -56,17 +56,21 @@ package struct History: Hashable, Sendable {
     package var cards: [String: [SentCard]]
     /// The address is suppressed for these purposes; for `care` too where no mail reaches it (see `isUnreachable`).
     package var suppressed: Set<Purpose>
+    /// Messages to the customer that failed or were skipped, and when: they never go, so they stand in nobody's way. Known
+    /// only where messages are weighed against each other.
+    package var lost: [OutreachKey: Instant]
     /// Steps of the event's rules whose recipient was refused for good, and when: `RULE/STEP`.
     package var refused: [String: Instant]
 
     package init(
         toAddress: [PastContact] = [], lastReceived: [String: Instant] = [:], cards: [String: [SentCard]] = [:],
-        suppressed: Set<Purpose> = [], refused: [String: Instant] = [:]
+        suppressed: Set<Purpose> = [], lost: [OutreachKey: Instant] = [:], refused: [String: Instant] = [:]
     ) {
         self.toAddress = toAddress
         self.lastReceived = lastReceived
         self.cards = cards
         self.suppressed = suppressed
+        self.lost = lost
         self.refused = refused
     }
 

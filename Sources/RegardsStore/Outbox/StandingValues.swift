@@ -14,16 +14,19 @@ package struct HistoryQuestion: Hashable, Sendable {
     package var received: Set<String>
     /// Rules with a series of cards.
     package var series: Set<String>
+    /// Whether messages that failed or were skipped since then are wanted.
+    package var asksForLost: Bool
 
     package init(
         customers: [String], addresses: [String: String] = [:], since: Instant, received: Set<String> = [],
-        series: Set<String> = []
+        series: Set<String> = [], asksForLost: Bool = false
     ) {
         self.customers = customers
         self.addresses = addresses
         self.since = since
         self.received = received
         self.series = series
+        self.asksForLost = asksForLost
     }
 }
 
