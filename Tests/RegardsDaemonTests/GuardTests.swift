@@ -364,22 +364,55 @@ struct DayGuardTests {
         let guarding = DayGuard(outbox: outbox, house: assembly.book.house, standings: standings, isGuarding: true)
         var counts = ReconcileCounts()
         (counts.insertedBehind, counts.unchanged) = (60, 10)
-        guarding.look(at: counts)
+        try guarding.begin()
+        try guarding.look(at: counts, now: now)
         #expect(try standings.standing(now: now).isGuardTripped)
         counts.unchanged = 1000
-        try guarding.judge(counts, isWhole: true, now: now)
+        try guarding.judge(counts, now: now)
         #expect(try !standings.standing(now: now).isGuardTripped)
-        #expect(try outbox.guardFigures().trippedSince == nil)
-        // A pass that broke off left its rows behind, where the next one finds them: they still were too many.
+        #expect(try outbox.guardFigures() == GuardFigures())
+        // A pass that broke off left its rows behind, where the next one finds them: they still are too many. What was
+        // suspected stays so, also for a daemon that starts again or reads its files anew.
         (counts.insertedBehind, counts.unchanged) = (60, 10)
-        guarding.look(at: counts)
-        try guarding.judge(counts, isWhole: false, now: now)
+        try guarding.begin()
+        try guarding.look(at: counts, now: now)
+        #expect(try outbox.guardFigures() == GuardFigures(suspectedSince: now, carried: 60))
+        let next = StandingDesk(outbox: outbox, book: assembly.book, isGuarding: true)
+        #expect(try next.standing(now: now).isGuardTripped)
+        let again = DayGuard(outbox: outbox, house: assembly.book.house, standings: next, isGuarding: true)
         (counts.insertedBehind, counts.unchanged) = (0, 70)
-        guarding.look(at: counts)
-        #expect(try standings.standing(now: now).isGuardTripped)
-        try guarding.judge(counts, isWhole: true, now: now)
+        try again.begin()
+        try again.look(at: counts, now: now)
+        try again.judge(counts, now: now)
         #expect(try outbox.guardFigures() == GuardFigures(trippedSince: now, added: 60, planned: 10))
         try outbox.close()
+    }
+
+    @Test("holds on over a restart in the middle of a pass")
+    func restart() async throws {
+        let shop = try shop()
+        try add(30, from: 1, to: shop)
+        try add(200, from: 1001, to: shop, points: 0)
+        let daemon = try await served(shop)
+        try await daemon.stop()
+        try shop.configure(DayGuardTests.settings(where: "true"))
+        // All were written when the daemon was killed; nobody had judged them yet.
+        let assembly = try shop.assembly()
+        let now = try at("2027-05-04T13:00:00Z")
+        let outbox = try SQLiteOutbox.openForDaemon(path: shop.state, now: now)
+        let source = BrokenOffSource(try Workshop.source(assembly), after: 230)
+        let desk = PlanDesk(
+            assembly: assembly, outbox: outbox, source: source,
+            standings: StandingDesk(outbox: outbox, book: assembly.book, isGuarding: true),
+            hash: AddressHash(key: AddressHash.Key(first: 1, second: 2)), isGuarding: true, progress: Progress())
+        #expect(throws: BrokenOff.self) { try desk.plan(now: now) }
+        #expect(try outbox.guardFigures().carried == 200)
+        try outbox.close()
+        let next = try TestDaemon(shop, now: try at("2027-05-04T14:00:00Z"))
+        try await next.cleanPass(at: "2027-05-05T07:00:00Z")
+        #expect(next.announcer.notices(.guardTripped).map(\.count) == [200])
+        #expect(try standings(next) == ["held(guard-day)": 230])
+        #expect(try shop.mails().isEmpty)
     }
 
     @Test("by command: named by check and status, and answered")
@@ -403,6 +436,27 @@ struct DayGuardTests {
         #expect(try run(["approve", "--day", "--yes"]).output == [words, "messages go on"])
         #expect(try run(["approve", "--day", "--yes"]).output == ["guard.day has not tripped"])
         #expect(try !run(["check"]).errors.contains { $0.contains("guard.day") })
+    }
+}
+
+private struct BrokenOff: Error {}
+
+/// Breaks off behind the page with which so many customers were read.
+private final class BrokenOffSource: PassingSource, @unchecked Sendable {
+    private let after: Int
+
+    init(_ source: any CustomerSource, after: Int) {
+        self.after = after
+        super.init(source)
+    }
+
+    override func forEachPage(size: Int, _ body: (CustomerPage) throws -> Void) throws -> ScanReport {
+        var seen = 0
+        return try super.forEachPage(size: size) { page in
+            try body(page)
+            seen += page.count
+            if seen >= after { throw BrokenOff() }
+        }
     }
 }
 

@@ -11,6 +11,8 @@ private enum FigureKey {
     static let trippedSince = "guard_tripped_since"
     static let added = "guard_added"
     static let planned = "guard_planned"
+    static let suspectedSince = "guard_suspected_since"
+    static let carried = "guard_carried"
 }
 
 extension SQLiteOutbox {
@@ -39,7 +41,8 @@ extension SQLiteOutbox {
             customers: try number(FigureKey.customers), customersAt: try instant(FigureKey.customersAt),
             collapsedSince: try instant(FigureKey.collapsedSince), customersSeen: try number(FigureKey.customersSeen),
             trippedSince: try instant(FigureKey.trippedSince), added: try number(FigureKey.added),
-            planned: try number(FigureKey.planned))
+            planned: try number(FigureKey.planned), suspectedSince: try instant(FigureKey.suspectedSince),
+            carried: try number(FigureKey.carried))
     }
 }
 
@@ -47,11 +50,11 @@ extension GuardFigures {
     fileprivate var stored: [String: String] {
         let numbers = [
             (FigureKey.customers, customers), (FigureKey.customersSeen, customersSeen), (FigureKey.added, added),
-            (FigureKey.planned, planned),
+            (FigureKey.planned, planned), (FigureKey.carried, carried),
         ]
         let instants = [
             (FigureKey.customersAt, customersAt), (FigureKey.collapsedSince, collapsedSince),
-            (FigureKey.trippedSince, trippedSince),
+            (FigureKey.trippedSince, trippedSince), (FigureKey.suspectedSince, suspectedSince),
         ]
         var stored: [String: String] = [:]
         for (key, number) in numbers { stored[key] = number.map(String.init) }

@@ -90,10 +90,15 @@ package struct GuardFigures: Hashable, Sendable {
     /// What tripped it: messages added to hours that had been planned before, and those that stood there already.
     package var added: Int?
     package var planned: Int?
+    /// Since when a pass adds more than it should, before it has seen all customers; nil: none does.
+    package var suspectedSince: Instant?
+    /// Messages that passes added to such hours since the last one that saw all customers.
+    package var carried: Int?
 
     package init(
         customers: Int? = nil, customersAt: Instant? = nil, collapsedSince: Instant? = nil, customersSeen: Int? = nil,
-        trippedSince: Instant? = nil, added: Int? = nil, planned: Int? = nil
+        trippedSince: Instant? = nil, added: Int? = nil, planned: Int? = nil, suspectedSince: Instant? = nil,
+        carried: Int? = nil
     ) {
         self.customers = customers
         self.customersAt = customersAt
@@ -102,6 +107,8 @@ package struct GuardFigures: Hashable, Sendable {
         self.trippedSince = trippedSince
         self.added = added
         self.planned = planned
+        self.suspectedSince = suspectedSince
+        self.carried = carried
     }
 }
 
