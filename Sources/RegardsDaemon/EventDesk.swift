@@ -71,9 +71,11 @@ package final class EventDesk: @unchecked Sendable {
     ) throws {
         let (changes, records) = try read(kind, now: now, &report)
         report.changes += changes.map { (kind, $0) }
-        let events = all
-            ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: now - settings[kind].horizon)
-            : changes.map(\.event)
+        let horizon = now - settings[kind].horizon
+        var events = all
+            ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: horizon) + awaited(kind, before: horizon) : []
+        let known = Set(events.map(\.occasion))
+        events += changes.map(\.event).filter { !known.contains($0.occasion) }
         report.counts += try plan(events, former: changes, kind, records, ledgers, now: now, &report)
     }
 
@@ -105,9 +107,22 @@ package final class EventDesk: @unchecked Sendable {
         let name = book.eventKinds[kind].name
         let scan = try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
         report.note(scan)
+        sync.expect(try awaited(kind, before: horizon).map(\.id))
         try take(Array(try source.lookUpEvents(kind: name, try sync.unseen()).values))
         changes += try sync.finish()
         return (changes, records)
+    }
+
+    /// What an appointment that was made before the horizon owes hangs on its columns as before.
+    private func awaited(_ kind: Int, before horizon: Instant) throws -> [Event] {
+        let rules = rules(about: kind).map { book.rules[$0].name }
+        return rules.isEmpty ? [] : try outbox.events(kind: book.eventKinds[kind].name, awaitedBy: rules, before: horizon)
+    }
+
+    private func rules(about kind: Int) -> [Int] {
+        book.rules.indices.filter { index in
+            if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
+        }
     }
 
     private func seen(_ row: EventRow, _ kind: Int) -> SeenEvent {
@@ -146,9 +161,7 @@ package final class EventDesk: @unchecked Sendable {
         _ events: [Event], former changes: [EventChange], _ kind: Int, _ records: [String: Record],
         _ ledgers: [String: RuleLedger], now: Instant, _ report: inout Report
     ) throws -> ReconcileCounts {
-        let rules = book.rules.indices.filter { index in
-            if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
-        }
+        let rules = rules(about: kind)
         guard !rules.isEmpty, !events.isEmpty else { return ReconcileCounts() }
         let customers = try source.lookUp(Array(Set(events.compactMap(\.customer))))
         let newest = Dictionary(

@@ -53,6 +53,11 @@ private enum EventSQL {
             AND NOT EXISTS (SELECT 1 FROM events n
                 WHERE n.kind_id = e.kind_id AND n.event_id = e.event_id AND n.generation > e.generation)
         """
+    /// By `outreach_open`, all of it: what is not sent yet is little beside what was.
+    static let awaitedOccasions = """
+        SELECT DISTINCT o.occasion FROM outreach o INDEXED BY outreach_open
+        WHERE o.state < 10 AND o.rule_id IN (SELECT r.id FROM json_each(?1) n JOIN rules r ON r.name = n.value)
+        """
     /// By `events_pausing`.
     static let openOfCustomer = """
         SELECT \(columns), k.name FROM events e JOIN event_kinds k ON k.id = e.kind_id
@@ -71,6 +76,7 @@ final class SQLiteEventSync: EventSync {
     private let kindID: Int64
     private let coveredFrom: Instant?
     private var seen = SeenRows()
+    private var expected: [String] = []
     /// Read when the first limit is stored.
     private var names: LedgerNames?
 
@@ -105,6 +111,8 @@ final class SQLiteEventSync: EventSync {
         for id in ids { seen.insert(id) }
         return changes
     }
+
+    func expect(_ ids: [String]) { expected += ids }
 
     func unseen() throws -> [String] { try outbox.read { try missing($0).map(\.event.id) } }
 
@@ -234,6 +242,12 @@ final class SQLiteEventSync: EventSync {
             guard !seen.contains(statement.int64(0)) else { continue }
             missing.append(try Self.read(statement, kind: kind, database))
         }
+        for id in expected {
+            guard let tracked = try Self.latest(kind, kindID, id, database), !seen.contains(tracked.row), !tracked.event.isGone,
+                !missing.contains(where: { $0.row == tracked.row })
+            else { continue }
+            missing.append(tracked)
+        }
         return missing
     }
 
@@ -303,6 +317,24 @@ extension SQLiteOutbox {
             var events: [Event] = []
             while try statement.step() {
                 events.append(try SQLiteEventSync.read(statement, kind: kind, database).event)
+            }
+            return events
+        }
+    }
+
+    package func events(kind: String, awaitedBy rules: [String], before: Instant) throws -> [Event] {
+        try read { database in
+            let statement = try SQLStatement(database, EventSQL.awaitedOccasions)
+            defer { statement.reset() }
+            statement.bind(1, IDList.texts(rules))
+            var events: [Event] = []
+            while try statement.step() {
+                let occasion = statement.string(0)
+                let (id, generation) = Event.identity(ofOccasion: occasion)
+                guard let event = try Self.tracked(kind, id, generation, database)?.event, event.occasion == occasion,
+                    event.at < before, !event.isOpen, !event.isGone
+                else { continue }
+                events.append(event)
             }
             return events
         }
