@@ -268,7 +268,7 @@ extension Problem {
         case .whoseEvent(let key): "there is not just one, so it must say which: add \(key)"
         case .notInOrder: "this happens before what stands above it: write it in the order of time"
         case .promiseOfGreeting(let purpose):
-            "a \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
+            "what is of purpose \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
         case .endlessLadder(let kind):
             "nothing ends these steps: add ends_when here, or done to the event \(clip(kind))"
         case .nobodyToTell(let role):
