@@ -201,6 +201,7 @@ package struct Decision: Hashable, Sendable {
         if standing.unapproved.contains(rule.name) { return Decision(.hold(.approval)) }
         if standing.isGuardTripped, rule.purpose != .care { return Decision(.hold(.guardDay)) }
         if way.isTold { return nil }
+        if let event = facts.event, standing.floods[event.kind]?.holds(event) == true { return Decision(.hold(.guardDay)) }
         for index in facts.openEvents where book.eventKinds[index].pauses.contains(rule.purpose) {
             return Decision(.hold(.eventOpen(kind: book.eventKinds[index].name)))
         }

@@ -26,7 +26,7 @@ final class DayGuard: @unchecked Sendable {
     /// Fewer customers than this come and go as they like.
     private static let few = 20
     /// More messages than this are asked about, where no rule's guard says how many are few.
-    private static let fewMessages = 50
+    static let fewMessages = 50
 
     init(outbox: any Outbox, house: House, standings: StandingDesk, isGuarding: Bool) {
         self.outbox = outbox

@@ -52,6 +52,9 @@ package final class StandingDesk: Sendable {
             for rule in book.rules { state.standing.baselines[rule.name] = ledgers[rule.name].map(rule.baseline) }
             let isTripped = figures.trippedSince != nil || figures.suspectedSince != nil
             state.standing.isGuardTripped = isGuarding && isTripped && book.house.guards.day != nil
+            // An answer to the guard is one to all of it.
+            let isFlooded = state.standing.isGuardTripped && figures.trippedSince != nil
+            state.standing.floods = isFlooded ? figures.floods : [:]
             state.standing.areCustomersMissing = figures.collapsedSince != nil
             state.readAt = now
             return state.standing

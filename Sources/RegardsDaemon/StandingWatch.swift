@@ -118,7 +118,7 @@ extension GuardFigures {
     /// Why the guard of the day holds messages, and what to do.
     package var dayWords: String {
         "\(Words.count(added ?? 0, "message")) appeared in hours that had been planned with \(planned ?? 0), as after a "
-            + "mistake in the customers' query: mend it, then, or if they are meant: regards approve --day"
+            + "mistake in a query: mend it, then, or if they are meant: regards approve --day"
     }
 
     /// Why nobody's messages are cancelled, and what to do.

@@ -272,8 +272,8 @@ struct DayGuardTests {
         let told = try #require(daemon.announcer.notices(.guardTripped).first)
         #expect(told.reason == "day" && told.count == 200)
         #expect(
-            told.detail == "200 messages appeared in hours that had been planned with 30, as after a mistake in the "
-                + "customers' query: mend it, then, or if they are meant: regards approve --day")
+            told.detail == "200 messages appeared in hours that had been planned with 30, as after a mistake in a "
+                + "query: mend it, then, or if they are meant: regards approve --day")
         try shop.complain(10, customer: 1, at: try at("2027-05-04T20:00:00Z"))
         try await daemon.cleanPass(at: "2027-05-05T07:00:00Z")
         #expect(try standings(daemon) == ["held(guard-day)": 230])
@@ -319,6 +319,81 @@ struct DayGuardTests {
         try await daemon.cleanPass(at: "2027-05-04T12:15:00Z")
         #expect(daemon.announcer.notices(.guardTripped).map(\.count) == [120])
         #expect(try shop.mails().isEmpty)
+    }
+
+    // MARK: Events
+
+    private func orders(_ guards: String = "{new_rule: off}") throws -> TestShop {
+        var settings = TestShop.Settings()
+        settings.events = """
+            complaint:
+              query: SELECT id, customer_id, opened_at AS at, answered_at, solved_at, subject FROM complaints
+              done: solved_at is present
+            order: {query: "SELECT id, customer_id, ordered_at AS at FROM orders"}
+            """
+        settings.guards = guards
+        let shop = try TestShop(rules: ["complaints"], settings)
+        try shop.sql("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, ordered_at TEXT)")
+        // Care, which is never too late by itself.
+        try shop.rules("after-sale: {purpose: care, when: {event: order, after: 3d, at: 10:00}, send: birthday}\n", file: "sale")
+        try add(100, from: 1, to: shop, birthday: "1980-01-01")
+        for id in 1...100 {
+            try shop.sql("INSERT INTO orders VALUES (\(id), \(id), '2027-04-\(id % 20 + 10)T08:00:00Z')")
+        }
+        return shop
+    }
+
+    @Test("trips on events whose ids were given out anew: nobody hears about an old one twice")
+    func newEventIDs() async throws {
+        let shop = try orders()
+        let daemon = try await served(shop)
+        #expect(try daemon.rows(rule: "after-sale").isEmpty)
+        try shop.sql("UPDATE orders SET id = id + 50000; INSERT INTO orders VALUES (200, 1, '2027-05-04T13:00:00Z')")
+        try await daemon.cleanPass(at: "2027-05-04T14:00:00Z")
+        #expect(daemon.announcer.notices(.guardTripped).map(\.count) == [100])
+        #expect(try standings(daemon, rule: "after-sale") == ["held(guard-day)": 100, "planned": 1])
+        // A complaint is answered as ever, and so is what is new.
+        try shop.complain(10, customer: 1, at: try at("2027-05-05T08:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-07T12:00:00Z")
+        #expect(try standings(daemon, rule: "after-sale") == ["held(guard-day)": 100, "sent": 1])
+        #expect(try daemon.rows(rule: "complaint-care").count { $0.state == .sent } >= 2)
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-07T13:00:00Z")
+        #expect(try standings(daemon, rule: "after-sale") == ["held(guard-day)": 100, "sent": 1])
+        // Mended: they are gone, and owe nothing.
+        try shop.sql("UPDATE orders SET id = id - 50000 + 1000 WHERE id > 50000")
+        try shop.sql("DELETE FROM orders WHERE id > 1000 AND id <= 1050")
+        try await daemon.cleanPass(at: "2027-05-07T14:00:00Z")
+        #expect(try standings(daemon, rule: "after-sale")["cancelled(occasion-gone)"] == 100)
+        try await daemon.stop()
+    }
+
+    @Test("lets a flood of events go when somebody says that it is meant, and counts each once")
+    func meantEvents() async throws {
+        let shop = try orders()
+        let daemon = try await served(shop)
+        try shop.sql("UPDATE orders SET id = id + 50000")
+        try await daemon.cleanPass(at: "2027-05-04T14:00:00Z")
+        try beside(daemon) { try $0.updateGuardFigures { ($0.trippedSince, $0.added, $0.planned) = (nil, nil, nil) } }
+        try await daemon.cleanPass(at: "2027-05-04T14:00:10Z")
+        #expect(try standings(daemon, rule: "after-sale") == ["sent": 100])
+        #expect(daemon.announcer.notices(.guardTripped).count == 1)
+        try await daemon.stop()
+    }
+
+    @Test("asks nothing about events that are news, or a few that were entered late")
+    func ordinaryEvents() async throws {
+        let shop = try orders()
+        let daemon = try await served(shop)
+        try await daemon.stop()
+        // Nothing ran for two days, in which ten times as much was ordered as in the month before.
+        for id in 1001...2000 { try shop.sql("INSERT INTO orders VALUES (\(id), \(id % 100 + 1), '2027-05-05T08:00:00Z')") }
+        for id in 101...140 { try shop.sql("INSERT INTO orders VALUES (\(id), 1, '2027-05-01T08:00:00Z')") }
+        let next = try TestDaemon(shop, now: try at("2027-05-06T12:00:00Z"))
+        try await next.cleanPass(at: "2027-05-06T12:00:00Z")
+        #expect(next.announcer.notices(.guardTripped).isEmpty)
+        #expect(try standings(next, rule: "after-sale") == ["sent": 40, "planned": 1000])
+        try await next.stop()
     }
 
     @Test("takes a word for customers who really are three times as many")

@@ -64,7 +64,7 @@ struct LadderTests {
         let start = try at("2027-05-04T07:00:00Z")
         let clock = VirtualClock(start)
         let outbox = try SQLiteOutbox.openForDaemon(path: shop.state, now: start)
-        let channels = ChannelSet([.mail: ScriptedChannel(.refused(.messageRefused))], clock: clock)
+        let channels = ChannelSet([.mail: ScriptedChannel(.refused(.recipientRefused))], clock: clock)
         let daemon = try VirtualDaemon(
             try shop.assembly().with(mode: .live), outbox: outbox, channels: channels, clock: clock, salt: Array("test".utf8))
         try daemon.look()

@@ -180,7 +180,10 @@ import Testing
         #expect(try ledger.outbox.guardFigures() == GuardFigures())
         let figures = GuardFigures(
             customers: 59, customersAt: noon, collapsedSince: noon + .hours(2), customersSeen: 4,
-            trippedSince: noon + .hours(1), added: 700, planned: 0)
+            trippedSince: noon + .hours(1), added: 700, planned: 0, suspectedSince: noon, carried: 7,
+            floods: [
+                "order": EventFlood(since: noon, before: noon - .days(1)), "visit": EventFlood(since: noon, before: noon),
+            ])
         #expect(try ledger.outbox.updateGuardFigures { $0 = figures } == figures)
         _ = try ledger.restart()
         #expect(try ledger.outbox.guardFigures() == figures)

@@ -276,6 +276,9 @@ package protocol EventSync: AnyObject {
     /// True when the kind was never synced to the end before.
     var isFirstSight: Bool { get }
 
+    /// When the last sync of the kind that found something new ended; nil: none did, or not since this is noted.
+    var lastLook: Instant? { get }
+
     /// - Parameter limits: asked once for each new event, for the limits of the promises made for it, by rule.
     func add(_ rows: [SeenEvent], limits: (SeenEvent) -> [String: Instant]) throws -> [EventChange]
 

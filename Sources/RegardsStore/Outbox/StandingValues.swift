@@ -94,11 +94,13 @@ package struct GuardFigures: Hashable, Sendable {
     package var suspectedSince: Instant?
     /// Messages that passes added to such hours since the last one that saw all customers.
     package var carried: Int?
+    /// By kind of event: those that appeared at once and should have been seen long before.
+    package var floods: [String: EventFlood]
 
     package init(
         customers: Int? = nil, customersAt: Instant? = nil, collapsedSince: Instant? = nil, customersSeen: Int? = nil,
         trippedSince: Instant? = nil, added: Int? = nil, planned: Int? = nil, suspectedSince: Instant? = nil,
-        carried: Int? = nil
+        carried: Int? = nil, floods: [String: EventFlood] = [:]
     ) {
         self.customers = customers
         self.customersAt = customersAt
@@ -109,6 +111,7 @@ package struct GuardFigures: Hashable, Sendable {
         self.planned = planned
         self.suspectedSince = suspectedSince
         self.carried = carried
+        self.floods = floods
     }
 }
 
