@@ -89,6 +89,27 @@ struct NewRuleTests {
         #expect(try daemon.rows().count { $0.standing == "cancelled(condition-false)" } == 5)
     }
 
+    @Test("sends nothing of the time in which it was in no file")
+    func away() async throws {
+        let shop = try shop(6, limit: "50")
+        // Care, which is never too late by itself.
+        let rule = "birthday-card:\n  purpose: care\n  when: {anniversary: birthday, at: 09:00}\n  send: birthday\n"
+        try shop.rules(rule)
+        try shop.rules("other:\n  purpose: greeting\n  when: {on: 2027-12-24, at: 09:00}\n  send: birthday\n", file: "other")
+        let daemon = try TestDaemon(shop, now: try at("2027-05-01T12:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-01T12:00:00Z")
+        try shop.rules(nil)
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-02T12:00:00Z")
+        try await daemon.cleanPass(at: "2027-05-20T12:00:00Z")
+        try shop.rules(rule)
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-20T13:00:00Z")
+        #expect(try daemon.rows(rule: "birthday-card").isEmpty)
+        #expect(try shop.mails().isEmpty)
+        try await daemon.stop()
+    }
+
     @Test("is not asked about where no mail reaches customers, and is at the change to live")
     func rehearsing() async throws {
         let shop = try shop(6)
@@ -158,7 +179,7 @@ struct NewRuleTests {
     }
 
     @Test("waits too while the customer database is away, and is counted when it is back")
-    func away() async throws {
+    func withoutDatabase() async throws {
         let shop = try shop(2)
         let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"))
         let away = shop.path + "/away"

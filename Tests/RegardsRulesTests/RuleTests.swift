@@ -199,6 +199,7 @@ import Testing
         "a: {purpose: care, when: {event: order}, send: x, where: [email is present]}",
         "a: {purpose: care, when: {event: order}, send: x, where: [[email is present, total > 3]]}",
         "a: {purpose: care, when: {event: order}, send: x, where: [email is present, total > 3], backfill: all}",
+        "a: {purpose: care, when: {event: order}, send: x, where: [email is present, total > 3], enabled: no}",
     ])
     func meaningCounts(text: String) throws {
         #expect(try RuleTests.hash(text) != RuleTests.hash(RuleTests.base))
