@@ -234,8 +234,13 @@ private struct Sentence {
         {
             return item.refuse(.looseWords(text, instead: meant))
         }
-        if case .text(let text) = literal, comparison != .equal, comparison != .notEqual {
+        switch literal {
+        case .text(let text) where comparison != .equal && comparison != .notEqual,
+            .flag(_, let text) where comparison != .equal && comparison != .notEqual:
             return item.refuse(.orderOfText(text))
+        case .text(let day) where day.count == value.count && Sentence.relativeDays.contains(day.lowercased()):
+            return item.refuse(.relativeDay(day))
+        default: break
         }
         return .compare(comparison, literal)
     }
@@ -276,7 +281,10 @@ private struct Sentence {
         return item.refuse(.sentence(text, near: near))
     }
 
-    /// `1000` is a number, `2027-05-01` a date, all else text, and so is what stands in quotes. Digits with a
+    private static let relativeDays: Set<String> = ["today", "yesterday", "tomorrow", "now"]
+    private static let flags = ["yes": true, "true": true, "no": false, "false": false]
+
+    /// `1000` is a number, `2027-05-01` a date, `yes` a flag, all else text, and so is what stands in quotes. Digits with a
     /// zero in front are text: postal codes and ids look like that.
     private func literal(_ value: Substring) -> Condition.Literal? {
         guard let text = unquoted(value) else { return nil }
@@ -284,6 +292,7 @@ private struct Sentence {
         if let date = CivilDate(text) { return .date(date) }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
         let hasLeadingZero = digits.hasPrefix("0") && digits.dropFirst().first?.isNumber == true
+        if let flag = Sentence.flags[text.lowercased()] { return .flag(flag, as: text) }
         if !hasLeadingZero, let number = Decimal.read(digits) { return .number(text.hasPrefix("-") ? -number : number) }
         return .text(text)
     }
@@ -309,7 +318,7 @@ extension Condition.Literal {
         switch self {
         case .number(let number): number == number.rounded() && abs(number) < 1e15 ? String(Int64(number)) : String(number)
         case .date(let date): date.description
-        case .text(let text): text
+        case .text(let text), .flag(_, let text): text
         }
     }
 }
@@ -322,7 +331,8 @@ extension CustomerColumn {
         case (_, .isPresent), (_, .isAbsent), (_, .country): return nil
         case (.orderCount, .compare(_, .number)), (.totalSpent, .compare(_, .number)): return nil
         case (.orderCount, _), (.totalSpent, _): return "a number, as in \"\(name) >= 5\""
-        case (.birthday, .compare(_, .number)), (.customerSince, .compare(_, .number)), (.lastOrderAt, .compare(_, .number)):
+        case (.birthday, .compare(_, let literal)), (.customerSince, .compare(_, let literal)), (.lastOrderAt, .compare(_, let literal)):
+            if case .date = literal { return nil }
             return "a day, as in \"\(name) < 2027-05-01\" or \"\(name) older than 180d\""
         default: return nil
         }

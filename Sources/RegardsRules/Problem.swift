@@ -68,6 +68,7 @@ enum Problem: Hashable {
     case sentence(String, near: String?)
     case useIs(String, instead: String)
     case looseWords(String, instead: String)
+    case relativeDay(String)
     case otherKindOfColumn(String, expected: String)
     case orderOfText(String)
     case orderOfCountries
@@ -229,6 +230,8 @@ extension Problem {
         case .useIs(let text, let instead): "\(quote(text)) compares with the text itself: did you mean \(quote(instead))?"
         case .looseWords(let text, let instead):
             "\(quote(text)) compares with those words: did you mean \(quote(instead))? If the words are meant, put them in quotes"
+        case .relativeDay(let word):
+            "\(quote(word)) is compared as a word: days are told in when: {date: …} or {anniversary: …}, or by within and older than, as in \"last_order_at within 1d\""
         case .otherKindOfColumn(let name, let expected): "\(clip(name)) holds \(expected)"
         case .orderOfText(let got): "expected a number or a date such as 2027-05-01 after < or >, got \(quote(got))"
         case .orderOfCountries: "expected is or is not: countries have no order"

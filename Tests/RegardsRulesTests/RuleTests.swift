@@ -64,7 +64,7 @@ import Testing
         #expect(rule.steps[0].action.card == CardPattern("true"))
         let literals = rule.condition.tests.map(\.predicate)
         #expect(
-            literals == [.country(.equal, code: "NO"), .compare(.equal, .text("yes")), .compare(.equal, .text("01234"))])
+            literals == [.country(.equal, code: "NO"), .compare(.equal, .flag(true, as: "yes")), .compare(.equal, .text("01234"))])
     }
 
     // MARK: Triggers
