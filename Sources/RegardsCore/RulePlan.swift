@@ -6,6 +6,7 @@ struct RulePlan {
     let hash: UInt64
     let lane: Lane
     let active: ActivePeriod?
+    let patience: Patience
     let isEnabled: Bool
     /// Seconds; 0 for none.
     let spread: UInt64
@@ -18,6 +19,7 @@ struct RulePlan {
         hash = rule.hash
         lane = rule.purpose == .care ? .care : .rest
         active = rule.active
+        patience = Patience(rule)
         isEnabled = rule.isEnabled
         let spread = rule.trigger.hasSpread ? max(0, rule.spread?.seconds ?? 0) : 0
         self.spread = UInt64(spread)
