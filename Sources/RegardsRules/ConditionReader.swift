@@ -49,6 +49,7 @@ struct ConditionReader {
         let name = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" || $0 == "." }
         let rest = text[name.endIndex...].trimmed
         guard !name.isEmpty, !rest.isEmpty else { return item.refuse(.sentence(text, near: nil)) }
+        if name == "not" { return item.refuse(.sentence(text, near: "{not: \(rest)}")) }
         let sentence = Sentence(text: text, item: item)
         let found =
             // The words of `Vocabulary.subjects`.
