@@ -293,7 +293,8 @@ private struct Sentence {
         if let date = CivilDate(text) { return .date(date) }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
         let hasLeadingZero = digits.hasPrefix("0") && digits.dropFirst().first?.isNumber == true
-        if let flag = Sentence.flags[text.lowercased()] { return .flag(flag, as: text) }
+        // NO is Norway.
+        if !isLoose, let flag = Sentence.flags[text.lowercased()] { return .flag(flag, as: text) }
         if !hasLeadingZero, let number = Decimal.read(digits) { return .number(text.hasPrefix("-") ? -number : number) }
         return .text(text)
     }
