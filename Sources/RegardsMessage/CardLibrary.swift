@@ -50,13 +50,16 @@ package struct CardLibrary: Sendable {
     ///
     /// - Parameters:
     ///   - folder: as the operator would type it; it begins the places of mistakes.
+    ///   - shipped: a folder whose cards, partials and pictures serve where `folder` has none of that name. A card's
+    ///     two files in one language are replaced together, all else file by file. It may be missing.
     ///   - needed: what the rules name.
     ///   - keepsAll: false keeps only the needed cards in memory; all are checked either way.
     ///   - defaultLocale: the language of cards for customers whose own has none.
     package static func load(
-        folder: String, needed: [CardReference], keepsAll: Bool = true, defaultLocale: String = "en"
+        folder: String, shipped: String? = nil, needed: [CardReference], keepsAll: Bool = true,
+        defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
-        var loader = CardLoader(folder: folder, defaultLocale: defaultLocale)
+        var loader = CardLoader(folder: folder, shipped: shipped, defaultLocale: defaultLocale)
         let library = loader.load(needed: needed)
         let mistakes = loader.sortedMistakes
         guard let library, !mistakes.contains(where: { $0.severity == .error }) else { return (nil, mistakes) }
