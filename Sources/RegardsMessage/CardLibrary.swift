@@ -53,20 +53,27 @@ package struct CardLibrary: Sendable {
     ///   - shipped: a folder whose cards, partials and pictures serve where `folder` has none of that name. A card's
     ///     two files in one language are replaced together, all else file by file. It may be missing.
     ///   - needed: what the rules name.
-    ///   - keepsAll: false keeps only the needed cards in memory; all are checked either way.
     ///   - defaultLocale: the language of cards for customers whose own has none.
     package static func load(
-        folder: String, shipped: String? = nil, needed: [CardReference], keepsAll: Bool = true,
-        defaultLocale: String = "en"
+        folder: String, shipped: String? = nil, needed: [CardReference], defaultLocale: String = "en"
+    ) -> (library: CardLibrary?, mistakes: [Mistake]) {
+        let (library, mistakes) = partial(
+            folder: folder, shipped: shipped, needed: needed, defaultLocale: defaultLocale)
+        return (mistakes.contains { $0.severity == .error } ? nil : library, mistakes)
+    }
+
+    /// The same, with the cards that are sound even where others are not: to find further mistakes by, and never to send
+    /// from. nil where the folder cannot be read.
+    package static func partial(
+        folder: String, shipped: String? = nil, needed: [CardReference], defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
         var loader = CardLoader(folder: folder, shipped: shipped, defaultLocale: defaultLocale)
         let library = loader.load(needed: needed)
-        let mistakes = loader.sortedMistakes
-        guard let library, !mistakes.contains(where: { $0.severity == .error }) else { return (nil, mistakes) }
-        return (keepsAll ? library : library.keeping(Set(needed.map(\.name))), mistakes)
+        return (library, loader.sortedMistakes)
     }
 
-    private func keeping(_ names: Set<String>) -> CardLibrary {
+    /// With these cards alone, so that the others take no memory.
+    package func keeping(_ names: Set<String>) -> CardLibrary {
         CardLibrary(
             mail: mail.filter { names.contains($0.key) }, webhooks: webhooks.filter { names.contains($0.key) },
             defaultLocale: defaultLocale)
