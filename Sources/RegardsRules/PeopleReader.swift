@@ -9,14 +9,18 @@ struct PeopleReader {
 
     func people(_ item: Item) -> (people: [Role: Person], absences: [Absence]) {
         guard let entries = item.entries() else { return ([:], []) }
-        let roles = entries.filter { $0.name != PeopleReader.absent }
+        let absent = entries.first { $0.name == PeopleReader.absent }
+        let misspelt = absent == nil ? entries.filter { $0.item.looksLikeAbsences } : []
+        for entry in misspelt { item.fail(.unknownKey(entry.name, known: [PeopleReader.absent]), at: entry.place) }
+        let roles = entries.filter { entry in
+            entry.name != PeopleReader.absent && !misspelt.contains { $0.name == entry.name }
+        }
         draft.roles = roles.map(\.name)
         var people: [Role: Person] = [:]
         for entry in roles where isRoleName(entry.name, entry.place, item) {
             people[Role(entry.name)] = person(entry.item, role: entry.name)
         }
         refuseCircles(people, roles.map { ($0.name, $0.item) })
-        let absent = entries.first { $0.name == PeopleReader.absent }
         return (people, absent?.item.oneOrMore().compactMap { absence($0, people) } ?? [])
     }
 
@@ -109,6 +113,17 @@ struct PeopleReader {
         people.values.allSatisfy { person in
             guard case .fixed(let contacts) = person.source else { return false }
             return contacts.allSatisfy { $0.address.text.lowercased() != address.text.lowercased() }
+        }
+    }
+}
+
+extension Item {
+    /// A list of who is away under another name than `absent`; no person has days.
+    fileprivate var looksLikeAbsences: Bool {
+        guard case .list(let values) = value.content else { return false }
+        return values.contains { value in
+            guard case .mapping(let pairs) = value.content else { return false }
+            return ["from", "to"].allSatisfy { key in pairs.contains { $0.key == key } }
         }
     }
 }
