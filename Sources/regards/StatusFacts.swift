@@ -69,7 +69,7 @@ struct StatusFacts {
         let isGuarding = isLive && book.house.mode == .live && book.house.guards.newRule != nil
         let hashes = Dictionary(book.rules.map { ($0.name, $0.hash) }, uniquingKeysWith: { first, _ in first })
         let waiting = isGuarding ? try outbox.unapproved(hashes) : []
-        unapproved = book.rules.map(\.name).filter(waiting.contains)
+        unapproved = book.rules.filter(\.isEnabled).map(\.name).filter(waiting.contains)
         figures = try outbox.guardFigures()
         zone = book.house.business.zone
         self.now = now

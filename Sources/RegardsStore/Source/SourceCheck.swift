@@ -120,7 +120,7 @@ extension SQLiteCustomerSource {
                 + "replace CTEs and window functions by joins, or give lookup: a query of its own with :ids")
     }
 
-    /// The step of SQLite's plan for a look-up that costs most: a whole table, or rows kept aside. The search for the ids
+    /// The steps of SQLite's plan for a look-up that cost most: whole tables, and rows kept aside. The search for the ids
     /// themselves is none.
     private func lookUpPlan() throws -> String? {
         let connections = try current()
@@ -133,7 +133,7 @@ extension SQLiteCustomerSource {
                 let costly = steps.filter { step in
                     SQLiteCustomerSource.costlySteps.contains { step.hasPrefix($0) } && !step.contains("json_each")
                 }
-                return costly.first.map { "\"\($0)\"" }
+                return costly.isEmpty ? nil : costly.prefix(3).map { "\"\($0)\"" }.joined(separator: ", ")
             }
         }
     }
