@@ -18,7 +18,7 @@ struct Init: ParsableCommand {
               regards init shop/business.sqlite --with-rules
             """)
 
-    @Argument(help: "The file to make.")
+    @Argument(help: "The file to make.", completion: .file())
     var file: String
 
     @Flag(help: "Put regards.yaml, rules.d, tests and cards beside it.")
