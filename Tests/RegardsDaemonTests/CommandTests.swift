@@ -101,7 +101,7 @@ struct CommandTests {
         #expect(state.ending.status == 64)
         /// Without what is of this run.
         func status(_ arguments: [String]) throws -> [String] {
-            try named(shop, try run(shop, ["status"] + arguments).output).map { line in
+            named(shop, try run(shop, ["status"] + arguments).output).map { line in
                 line.replacing(ChildProcess.regards, with: "regards").replacing(/, [0-9.]+ [kM]B/, with: ", SIZE")
                     .replacing(/"state_bytes":[0-9]+/, with: "\"state_bytes\":0")
             }

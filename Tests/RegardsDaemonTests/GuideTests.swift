@@ -50,7 +50,7 @@ struct GuideTests {
             .replacing(/(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?=[0-9]{4}-)/, with: "")
             .replacing(/[0-9]{4}-[0-9]{2}-[0-9]{2}/, with: "DAY")
             .replacing(/[0-9]{2}:[0-9]{2}(:[0-9]{2})?/, with: "TIME")
-            .replacing(/[ ]+/, with: " ")
+            .replacing(/[ ]+/, with: " ").replacing("\r", with: "")
     }
 
     /// Whether a message of today has gone by now depends on the hour.
