@@ -68,6 +68,7 @@ final class Service: Sendable {
             daemon.start {
                 self.announcer.announce(Notice(.ready))
                 self.notify.ready(status: self.daemon.status())
+                if !self.outbox.isWholeChecked { self.checkState() }
                 Memory.giveBack()
             }
         }
@@ -75,6 +76,21 @@ final class Service: Sendable {
             guard number == SIGHUP else { return stop() }
             // Not here: a stop must not wait for a reload.
             if !once { reloads.async { _ = self.daemon.reload() } }
+        }
+    }
+
+    /// A large state was looked at in part before it was used; the rest is looked at beside the loops.
+    private func checkState() {
+        DispatchQueue.global(qos: .utility).async { [self] in
+            do {
+                try outbox.checkWhole()
+            } catch OutboxError.damaged(let path, let detail) {
+                let error = OutboxError.damaged(path: path, detail: detail)
+                announcer.announce(Notice(.stateUnwritable, detail: "\(error)"))
+                stop(after: error)
+            } catch {
+                announcer.announce(Notice(.fault, detail: "\(error)"))
+            }
         }
     }
 

@@ -21,15 +21,20 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     private let writer: DatabaseQueue?
     private let reader: DatabaseQueue
     private let lock: StateLock?
+    /// A large file was only looked at in part: see `checkWhole`.
+    package let isWholeChecked: Bool
     /// Of the planning pass under way.
     let passMarks = Mutex<PassMarks?>(nil)
 
     /// Opens the state for the daemon: takes the lock, makes or migrates the file, raises the epoch.
     /// - Throws: `OutboxError.inUse` when another daemon has it; `.damaged`, `.foreign`, `.newer`, `.unreachable`,
-    ///   `.diskFull`, `.settingRefused`.
-    package static func openForDaemon(path: String, now: Instant) throws -> SQLiteOutbox {
+    ///   `.diskFull`, `.noRoom`, `.settingRefused`.
+    /// - Parameter patience: how long a write waits for somebody else's.
+    package static func openForDaemon(
+        path: String, now: Instant, patience: TimeSpan = StateConnection.patience
+    ) throws -> SQLiteOutbox {
         let lock = try StateLock(state: path)
-        return try SQLiteOutbox(path: path, lock: lock, durability: .full, now: now)
+        return try SQLiteOutbox(path: path, lock: lock, durability: .full, patience: patience, now: now)
     }
 
     /// Opens the state for a command, without the lock. `.write` makes the file when there is none.
@@ -42,14 +47,17 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
 
     /// A ledger for `simulate`: everything works as for the daemon, but nothing waits for the disk.
     package static func openScratch(path: String, now: Instant) throws -> SQLiteOutbox {
-        try SQLiteOutbox(path: path, lock: StateLock(state: path), durability: .none, now: now)
+        try SQLiteOutbox(path: path, lock: StateLock(state: path), durability: .none, patience: StateConnection.patience, now: now)
     }
 
-    private init(path: String, lock: StateLock, durability: StateConnection.Durability, now: Instant) throws {
-        let writer = try StateConnection.openWriter(path: path, durability: durability)
-        epoch = try OutboxError.translate(path) {
+    private init(
+        path: String, lock: StateLock, durability: StateConnection.Durability, patience: TimeSpan, now: Instant
+    ) throws {
+        let writer = try StateConnection.openWriter(path: path, durability: durability, patience: patience)
+        (isWholeChecked, epoch) = try OutboxError.translate(path) {
+            let isWhole = try StateCheck.before(writer, path: path)
             try StateConnection.migrate(writer, path: path)
-            return try writer.write { try Self.raiseEpoch($0, now: now) }
+            return (isWhole, try writer.write { try Self.raiseEpoch($0, now: now) })
         }
         reader = try StateConnection.openReader(path: path)
         self.path = path
@@ -73,6 +81,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         self.writer = writer
         epoch = 0
         lock = nil
+        isWholeChecked = true
     }
 
     private init(path: String, commandReading: Void) throws {
@@ -85,6 +94,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         writer = nil
         epoch = 0
         lock = nil
+        isWholeChecked = true
     }
 
     /// Closes both connections and gives up the lock; the outbox cannot be used after it. Without it all three go with
@@ -96,6 +106,10 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         }
         lock?.release()
     }
+
+    /// Looks at all of the file beside whoever uses it; takes seconds where there are millions of rows.
+    /// - Throws: `OutboxError.damaged`: nothing more may be sent by this ledger.
+    package func checkWhole() throws { try StateCheck.whole(path: path) }
 
     // MARK: Access
 
@@ -144,6 +158,10 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
 
 /// Single values about the ledger as a whole.
 enum Meta {
+    /// Rows that are new and were due before this instant may have been sent before the ledger was damaged. An instant in
+    /// microseconds; missing in a ledger that never was.
+    static let doubtBefore = "doubt_before"
+
     /// By primary key.
     private static let select = "SELECT value FROM meta WHERE key = ?1"
     /// Last writer wins: only a daemon start and `go-live` write here.
