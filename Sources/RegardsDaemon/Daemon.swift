@@ -53,6 +53,7 @@ package final class Daemon: @unchecked Sendable {
     private var planDesk: PlanDesk
     private var planAlarm: Alarm!
     private var refresh: TimeSpan
+    private var retention: RetentionDesk
     /// Told again only when they are others: every pass meets them.
     private var toldUnusable: [CustomerProblem: UnusableCustomers] = [:]
     private var toldUnusableEvents: [EventProblem: UnusableCustomers] = [:]
@@ -101,6 +102,7 @@ package final class Daemon: @unchecked Sendable {
         lists = workshop.lists
         standingWatch = StandingWatch(outbox: outbox, announcer: options.announcer)
         refresh = assembly.configuration.source.refresh
+        retention = RetentionDesk(assembly: assembly, outbox: outbox)
         inForce = Mutex(
             InForce(
                 assembly: assembly, mode: workshop.mode, state: assembly.configuration.state, channels: workshop.channels))
@@ -233,6 +235,7 @@ package final class Daemon: @unchecked Sendable {
                 try Daemon.adopt(assembly.book, outbox, options.clock.now(), options.announcer)
                 planDesk = workshop.plan
                 refresh = assembly.configuration.source.refresh
+                retention = RetentionDesk(assembly: assembly, outbox: outbox)
                 eventDesk = workshop.events
                 watch = workshop.watch
                 dateGuard = workshop.dateGuard
@@ -316,6 +319,7 @@ package final class Daemon: @unchecked Sendable {
             announce(report)
             try lists.settle(now: now)
             if report.counts.changes > 0 { sendLoop.wake() }
+            _ = try retention.retire(now: now)
             return nil
         } catch {
             nextPlan = now + min(refresh, .seconds(30))

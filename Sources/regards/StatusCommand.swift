@@ -42,6 +42,7 @@ private struct StatusFacts {
     /// Rules that wait for approval, in the order of the files.
     private let unapproved: [String]
     private let figures: GuardFigures
+    private let size: StateSize
     private let zone: Zone
     private let now: Instant
 
@@ -68,6 +69,7 @@ private struct StatusFacts {
         let waiting = isGuarding ? try outbox.unapproved(hashes) : []
         unapproved = book.rules.map(\.name).filter(waiting.contains)
         figures = try outbox.guardFigures()
+        size = try outbox.size()
         zone = book.house.business.zone
         self.now = now
     }
@@ -89,6 +91,7 @@ private struct StatusFacts {
         let ends: [OutreachState] = [.sent, .failed, .skipped, .cancelled]
         line("24 hours", ends.map { "\(counts[$0]) \($0)" }.joined(separator: ", "))
         for (reason, count) in counts.heldByReason.sorted(by: { $0.key < $1.key }) { line("held", "\(count) \(reason)") }
+        line("state", size.words)
         for event in open.prefix(Self.eventsShown) { line("open", sentence(event)) }
         if open.count > Self.eventsShown { line("open", "and \(open.count - Self.eventsShown) more") }
     }
@@ -121,6 +124,20 @@ private struct StatusFacts {
             "pauses": .list(pauses.map(\.json)), "unapproved": .list(unapproved.map { .text($0) }),
             "guard_day_tripped_since": .optional(figures.trippedSince.map(Moment.utc)),
             "customers_missing_since": .optional(figures.collapsedSince.map(Moment.utc)),
+            "state_bytes": .number(Int(size.bytes)), "state_free_bytes": .number(Int(size.free)),
         ])
+    }
+}
+
+extension StateSize {
+    /// `412.3 MB, of which 80.0 MB are free inside`.
+    fileprivate var words: String {
+        let inside = free * 10 > bytes ? ", of which \(Self.megabytes(free)) are free inside" : ""
+        return Self.megabytes(bytes) + inside
+    }
+
+    private static func megabytes(_ bytes: Int64) -> String {
+        let tenths = (bytes + 50_000) / 100_000
+        return "\(tenths / 10).\(tenths % 10) MB"
     }
 }
