@@ -14,7 +14,8 @@ struct CommandTests {
         "", "serve", "check", "plan", "explain", "test", "preview", "send-test", "simulate", "go-live", "approve", "pause", "pause add",
         "pause list", "pause lift", "suppress", "suppress add", "suppress list", "suppress remove", "list", "list show",
         "list done", "list not-reached", "status",
-        "outbox", "outbox list", "outbox show", "outbox settle", "calendar", "calendar next", "calendar feasts", "init",
+        "outbox", "outbox list", "outbox show", "outbox settle", "outbox retry", "outbox hold", "outbox release", "outbox cancel",
+        "recover", "calendar", "calendar next", "calendar feasts", "init",
         "demo",
     ]
 
@@ -99,8 +100,18 @@ struct CommandTests {
         #expect(none.errors == ["regards: there is no row 4711"])
         let state = try run(shop, ["outbox", "list", "--state", "waiting"])
         #expect(state.ending.status == 64)
-        try Snapshot.check(try run(shop, ["status"]).output, "status")
-        try Snapshot.check(try run(shop, ["status", "--json"]).output, "status-json")
+        try Snapshot.check(sizeless(try run(shop, ["status"]).output), "status")
+        try Snapshot.check(sizeless(try run(shop, ["status", "--json"]).output), "status-json")
+    }
+
+    /// The lines with another size of the state: it hangs on the release of SQLite.
+    private func sizeless(_ lines: [String]) -> [String] {
+        lines.map { line in
+            var line = line
+            if line.hasPrefix("state ") { line.replace(/[0-9]+\.[0-9]/, with: "0.0") }
+            line.replace(/(_bytes":)[0-9]+/) { "\($0.output.1)0" }
+            return line
+        }
     }
 
     private func rows(_ shop: TestShop) throws -> [Outreach] {
