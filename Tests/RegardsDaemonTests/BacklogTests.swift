@@ -1,6 +1,7 @@
 import RegardsCalendar
 import RegardsCore
 import RegardsStore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsDaemon

@@ -1,6 +1,7 @@
 import RegardsCalendar
 import RegardsCore
 import RegardsStore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsDaemon
@@ -18,9 +19,8 @@ struct ClockJumpTests {
     /// lives, and the first look at or after that decides it: on the same day it goes, after midnight it is too late.
     @Test("of an hour, a day and two: every card once, on the customer's day", arguments: 0..<4)
     func jumps(_ run: UInt64) async throws {
-        let seed = Measure.seed() &+ run
-        print("clock jumps: seed \(seed) (REGARDS_SEED)")
-        var random = SeededGenerator(seed: seed)
+        let seed = SeededGenerator.seed("clock jumps \(run)")
+        var random = SeededGenerator(seed: seed &+ run)
         let shop = try TestShop()
         try shop.rules(
             """

@@ -17,8 +17,8 @@ struct KillTests {
     @Test("kill -9 loses nothing, doubles nothing silently, and leaves few in doubt", .timeLimit(.minutes(60)))
     func kill() throws {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
-        let seed = Measure.seed()
-        print("kill -9: \(Self.kills) kills, seed \(seed) (REGARDS_KILLS, REGARDS_SEED)")
+        let seed = SeededGenerator.seed("kill -9")
+        print("kill -9: \(Self.kills) kills (REGARDS_KILLS)")
         var random = SeededGenerator(seed: seed)
         let customers = Self.kills * 7
         let scene = try MomentScene(customers: customers)
@@ -44,8 +44,8 @@ struct KillTests {
     @Test("SIGTERM ends it within ten seconds, and leaves nothing in doubt", .timeLimit(.minutes(30)))
     func stop() throws {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
-        let seed = Measure.seed()
-        print("SIGTERM: \(Self.stops) stops, seed \(seed) (REGARDS_STOPS, REGARDS_SEED)")
+        let seed = SeededGenerator.seed("SIGTERM")
+        print("SIGTERM: \(Self.stops) stops (REGARDS_STOPS)")
         var random = SeededGenerator(seed: seed)
         let customers = Self.stops * 16
         let scene = try MomentScene(customers: customers)
@@ -64,20 +64,5 @@ struct KillTests {
         #expect(MomentScene.figure("in doubt", verdict) == 0)
         #expect(MomentScene.figure("twice", verdict) == 0)
         print("SIGTERM: the slowest stop took \(slowest.microseconds / 1000) ms; \(verdict)")
-    }
-}
-
-/// SplitMix64: the same seed draws the same numbers.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
     }
 }

@@ -117,9 +117,4 @@ struct MomentScene {
 /// How much of a long test the environment asks for.
 enum Measure {
     static func number(_ name: String, or usual: Int) -> Int { getenv(name).flatMap { Int(String(cString: $0)) } ?? usual }
-
-    /// Drawn, unless `REGARDS_SEED` names it.
-    static func seed() -> UInt64 {
-        getenv("REGARDS_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0..<1_000_000)
-    }
 }

@@ -2,6 +2,7 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsStore
@@ -167,7 +168,7 @@ import Testing
 
     /// Whatever is destroyed: what was sent is never sent again by itself, what was owed is owed or in doubt.
     @Test(arguments: 0..<12) func randomDamage(_ run: Int) throws {
-        var random = SeededGenerator.announced("randomDamage \(run)")
+        var random = SeededGenerator("randomDamage \(run)")
         for _ in 0..<run { _ = random.next() }
         var scene = try Scene(300)
         let path = scene.ledger.path
@@ -211,7 +212,7 @@ extension Ledger {
 /// What a disk may keep of a write-ahead log when the power goes.
 @Suite struct LogCutTests {
     @Test(arguments: 0..<8) func aCutLogIsThePastAndNeverAMixture(_ run: Int) throws {
-        var random = SeededGenerator.announced("aCutLogIsThePast \(run)")
+        var random = SeededGenerator("aCutLogIsThePast \(run)")
         for _ in 0..<run { _ = random.next() }
         let ledger = try Ledger()
         let folder = try TemporaryFolder()
