@@ -57,6 +57,10 @@ final class Service: Sendable {
         daemonOptions.notify = notify
         let rules = Words.count(assembly.book.rules.count, "rule")
         announcer.announce(Notice(.started, detail: "regards \(Version.text), \(rules)"))
+        if let held = outbox.heldAsOlder {
+            let detail = "the state file is older than the one that was used here last; what has fallen due since may have been sent"
+            announcer.announce(Notice(.inDoubt, count: held, detail: detail + ", and waits for regards outbox settle"))
+        }
         daemon = try Daemon(assembly: assembly, outbox: outbox, options: daemonOptions)
     }
 

@@ -124,3 +124,61 @@ func damage(_ path: String, pages: ClosedRange<Int>, with byte: UInt8 = 0xa5) th
     let junk = [UInt8](repeating: byte, count: 4096)
     for page in pages { pwrite(descriptor, junk, junk.count, off_t((page - 1) * 4096)) }
 }
+
+/// A backup that was put back knows nothing of what was sent since.
+@Suite struct OlderStateTests {
+    private static let night = noon - .hours(12)
+
+    /// A ledger of which a copy was made at night: some were sent before it, some after.
+    private func scene() throws -> (ledger: Ledger, backup: String) {
+        let ledger = try Ledger(now: Self.night)
+        try ledger.send(.row("before", due: Self.night), at: Self.night)
+        try ledger.plan([.row("after", due: noon - .hours(1)), .row("later", due: noon + .hours(3))], now: Self.night)
+        let backup = ledger.folder.file("backup.db")
+        try ledger.outbox.write { try $0.execute(sql: "SELECT 1") }
+        let copy = try DatabaseQueue(path: backup)
+        try DatabaseQueue(path: ledger.path).backup(to: copy)
+        try copy.close()
+        try ledger.plan([.row("after", due: noon - .hours(1)), .row("new", due: noon - .hours(1)), .row("later", due: noon + .hours(3))])
+        let ids = try ledger.claimAll().map(\.id)
+        try #require(ids.count == 2)
+        _ = try ledger.outbox.commit(GroupCommit(now: noon, marks: ids.map { SendMark(id: $0) }))
+        _ = try ledger.outbox.commit(GroupCommit(now: noon, endings: ids.map { Ending(id: $0, .sent) }))
+        return (ledger, backup)
+    }
+
+    private func putBack(_ backup: String, _ ledger: inout Ledger, now: Instant) throws {
+        try ledger.outbox.close()
+        for suffix in ["-wal", "-shm"] { unlink(ledger.path + suffix) }
+        try #require(rename(backup, ledger.path) == 0)
+        ledger.outbox = try SQLiteOutbox.openForDaemon(path: ledger.path, now: now)
+        _ = try ledger.outbox.recover(now: now) { _ in .resend }
+    }
+
+    @Test func whatFellDueSinceIsInDoubtAndTheRestGoes() throws {
+        var (ledger, backup) = try scene()
+        let now = noon + .hours(1)
+        try putBack(backup, &ledger, now: now)
+        #expect(ledger.outbox.heldAsOlder == 1)
+        try ledger.plan(
+            [.row("after", due: noon - .hours(1)), .row("new", due: noon - .hours(1)), .row("later", due: noon + .hours(3))], now: now)
+        #expect(try ledger.claimAll(now: now).isEmpty)
+        #expect(try ledger.all().map { "\($0.key.customer) \($0.state)" } == ["before sent", "after held", "later planned", "new held"])
+        #expect(try ledger.claimAll(now: noon + .hours(3)).map(\.key.customer) == ["later"])
+        // Once is enough.
+        _ = try ledger.restart(now: noon + .hours(4))
+        #expect(ledger.outbox.heldAsOlder == nil)
+    }
+
+    @Test func theSameFileAndANewOneAreNotOlder() throws {
+        var (ledger, _) = try scene()
+        _ = try ledger.restart()
+        #expect(ledger.outbox.heldAsOlder == nil)
+        try ledger.outbox.close()
+        for suffix in ["", "-wal", "-shm"] { unlink(ledger.path + suffix) }
+        ledger.outbox = try SQLiteOutbox.openForDaemon(path: ledger.path, now: noon)
+        #expect(ledger.outbox.heldAsOlder == nil && ledger.outbox.epoch == 1)
+        _ = try ledger.restart()
+        #expect(ledger.outbox.heldAsOlder == nil)
+    }
+}

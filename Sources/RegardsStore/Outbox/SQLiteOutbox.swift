@@ -23,6 +23,9 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     private let lock: StateLock?
     /// A large file was only looked at in part: see `checkWhole`.
     package let isWholeChecked: Bool
+    /// The file is older than the one that was used here last. The number of rows that have fallen due since it was made,
+    /// and are held in doubt; nil where the file is the one that was used last.
+    package let heldAsOlder: Int?
     /// Of the planning pass under way.
     let passMarks = Mutex<PassMarks?>(nil)
 
@@ -54,10 +57,14 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         path: String, lock: StateLock, durability: StateConnection.Durability, patience: TimeSpan, now: Instant
     ) throws {
         let writer = try StateConnection.openWriter(path: path, durability: durability, patience: patience)
-        (isWholeChecked, epoch) = try OutboxError.translate(path) {
+        (isWholeChecked, epoch, heldAsOlder) = try OutboxError.translate(path) {
             let isWhole = try StateCheck.before(writer, path: path)
             try StateConnection.migrate(writer, path: path)
-            return (isWhole, try writer.write { try Self.raiseEpoch($0, now: now) })
+            return try writer.write { database in
+                let held = try OlderState.doubt(database, lastKnown: lock.newestSent, now: now)
+                lock.note(newestSent: try OlderState.newestSent(database))
+                return (isWhole, try Self.raiseEpoch(database, now: now), held)
+            }
         }
         reader = try StateConnection.openReader(path: path)
         self.path = path
@@ -82,6 +89,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         epoch = 0
         lock = nil
         isWholeChecked = true
+        heldAsOlder = nil
     }
 
     private init(path: String, commandReading: Void) throws {
@@ -95,16 +103,28 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         epoch = 0
         lock = nil
         isWholeChecked = true
+        heldAsOlder = nil
     }
 
     /// Closes both connections and gives up the lock; the outbox cannot be used after it. Without it all three go with
     /// the last reference.
     package func close() throws {
+        do {
+            try noteNewestSent()
+        } catch {
+            // A file that cannot be read is closed all the same; the next start notices less.
+        }
         try OutboxError.translate(path) {
             try reader.close()
             try writer?.close()
         }
         lock?.release()
+    }
+
+    /// Lets the next start know how new this file was: from time to time, and at the end.
+    func noteNewestSent() throws {
+        guard let lock, lock.isHeld else { return }
+        lock.note(newestSent: try read(OlderState.newestSent))
     }
 
     /// Looks at all of the file beside whoever uses it; takes seconds where there are millions of rows.

@@ -71,6 +71,8 @@ package struct StateRecovery {
                 var report = try salvage(damaged, into: fresh, now: now)
                 try damaged.close()
                 report.kept = try exchange(path, fresh, now: now)
+                // What it does not know any more is seen to already.
+                lock.note(newestSent: nil)
                 return report
             } catch {
                 clear()
