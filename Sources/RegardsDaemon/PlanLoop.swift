@@ -26,6 +26,7 @@ final class PlanLoop: @unchecked Sendable {
     private var newRules: GuardDesk
     private var lists: ListDesk
     private var refresh: TimeSpan
+    private var retention: RetentionDesk
     private var alarm: Alarm!
     private var next = Instant(seconds: 0)
     /// Told again only when they are others: every pass meets them.
@@ -46,6 +47,7 @@ final class PlanLoop: @unchecked Sendable {
         newRules = workshop.dateGuard
         lists = workshop.lists
         refresh = workshop.assembly.configuration.source.refresh
+        retention = workshop.retention
         alarm = Alarm(queue: queue, clock: context.clock) { [weak self] in self?.timeCame() }
     }
 
@@ -56,6 +58,7 @@ final class PlanLoop: @unchecked Sendable {
         newRules = workshop.dateGuard
         lists = workshop.lists
         refresh = workshop.assembly.configuration.source.refresh
+        retention = workshop.retention
     }
 
     func cancel() { alarm.cancel() }
@@ -91,6 +94,7 @@ final class PlanLoop: @unchecked Sendable {
             announce(report)
             try lists.settle(now: now)
             if report.counts.changes > 0 { context.wake() }
+            _ = try retention.retire(now: now)
             return nil
         } catch {
             next = now + min(refresh, .seconds(30))

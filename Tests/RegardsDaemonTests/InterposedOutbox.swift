@@ -144,6 +144,7 @@ final class InterposedOutbox: Outbox {
         try ledger.settleListItem(id, as: outcome, tryAgainAt: tryAgainAt, now: now)
     }
     func markMailed(_ ids: [Int64], on day: CivilDate) throws { try ledger.markMailed(ids, on: day) }
+    func retire(_ retention: Retention, atMost: Int) throws -> Int { try ledger.retire(retention, atMost: atMost) }
     func liveMachine() throws -> String? { try ledger.liveMachine() }
     func setLiveMachine(_ machine: String?, now: Instant) throws { try ledger.setLiveMachine(machine, now: now) }
 }

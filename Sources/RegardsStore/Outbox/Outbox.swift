@@ -209,6 +209,14 @@ package protocol Outbox: AnyObject, Sendable {
     /// Fixes limits for rules that had none for this event; a limit once fixed never changes.
     func fixLimits(of event: Event, _ limits: [String: Instant]) throws
 
+    // MARK: Retention
+
+    /// Removes what may go, some hundred rows in each transaction.
+    /// - Parameter atMost: rows of the outbox that are looked at in this call.
+    /// - Returns: rows of the outbox that went.
+    @discardableResult
+    func retire(_ retention: Retention, atMost: Int) throws -> Int
+
     // MARK: Going live
 
     /// The machine for which `regards go-live` was given; nil before.
