@@ -43,13 +43,13 @@ package struct Approvals {
         return try count([index], now: now)[index] ?? Reach()
     }
 
-    /// What each rule that is new to the ledger, or was changed since, would send; by index. Asks nothing where the daemon
-    /// has read the files as they are.
+    /// What each rule would send that nobody has approved as it is in the files; by index.
     /// - Throws: `SourceError`, `OutboxError`.
     func reachesOfNews(_ source: any CustomerSource, now: Instant) throws -> [Int: Reach] {
-        let known = Dictionary(try outbox?.ruleLedgers().map { ($0.name, $0.hash) } ?? [], uniquingKeysWith: { $1 })
         let rules = assembly.book.rules
-        let asked = rules.indices.filter { rules[$0].isEnabled && known[rules[$0].name] != rules[$0].hash }
+        let hashes = Dictionary(rules.map { ($0.name, $0.hash) }, uniquingKeysWith: { first, _ in first })
+        let news = try outbox?.unapproved(hashes) ?? Set(hashes.keys)
+        let asked = rules.indices.filter { rules[$0].isEnabled && news.contains(rules[$0].name) }
         return asked.isEmpty ? [:] : try count(asked, source, now: now)
     }
 

@@ -43,7 +43,11 @@ package final class GuardDesk: @unchecked Sendable {
         self.hash = hash
         self.isGuarding = isGuarding
         self.progress = progress
-        rules = assembly.book.rules.indices.filter { assembly.book.rules[$0].isAboutEvents == (part == .events) }
+        // What is off is asked when it is switched on: its hash is the same then.
+        rules = assembly.book.rules.indices.filter { index in
+            let rule = assembly.book.rules[index]
+            return rule.isEnabled && rule.isAboutEvents == (part == .events)
+        }
     }
 
     /// Approves what reaches few, and names what reaches many, each once. Costs one look at the ledger where nothing is

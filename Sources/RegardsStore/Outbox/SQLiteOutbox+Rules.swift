@@ -43,6 +43,7 @@ extension SQLiteOutbox {
             for rule in rules { report.rules.append(try Self.adopt(rule, &known, now: now, database)) }
             let gone = known.values.filter { $0.goneAt == nil }.sorted { $0.name < $1.name }
             for rule in gone { report.vanished.append(try Self.retire(rule, now: now, database)) }
+            try Meta.set(Self.rulesReadKey, String(now.microseconds), database)
             return report
         }
     }
