@@ -49,17 +49,11 @@ package struct Decision: Hashable, Sendable {
             if facts.isMissing(standing) { return Decision(.hold(.customersMissing)) }
             return Decision(.cancel(facts.customer == nil && facts.event == nil ? .customerGone : .occasionGone))
         }
-        // Each part of the rule is asked for by itself: a copy of the whole is made of some thirty references, and this
-        // runs for everybody on a first of the month.
-        let number = candidate.rule
-        if let reason = off(candidate, book) ?? ended(candidate, facts, book, standing, now) { return reason }
+        if let reason = off(candidate, book) { return reason }
+        if let reason = ended(candidate, facts, book, standing, now) { return reason }
         if candidate.outreach.dueAt > now { return Decision(.move(to: candidate.outreach.dueAt)) }
         let way = Way(candidate, book)
-        if let reason = needless(candidate, facts) ?? unaddressed(candidate, way, facts, book)
-            ?? forbidden(book.rules[number].purpose, way, facts)
-            ?? unmatched(book.rules[number].condition, facts, book, standing, now)
-            ?? unmatched(book.rules[number].steps[candidate.step].condition, facts, book, standing, now)
-        {
+        if let reason = unowed(candidate, way, facts, book, standing, now) {
             return facts.isMissing(standing) ? Decision(.hold(.customersMissing)) : reason
         }
         if let expiresAt = candidate.outreach.expiresAt, now >= expiresAt { return Decision(.skip(.late)) }
@@ -126,7 +120,20 @@ package struct Decision: Hashable, Sendable {
         return overtaken
     }
 
-    /// 5. An item of the rule's `unreachable` list is for those whom no mail reaches.
+    /// 5. Each part of the rule is asked for by itself, and one question after the other: a copy of a rule or of the book,
+    /// which `??` may take too, is made of some thirty references, and this runs for everybody on a first of the month.
+    private static func unowed(
+        _ candidate: Candidate, _ way: Way, _ facts: Facts, _ book: RuleBook, _ standing: Standing, _ now: Instant
+    ) -> Decision? {
+        let number = candidate.rule
+        if let reason = needless(candidate, facts) { return reason }
+        if let reason = unaddressed(candidate, way, facts, book) { return reason }
+        if let reason = forbidden(book.rules[number].purpose, way, facts) { return reason }
+        if let reason = unmatched(book.rules[number].condition, facts, book, standing, now) { return reason }
+        return unmatched(book.rules[number].steps[candidate.step].condition, facts, book, standing, now)
+    }
+
+    /// An item of the rule's `unreachable` list is for those whom no mail reaches.
     private static func needless(_ candidate: Candidate, _ facts: Facts) -> Decision? {
         guard candidate.isFallback, let customer = facts.customer, Contact(customer: customer) != nil,
             !facts.history.isUnreachable

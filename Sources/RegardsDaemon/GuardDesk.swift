@@ -43,10 +43,11 @@ package final class GuardDesk: @unchecked Sendable {
         self.hash = hash
         self.isGuarding = isGuarding
         self.progress = progress
-        // What is off is asked when it is switched on: its hash is the same then.
+        // What is off is asked about when it is switched on: its hash is the same then. That of a rule about events is
+        // not, because it serves what came in the meantime: that it is off is approved, so that on is news.
         rules = assembly.book.rules.indices.filter { index in
             let rule = assembly.book.rules[index]
-            return rule.isEnabled && rule.isAboutEvents == (part == .events)
+            return part == .events ? rule.isAboutEvents : rule.isEnabled && !rule.isAboutEvents
         }
     }
 

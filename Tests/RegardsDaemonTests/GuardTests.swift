@@ -154,6 +154,30 @@ struct NewRuleTests {
         #expect(try many.rows().filter { $0.state != .planned }.map(\.standing) == ["sent", "sent"])
     }
 
+    @Test("about events is asked about when it is switched on again: it serves the events of the meantime")
+    func switchedOn() async throws {
+        let rule = try TestShop.text("\(TestShop.fixtures)/rules/complaints.yaml")
+        let shop = try shop(3, rules: ["complaints"])
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-04T12:00:00Z")
+        #expect(try approvals(daemon) == [true])
+        try shop.rules(rule + "  enabled: no\n", file: "complaints")
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-04T13:00:00Z")
+        for id in 1...3 { try shop.complain(id, customer: id, at: try at("2027-05-0\(id + 4)T08:00:00Z")) }
+        try await daemon.cleanPass(at: "2027-05-08T12:00:00Z")
+        #expect(try daemon.rows().isEmpty)
+        try shop.rules(rule, file: "complaints")
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-08T13:00:00Z")
+        #expect(daemon.announcer.notices(.guardTripped).map(\.count) == [6])
+        #expect(try shop.mails().isEmpty)
+        try approve(daemon, "complaint-care")
+        try await daemon.cleanPass(at: "2027-05-08T13:01:00Z")
+        #expect(try shop.mails().count >= 3)
+        try await daemon.stop()
+    }
+
     @Test("is judged by its first 31 days of sending, however far they are")
     func onceAYear() async throws {
         let shop = try shop(6)
