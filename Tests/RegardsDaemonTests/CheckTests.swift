@@ -89,4 +89,57 @@ struct CheckTests {
         #expect(rows.map(\.reason) == ["approval", "approval", "approval"])
         try await later.stop()
     }
+
+    // MARK: Files nobody wrote to help
+
+    /// How long this thread has worked: a busy machine makes nothing slower.
+    private var seconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// REGARDS_BADINPUT names another folder of such files.
+    private static func badFiles() throws -> [String] {
+        let own = TestTools.root + "/Tests/Fixtures/badinput"
+        let folder = getenv("REGARDS_BADINPUT").map { String(cString: $0) } ?? own
+        let all = try TemporaryFolder.names(in: folder).map { "\(folder)/\($0)" }
+        let yaml = folder + "/yaml"
+        return try all.filter { $0 != yaml } + (access(yaml, F_OK) == 0 ? TemporaryFolder.names(in: yaml).map { "\(yaml)/\($0)" } : [])
+    }
+
+    /// What grows when it is read: aliases of aliases, depth, width, and a whole mebibyte of each kind of nonsense.
+    private static let growing: [String: String] = {
+        let mebibyte = 1 << 20
+        var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+        for level in 1...30 { bomb += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ") + "]\n" }
+        func whole(_ piece: String) -> String { String(repeating: piece, count: mebibyte / piece.utf8.count) }
+        return [
+            "bomb": bomb, "depth": whole("[") , "width": "a: [" + whole("x, ").dropLast(8) + "]", "keys": whole("a: b\n"),
+            "tags": whole("{{#a}}").replacing("\n", with: ""), "text": whole("word "), "braces": whole("{"), "larger": whole("# x\n") + "# and more\n",
+        ]
+    }()
+
+    @Test("whatever lies in a file, check names it, within a second")
+    func bad() throws {
+        let shop = try shop("switched-off")
+        let good = try (TestShop.text(shop.file), TestShop.text(shop.path + "/cards/birthday.html"))
+        var inputs = CheckTests.growing.map { ($0.key, Array($0.value.utf8)) }
+        for file in try CheckTests.badFiles() { inputs.append((file, try TestShop.bytes(file))) }
+        #expect(inputs.count > 10)
+        for (name, bytes) in inputs {
+            for place in ["rules.d/more.yaml", "regards.yaml", "cards/birthday.html"] {
+                try shop.folder.write(bytes: bytes, to: place, mode: 0o644)
+                let start = seconds
+                let check = try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:00:00Z"))
+                #expect(seconds - start < 1, "\(name) as \(place)")
+                #expect(check.hasErrors, "\(name) as \(place)")
+                #expect(check.mistakes.allSatisfy { $0.description.utf8.count < 1500 }, "\(name) as \(place)")
+                try shop.folder.write(good.0, to: "regards.yaml")
+                try shop.card(good.1, name: "birthday")
+                unlink(shop.path + "/rules.d/more.yaml")
+            }
+        }
+        #expect(!(try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:00:00Z")).hasErrors))
+    }
 }

@@ -164,7 +164,8 @@ struct FailureTests {
         #expect(run.ending.status == 69)
         #expect(
             run.errors == [
-                "\(shop.path)/regards.yaml:6:13: warning: customers.database: \(shop.path)/shop.sqlite is in WAL mode, and SQLite reads such "
+                "\(shop.path)/regards.yaml:6:13: customers.database: the customer database cannot be read: "
+                    + "\(shop.path)/shop.sqlite is in WAL mode, and SQLite reads such "
                     + "a database only where it may write to the folder, unless a writer has it open; let regards write to "
                     + "\(shop.path): systemctl edit regards, then [Service] ReadWritePaths=\(shop.path) "
                     + "SupplementaryGroups=<the folder's group>"

@@ -43,7 +43,10 @@ extension SQLiteOutbox {
             for rule in rules { report.rules.append(try Self.adopt(rule, &known, now: now, database)) }
             let gone = known.values.filter { $0.goneAt == nil }.sorted { $0.name < $1.name }
             for rule in gone { report.vanished.append(try Self.retire(rule, now: now, database)) }
-            try Meta.set(Self.rulesReadKey, String(now.microseconds), database)
+            // When the rules as they are were first read: the same again writes nothing.
+            if try !report.changesNothing || Meta.value(Self.rulesReadKey, database) == nil {
+                try Meta.set(Self.rulesReadKey, String(now.microseconds), database)
+            }
             return report
         }
     }

@@ -64,12 +64,18 @@ extension SQLiteOutbox {
         }
     }
 
-    /// When a daemon last read the rules: at its start, or at a reload. nil before the first.
+    /// When a daemon first read the rules as they are now. nil before the first daemon.
     package func rulesReadAt() throws -> Instant? {
         try read { try Meta.value(Self.rulesReadKey, $0).flatMap { Int64($0) }.map(Instant.init(microseconds:)) }
     }
 
     static let rulesReadKey = "rules_read_at"
+}
+
+extension RuleAdoptionReport {
+    var changesNothing: Bool {
+        vanished.isEmpty && rules.allSatisfy { !$0.isNew && !$0.isChanged && !$0.hasReturned && $0.renamedFrom == nil }
+    }
 }
 
 /// The daemon that works on a state file, seen from outside.
@@ -78,21 +84,37 @@ package struct RunningDaemon: Hashable, Sendable {
     /// nil where the kernel does not say.
     package var since: Instant?
 
-    /// nil where none runs. The lock is not tried: somebody who tries it could keep a daemon from starting.
+    /// nil where none runs. The lock is not tried: somebody who tries it could keep a daemon from starting. The kernel says
+    /// who holds it: /proc/PID/fdinfo of the process that the file names, because lines of /proc/locks are left out while
+    /// others come and go.
     package init?(state path: String) {
         var status = stat()
-        guard stat(path + ".lock", &status) == 0, let locks = RunningDaemon.text("/proc/locks") else { return nil }
-        // 1: FLOCK  ADVISORY  WRITE 4711 fe:01:393217 0 EOF
-        for line in locks.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            guard words.count > 5, words[1] == "FLOCK", let process = Int32(words[4]), process > 0,
-                words[5].split(separator: ":").last.flatMap({ UInt64($0) }) == UInt64(status.st_ino)
-            else { continue }
-            self.process = process
-            since = RunningDaemon.start(of: process)
-            return
+        guard stat(path + ".lock", &status) == 0,
+            let named = RunningDaemon.text(path + ".lock"), let process = Int32(named.prefix { $0 != "\n" }),
+            RunningDaemon.holds(process, inode: UInt64(status.st_ino))
+        else { return nil }
+        self.process = process
+        since = RunningDaemon.start(of: process)
+    }
+
+    private static func holds(_ process: Int32, inode: UInt64) -> Bool {
+        let folder = "/proc/\(process)/fdinfo"
+        guard let directory = opendir(folder) else { return locks(text("/proc/locks") ?? "", by: process, inode) }
+        defer { closedir(directory) }
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if let info = text("\(folder)/\(name)"), locks(info, by: process, inode) { return true }
         }
-        return nil
+        return false
+    }
+
+    /// `1: FLOCK  ADVISORY  WRITE 4711 fe:01:393217 0 EOF`, with `lock:` in front in fdinfo.
+    private static func locks(_ lines: String, by process: Int32, _ inode: UInt64) -> Bool {
+        lines.split(separator: "\n").contains { line in
+            let words = line.split { $0 == " " || $0 == "\t" }
+            guard let kind = words.firstIndex(of: "FLOCK"), words.count > kind + 4, Int32(words[kind + 3]) == process else { return false }
+            return words[kind + 4].split(separator: ":").last.flatMap { UInt64($0) } == inode
+        }
     }
 
     /// Field 22 of /proc/PID/stat counts ticks from the start of the machine (proc(5)).
