@@ -53,8 +53,10 @@ package final class Daemon: @unchecked Sendable {
 
     private var statusTimer: (any DispatchSourceTimer)?
     private(set) var pulse: Pulse!
-    /// Since when something does not move, in beats; told once.
+    /// Both are touched on the status queue. Since when something does not move, in beats; told once.
     private var beatsMissed = 0
+    /// Since when nothing was planned or sent, in beats.
+    private var quietBeats = 0
 
     /// What is in force, for whoever asks.
     private struct InForce {
@@ -315,6 +317,9 @@ package final class Daemon: @unchecked Sendable {
             tellStuck(silent)
         }
         options.notify.status(status())
+        quietBeats = pulse.hasWorked ? 0 : quietBeats + 1
+        // A morning's work is over: what it took is not needed before the next.
+        if quietBeats == 2 { Memory.giveBack() }
     }
 
     /// Once half of the time is over that the watchdog waits: a slow disk alone is no news.
@@ -338,6 +343,7 @@ package final class Daemon: @unchecked Sendable {
             parts.append("\(counts[.sent]) sent in 24 h")
             if counts[.held] > 0 { parts.append("\(counts[.held]) held") }
             if counts[.failed] > 0 { parts.append("\(counts[.failed]) failed in 24 h") }
+            parts += try waiting(at: now)
             parts += try standingWatch.words(at: now)
         } catch {
             parts.append("the state file cannot be read")
@@ -346,6 +352,19 @@ package final class Daemon: @unchecked Sendable {
         if mode != .live { parts.insert(nextStep(mode, written: written), at: 0) }
         if isReloadRefused { parts.insert("the last reload was refused, the old rules run", at: 0) }
         return parts.joined(separator: ", ")
+    }
+
+    /// Customers who wait for an answer that was promised.
+    private func waiting(at now: Instant) throws -> [String] {
+        let kinds = inForce.withLock { $0.assembly.book.eventKinds.map(\.name) }
+        return try kinds.compactMap { kind in
+            let open = try outbox.events(kind: kind, openOrSince: now).filter { $0.isOpen && !$0.limits.isEmpty }
+            guard let oldest = open.map(\.at).min() else { return nil }
+            let late = open.count { ($0.limits.values.min() ?? now) < now }
+            let longest = max(0, (now - oldest).seconds / 60)
+            let words = longest < 120 ? "\(longest) min" : longest < 48 * 60 ? "\(longest / 60) h" : "\(longest / 1440) days"
+            return "\(open.count) \(kind) open for up to \(words)" + (late > 0 ? " and \(late) past the limit" : "")
+        }
     }
 
     /// What keeps messages from customers, and how that ends.
