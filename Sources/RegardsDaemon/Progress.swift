@@ -4,7 +4,8 @@ import Synchronization
 package final class Progress: Sendable {
     private struct State {
         var steps = 0
-        var isBusy = false
+        /// How much is under way: a loop may have others at work beside itself.
+        var busy = 0
         var seen = 0
         var isCancelled = false
     }
@@ -13,14 +14,14 @@ package final class Progress: Sendable {
     package func begin() {
         state.withLock {
             $0.steps += 1
-            $0.isBusy = true
+            $0.busy += 1
         }
     }
 
     package func end() {
         state.withLock {
             $0.steps += 1
-            $0.isBusy = false
+            $0.busy -= 1
         }
     }
 
@@ -41,7 +42,7 @@ package final class Progress: Sendable {
     package func hasMoved() -> Bool {
         state.withLock { state in
             defer { state.seen = state.steps }
-            return !state.isBusy || state.steps != state.seen
+            return state.busy == 0 || state.steps != state.seen
         }
     }
 }
