@@ -23,6 +23,10 @@ package final class Daemon: @unchecked Sendable {
         package var salt: [UInt8]
         package var notify = Notify(socket: nil)
         package var pollEvery = TimeSpan.seconds(2)
+        /// How often every part is asked for a sign of life; nil: a third of the watchdog's time, and 10 seconds at most.
+        package var beatEvery: TimeSpan?
+        /// What else must move beside the daemon's own loops and channels.
+        package var watched: [Pulse.Part] = []
 
         package init(
             file: String, environment: [String: String], zones: ZoneCatalog, announcer: any Announcer,
@@ -67,6 +71,9 @@ package final class Daemon: @unchecked Sendable {
     /// Thread-safe in itself; which one is in force is known on the event queue, and on the plan queue.
     private var lists: ListDesk
     private var statusTimer: (any DispatchSourceTimer)?
+    private(set) var pulse: Pulse!
+    /// Since when something does not move, in beats; told once.
+    private var beatsMissed = 0
 
     /// What is in force, for whoever asks.
     private struct InForce {
@@ -114,7 +121,26 @@ package final class Daemon: @unchecked Sendable {
             // The next rung of the ladder is due at once.
             eventQueue.async { _ = self.syncEvents(all: true) }
         }
+        pulse = Pulse(parts + options.watched)
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
+    }
+
+    /// What must move while the daemon runs, its channels apart: they may be others after a reload.
+    private var parts: [Pulse.Part] {
+        let (plan, events, send) = (premises.planProgress, premises.eventProgress, sendLoop.progress)
+        return [
+            Pulse.Part(name: "plan", work: [plan]) { [planQueue] in planQueue.async(execute: $0) },
+            Pulse.Part(name: "events", work: [events]) { [eventQueue] in eventQueue.async(execute: $0) },
+            Pulse.Part(name: "send", work: [send]) { [sendLoop] in sendLoop.answer($0) },
+            // A reload waits for the loops.
+            Pulse.Part(name: "reload", work: [plan, events, send]) { [reloadQueue] in reloadQueue.async(execute: $0) },
+        ]
+    }
+
+    /// Whether the first pass gets on: a start may take long, and must not take for ever.
+    package func isGettingOn() -> Bool {
+        // Both are asked each time: each answer is about the time since the last question.
+        [premises.planProgress, premises.eventProgress].map { $0.hasMoved() }.contains(true)
     }
 
     // MARK: Start and stop
@@ -471,25 +497,45 @@ package final class Daemon: @unchecked Sendable {
 
     private func startStatus() {
         let timer = DispatchSource.makeTimerSource(queue: statusQueue)
-        let beat = options.notify.watchdogInterval.map { max(1, $0.seconds / 3) } ?? 10
-        timer.schedule(deadline: .now(), repeating: .seconds(Int(min(beat, 10))))
+        timer.schedule(deadline: .now(), repeating: .microseconds(Int(beatEvery.microseconds)), leeway: .milliseconds(10))
         timer.setEventHandler { [weak self] in self?.beat() }
         timer.activate()
         statusTimer = timer
     }
 
+    private var beatEvery: TimeSpan {
+        if let given = options.beatEvery { return given }
+        guard let interval = options.notify.watchdogInterval else { return .seconds(10) }
+        return min(max(TimeSpan(microseconds: interval.microseconds / 3), .seconds(1)), .seconds(10))
+    }
+
     private func beat() {
-        let loops = [sendLoop.progress, premises.planProgress, premises.eventProgress].map { $0.hasMoved() }
         let channels = inForce.withLock { $0.channels }
         // Both are asked each time: each answer is about the time since the last question.
-        let haveAnswered = channels.haveAnswered()
-        if loops.allSatisfy({ $0 }), haveAnswered { options.notify.feedWatchdog() }
+        let silent = [pulse.beat(), channels.unanswered().map { "channel \($0)" }].flatMap { $0 }
+        if silent.isEmpty {
+            beatsMissed = 0
+            options.notify.feedWatchdog()
+        } else {
+            beatsMissed += 1
+            tellStuck(silent)
+        }
         options.notify.status(status())
+    }
+
+    /// Once half of the time is over that the watchdog waits: a slow disk alone is no news.
+    private func tellStuck(_ names: [String]) {
+        let missed = options.notify.watchdogInterval.map { max(1, Int($0.microseconds / beatEvery.microseconds)) } ?? 3
+        guard beatsMissed == missed else { return }
+        let end = options.notify.watchdogInterval == nil ? "" : "; systemd restarts the daemon soon, unless it moves again"
+        options.announcer.announce(Notice(.stuck, detail: names.joined(separator: ", ") + end))
     }
 
     /// One sentence with numbers, as `systemctl status` shows it.
     package func status() -> String {
-        let (mode, channels, isReloadRefused) = inForce.withLock { ($0.mode, $0.channels, $0.isReloadRefused) }
+        let (mode, written, channels, isReloadRefused) = inForce.withLock {
+            ($0.mode, $0.assembly.book.house.mode, $0.channels, $0.isReloadRefused)
+        }
         let now = options.clock.now()
         var parts: [String] = []
         do {
@@ -503,9 +549,18 @@ package final class Daemon: @unchecked Sendable {
             parts.append("the state file cannot be read")
         }
         for name in channels.names { parts.append("\(name) \(channels.summary(name))") }
-        if mode != .live { parts.insert("rehearsing", at: 0) }
+        if mode != .live { parts.insert(nextStep(mode, written: written), at: 0) }
         if isReloadRefused { parts.insert("the last reload was refused, the old rules run", at: 0) }
         return parts.joined(separator: ", ")
+    }
+
+    /// What keeps messages from customers, and how that ends.
+    private func nextStep(_ mode: Mode, written: Mode) -> String {
+        switch (mode, written) {
+        case (.redirect, _): "rehearsing, all mail goes to one address"
+        case (_, .live): "rehearsing, nobody is mailed (next: regards go-live)"
+        default: "rehearsing, nobody is mailed (next: edit \(options.file), regards check, systemctl reload regards)"
+        }
     }
 
     // MARK: Telling

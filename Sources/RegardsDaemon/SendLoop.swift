@@ -107,6 +107,14 @@ package final class SendLoop: @unchecked Sendable {
 
     private func look() { queue.async { self.scheduleTurn() } }
 
+    /// Calls `body` once the loop's queue and each that works for it has come to an end with what it is at: one that
+    /// stands still must not hide behind the others.
+    func answer(_ body: @escaping @Sendable () -> Void) {
+        queue.async {
+            self.deciding.async { self.rendering.async { self.writer.answer { self.teller.whenTold(body) } } }
+        }
+    }
+
     /// Called when a member of staff cannot be told: the ladder's next rung may be due at once.
     package func whenStaffRefused(_ body: @escaping @Sendable () -> Void) {
         queue.async { self.whenStaffRefused = body }

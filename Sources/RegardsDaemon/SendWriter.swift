@@ -88,6 +88,9 @@ final class SendWriter: Sendable {
         queue.async { done(self.carryOut(group, marks, desk, now: now)) }
     }
 
+    /// Calls `body` on the writer's queue, after what it is at.
+    func answer(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+
     /// Does all of it, or as much as the ledger takes. Each step leaves the group without what it has done.
     func carryOut(_ group: SendGroup, _ marks: [SendMark], _ desk: SendDesk, now: Instant) -> Result {
         var result = Result()

@@ -21,7 +21,7 @@ struct Approve: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Argument(help: "A rule that is new, or was changed.")
+    @Argument(help: "A rule that is new, or was changed.", completion: .rules)
     var rule: String?
 
     @Flag(help: "What was added to hours that had been planned before (guard.day).")

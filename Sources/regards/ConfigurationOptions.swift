@@ -14,7 +14,7 @@ struct ConfigurationOptions: ParsableArguments {
             """
             The configuration file. Default: regards.yaml in $CONFIGURATION_DIRECTORY, in /etc/regards, or in this \
             folder.
-            """, valueName: "file"))
+            """, valueName: "file"), completion: .configurationFile)
     var file: String?
 
     /// The file that is meant, whether or not it is there.

@@ -20,7 +20,7 @@ struct Demo: ParsableCommand {
               regards demo --folder /tmp/shop --seed 7
             """)
 
-    @Option(help: ArgumentHelp("Where the demo lives.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Where the demo lives.", valueName: "folder"), completion: .directory)
     var folder = "regards-demo"
 
     @Option(help: ArgumentHelp("Which made-up shop.", valueName: "number"))
@@ -29,7 +29,7 @@ struct Demo: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The shipped rules and cards. Default: config in this folder, or /usr/share/regards/config.",
-            valueName: "folder"))
+            valueName: "folder"), completion: .directory)
     var shipped: String?
 
     func run() throws {

@@ -14,7 +14,7 @@ struct Init: ParsableCommand {
               regards init /var/lib/shop/business.sqlite
             """)
 
-    @Argument(help: "The file to make.")
+    @Argument(help: "The file to make.", completion: .file())
     var file: String
 
     func run() throws {

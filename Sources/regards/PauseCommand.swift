@@ -39,7 +39,7 @@ struct PauseAdd: ParsableCommand {
     @Flag(help: "Everything, what staff are told included.")
     var all = false
 
-    @Option(help: ArgumentHelp("This rule.", valueName: "name"))
+    @Option(help: ArgumentHelp("This rule.", valueName: "name"), completion: .rules)
     var rule: String?
 
     @Option(help: ArgumentHelp("This customer.", valueName: "id"))

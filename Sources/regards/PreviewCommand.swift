@@ -26,7 +26,7 @@ struct Preview: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Argument(help: "The rule.")
+    @Argument(help: "The rule.", completion: .rules)
     var rule: String?
 
     @Option(help: ArgumentHelp("The customer.", valueName: "id"))
@@ -38,10 +38,10 @@ struct Preview: ParsableCommand {
     @Option(help: ArgumentHelp("The day to pretend. Default: the next occasion, or today.", valueName: "date"))
     var at: DayOrInstant?
 
-    @Option(help: ArgumentHelp("Write to this file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
     var out: String?
 
-    @Option(help: ArgumentHelp("Write pages with all cards into this folder.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Write pages with all cards into this folder.", valueName: "folder"), completion: .directory)
     var gallery: String?
 
     func validate() throws {
@@ -137,7 +137,7 @@ struct SendTest: ParsableCommand {
 
 /// Which message to make.
 struct TrialOptions: ParsableArguments {
-    @Argument(help: "The rule.")
+    @Argument(help: "The rule.", completion: .rules)
     var rule: String
 
     @Option(help: ArgumentHelp("The customer.", valueName: "id"))

@@ -19,7 +19,7 @@ struct Simulate: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var period: PeriodOptions
 
-    @Option(help: ArgumentHelp("Folder for the messages: a maildir, new/*.eml.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Folder for the messages: a maildir, new/*.eml.", valueName: "folder"), completion: .directory)
     var out: String
 
     @Flag(help: "The totals as one JSON object.")

@@ -11,7 +11,7 @@ import Testing
 @Suite("The commands")
 struct CommandTests {
     private static let commands = [
-        "", "serve", "check", "plan", "explain", "test", "preview", "send-test", "simulate", "go-live", "approve", "pause", "pause add",
+        "", "serve", "check", "plan", "explain", "test", "preview", "send-test", "simulate", "reload", "go-live", "approve", "pause", "pause add",
         "pause list", "pause lift", "suppress", "suppress add", "suppress list", "suppress remove", "list", "list show",
         "list done", "list not-reached", "status",
         "outbox", "outbox list", "outbox show", "outbox settle", "calendar", "calendar next", "calendar feasts", "init",
