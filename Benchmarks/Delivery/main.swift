@@ -33,11 +33,12 @@ _ = Program(["rm", "-rf", folder])?.wait()
 func compareWholePath(_ source: String, _ sinks: [Sink]) {
     let regards = ".build/release/regards"
     guard access(regards, X_OK) == 0 else { return print("SKIPPED: \(regards) is not built: no figures for the whole path") }
-    let sessions = 32
-    print("\nwhole path, regards serve, \(sessions) sessions to two smtp-sinks, 4 KB cards, durable")
-    print(pad("messages", 10) + pad("/s", 8) + pad("of smtp-source", 16) + pad("x script", 10) + pad("CPU s/1000", 12) + pad("MiB", 6) + "first after due")
-    for customers in isQuick ? [count] : [20_000, 100_000] {
-        let place = "\(folder)/\(customers)"
+    print("\nwhole path, regards serve, two smtp-sinks, 4 KB cards, durable; each beside the same number of sessions of smtp-source")
+    print(
+        pad("sessions", 10) + pad("messages", 10) + pad("/s", 8) + pad("of smtp-source", 16) + pad("x script", 12)
+            + pad("CPU s/1000", 12) + pad("MiB", 6) + pad("first after due", 17) + "load")
+    for (sessions, customers) in isQuick ? [(32, count)] : [(32, 20_000), (32, 100_000), (100, 20_000), (100, 100_000)] {
+        let place = "\(folder)/\(sessions)-\(customers)"
         mkdir(place, 0o700)
         var peers = [ChannelPath.postfix(source, sinks, sessions: sessions, count: count).rate]
         var scripts = [script(sinks[0], place + "/a")]
@@ -46,12 +47,16 @@ func compareWholePath(_ source: String, _ sinks: [Sink]) {
         scripts.append(script(sinks[0], place + "/b"))
         let (peer, python) = (peers.reduce(0, +) / 2, scripts.compactMap { $0 }.reduce(0, +) / 2)
         print(
-            pad("\(customers)", 10) + pad("\(Int(ours.rate))", 8)
+            pad("\(sessions)", 10) + pad("\(customers)", 10) + pad("\(Int(ours.rate))", 8)
                 + pad("\(round2(ours.rate / peer)) of \(Int(peer))", 16)
-                + pad(python > 0 ? "\(Int(ours.rate / python)) (\(Int(python)))" : "no Python", 10)
-                + pad(round3(ours.cpu), 12) + pad("\(ours.memory >> 20)", 6) + "\(Int(ours.delay * 1000)) ms")
+                + pad(python > 0 ? "\(Int(ours.rate / python)) (\(Int(python)))" : "no Python", 12)
+                + pad(round3(ours.cpu), 12) + pad("\(ours.memory >> 20)", 6) + pad("\(Int(ours.delay * 1000)) ms", 17)
+                + round2(load()))
     }
 }
+
+/// Processes that want to run, over the last minute (proc(5)).
+func load() -> Double { text(of: "/proc/loadavg").split(separator: " ").first.flatMap { Double($0) } ?? 0 }
 
 /// Messages in a second of a script that commits each one.
 func script(_ sink: Sink, _ place: String) -> Double? {

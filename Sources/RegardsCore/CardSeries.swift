@@ -57,6 +57,7 @@ extension Rule {
     ) -> (name: String, isUsedUp: Bool) {
         guard !candidate.isFallback, var pattern = step.action.card else { return ("", false) }
         if case .send = step.action, let belated, let from = candidate.belatedFrom, now >= from { pattern = belated.card }
+        guard pattern.noRepeat > 0 else { return (pattern.name(on: candidate.outreach.localDate, feast: feast(of: candidate.outreach)), false) }
         return pattern.choice(
             on: candidate.outreach.localDate, feast: feast(of: candidate.outreach), series: pattern.series(feasts: feasts),
             used: cards, now: now)

@@ -161,17 +161,30 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugS
 package enum Redaction {
     /// The codes a reply begins with, such as `5.1.1` or `550 5.1.1` (RFC 3463); empty where it begins with a word.
     package static func codes(_ text: some StringProtocol) -> String {
-        text.split(separator: " ").prefix { word in word.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2e } }
+        guard let first = text.utf8.first, first <= UInt8(ascii: "9") else { return "" }
+        return text.split(separator: " ").prefix { word in word.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2e } }
             .joined(separator: " ")
     }
 
     /// A reply in one line of at most 200 characters: controls and marks of direction become spaces, and every word
     /// with an `@` in it becomes `<address>`, because servers like to repeat the recipient.
     package static func reply(_ text: some StringProtocol) -> String {
+        if isPlain(text) { return String(text) }
         let words = text.unicodeScalars.split { isBreak($0) }
         let clean = words.map { $0.contains("@") ? "<address>" : String(String.UnicodeScalarView($0)) }.joined(separator: " ")
         let scalars = clean.unicodeScalars
         return scalars.count <= 200 ? clean : String(String.UnicodeScalarView(scalars.prefix(199))) + "…"
+    }
+
+    /// A short line of visible ASCII with single spaces in it and no address, as most replies are: nothing to take out.
+    private static func isPlain(_ text: some StringProtocol) -> Bool {
+        guard text.utf8.count <= 200 else { return false }
+        var previous: UInt8 = 0x20
+        for byte in text.utf8 {
+            guard (0x20...0x7e).contains(byte), byte != UInt8(ascii: "@"), byte != 0x20 || previous != 0x20 else { return false }
+            previous = byte
+        }
+        return previous != 0x20
     }
 
     /// Spaces, and whatever moves a terminal's cursor or changes the direction of writing.

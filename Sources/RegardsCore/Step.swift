@@ -82,6 +82,7 @@ package struct CardPattern: Hashable, Sendable {
 
     /// - Parameter feast: the feast's name; left as it is written where nil.
     package func name(on date: CivilDate, feast: String? = nil) -> String {
+        guard text.utf8.contains(UInt8(ascii: "{")) else { return text }
         let month = date.month
         let name = CardPattern.filled(text, "{month}", month < 10 ? "0\(month)" : "\(month)")
         return feast.map { CardPattern.filled(name, CardPattern.feast, $0) } ?? name

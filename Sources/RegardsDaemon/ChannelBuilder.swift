@@ -4,9 +4,10 @@ package import RegardsRules
 
 /// Makes the channels that a configuration names. Reading secrets is the only I/O.
 package enum ChannelBuilder {
+    /// - Parameter pace: what an earlier daemon kept of the pace of mail.
     /// - Returns: nil when a mistake was found. Webhooks and relay are all checked before the answer.
     package static func channels(
-        for configuration: Configuration, environment: [String: String], clock: any WallClock
+        for configuration: Configuration, environment: [String: String], clock: any WallClock, pace: String? = nil
     ) -> (channels: ChannelSet?, mistakes: [Mistake]) {
         var mistakes: [Mistake] = []
         var channels: [ChannelName: any Channel] = [:]
@@ -18,7 +19,7 @@ package enum ChannelBuilder {
                 }
             }
             if !members.isEmpty {
-                channels[.mail] = RelayGroup(name: "smtp", members: members, pace: Pace(configuration.pace), clock: clock.now)
+                channels[.mail] = RelayGroup(name: "smtp", members: members, pace: Pace(configuration.pace, restoring: pace ?? ""), clock: clock.now)
             }
         } else if let maildir = configuration.maildir {
             channels[.mail] = MaildirChannel(name: "maildir", directory: maildir)
@@ -73,7 +74,15 @@ package enum ChannelBuilder {
     private static func settings(_ webhook: WebhookConfiguration, _ directory: String?) throws -> WebhookSettings {
         try WebhookSettings(
             url: webhook.url, secrets: try webhook.secrets.map { try secret($0, directory) },
-            allowPrivate: webhook.allowPrivate, timeout: webhook.timeout, sessions: webhook.sessions)
+            allowPrivate: webhook.allowPrivate, timeout: webhook.timeout, sessions: webhook.sessions,
+            headers: try webhook.headers.map { WebhookHeader(name: $0.name, value: try value($0.value, directory)) })
+    }
+
+    private static func value(_ value: HeaderSetting.Value, _ directory: String?) throws -> Secret {
+        switch value {
+        case .text(let text): Secret(text)
+        case .secret(let reference): try secret(reference, directory)
+        }
     }
 
     private static func secret(_ reference: SecretReference, _ directory: String?) throws -> Secret {

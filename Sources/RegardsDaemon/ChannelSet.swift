@@ -94,6 +94,12 @@ package final class ChannelSet: Sendable {
         channels[name]?.turn(of: outreach, to: destination, isUrgent: isUrgent, now: now)
     }
 
+    /// Whether a recipient domain was slowed, or is no longer, since the last call.
+    func takePaceNews() -> Bool { (channels[.mail] as? RelayGroup)?.takePaceNews() ?? false }
+
+    /// What is known of the pace of mail, to be kept over a restart; nil where no relay is used.
+    func pace(now: Instant) -> String? { (channels[.mail] as? RelayGroup)?.pace.encoded(now: now) }
+
     package func openIfNeeded(_ name: ChannelName) {
         let status = status(name)
         guard status.state == .idle, !status.isDown else { return }

@@ -2,6 +2,12 @@ import CMemory
 
 /// The process's memory.
 package enum Memory {
+    /// To be called before there are threads. glibc gives each thread that allocates a heap of its own, up to eight for each
+    /// core, and none of them lets go of what another could use (mallopt(3)).
+    package static func keepFewHeaps() {
+        _ = mallopt(M_ARENA_MAX, 2)
+    }
+
     /// Gives back what reading files and cards left behind and an idle daemon does not need again: free pages of the heap,
     /// which glibc keeps below its top (malloc_trim(3)), and code that ran once, which the system keeps as long as nobody
     /// else wants the room. Neither can fail in a way that matters: an older kernel keeps the code.

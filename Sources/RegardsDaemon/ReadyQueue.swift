@@ -1,3 +1,4 @@
+import RegardsCalendar
 import RegardsCore
 import RegardsStore
 
@@ -14,6 +15,8 @@ struct ReadyOutreach: Sendable {
     var mark: SendMark
     /// What is owed instead where the recipient is refused for good: an item of a list.
     var fallback: PlannedOutreach?
+    /// When it was decided that it may go.
+    var decidedAt: Instant
 }
 
 /// A customer's message that waits for the end of an event of this kind.
@@ -25,8 +28,8 @@ struct HeldMessage: Hashable {
 /// Rows ready to go, by channel; care before the rest, else in the order of claiming. Bounded by whoever fills it.
 struct ReadyQueue {
     private struct Lines {
-        var care: ArraySlice<ReadyOutreach> = []
-        var rest: ArraySlice<ReadyOutreach> = []
+        var care: [ReadyOutreach] = []
+        var rest: [ReadyOutreach] = []
     }
 
     private var lines: [ChannelName: Lines] = [:]
@@ -36,12 +39,7 @@ struct ReadyQueue {
     var isEmpty: Bool { count == 0 }
 
     mutating func append(_ ready: ReadyOutreach) {
-        let lane = ready.outreach.plan.lane
-        if lane == .care {
-            lines[ready.outreach.plan.channel, default: Lines()].care.append(ready)
-        } else {
-            lines[ready.outreach.plan.channel, default: Lines()].rest.append(ready)
-        }
+        change(ready) { $0.append(ready) }
         count += 1
         bytes += ready.composed.message.bytes.count
     }
@@ -49,13 +47,17 @@ struct ReadyQueue {
     /// Puts back what was taken and could not be marked, in its old place.
     mutating func putBack(_ taken: [ReadyOutreach]) {
         for ready in taken.reversed() {
-            if ready.outreach.plan.lane == .care {
-                lines[ready.outreach.plan.channel, default: Lines()].care.insert(ready, at: lines[ready.outreach.plan.channel]?.care.startIndex ?? 0)
-            } else {
-                lines[ready.outreach.plan.channel, default: Lines()].rest.insert(ready, at: lines[ready.outreach.plan.channel]?.rest.startIndex ?? 0)
-            }
+            change(ready) { $0.insert(ready, at: 0) }
             count += 1
             bytes += ready.composed.message.bytes.count
+        }
+    }
+
+    private mutating func change(_ ready: ReadyOutreach, _ body: (inout [ReadyOutreach]) -> Void) {
+        if ready.outreach.plan.lane == .care {
+            body(&lines[ready.outreach.plan.channel, default: Lines()].care)
+        } else {
+            body(&lines[ready.outreach.plan.channel, default: Lines()].rest)
         }
     }
 
@@ -65,13 +67,30 @@ struct ReadyQueue {
     }
 
     mutating func take(_ limit: Int, for channel: ChannelName) -> [ReadyOutreach] {
-        guard limit > 0, var found = lines[channel] else { return [] }
-        var taken = Array(found.care.prefix(limit))
-        found.care = found.care.dropFirst(taken.count)
-        let rest = Array(found.rest.prefix(limit - taken.count))
-        found.rest = found.rest.dropFirst(rest.count)
-        taken += rest
-        lines[channel] = found
+        guard limit > 0, lines[channel] != nil else { return [] }
+        let care = remove(limit, of: \.care, channel)
+        return care + remove(limit - care.count, of: \.rest, channel)
+    }
+
+    /// Takes out what was decided before an instant.
+    mutating func removeDecided(before instant: Instant) -> [ReadyOutreach] {
+        var removed: [ReadyOutreach] = []
+        for channel in lines.keys {
+            for lane in [\Lines.care, \Lines.rest] {
+                // A line is in the order of deciding.
+                let old = lines[channel]?[keyPath: lane].prefix { $0.decidedAt < instant }.count ?? 0
+                if old > 0 { removed += remove(old, of: lane, channel) }
+            }
+        }
+        return removed
+    }
+
+    private mutating func remove(
+        _ limit: Int, of lane: WritableKeyPath<Lines, [ReadyOutreach]>, _ channel: ChannelName
+    ) -> [ReadyOutreach] {
+        guard limit > 0, let line = lines[channel]?[keyPath: lane], !line.isEmpty else { return [] }
+        let taken = Array(line.prefix(limit))
+        lines[channel]?[keyPath: lane].removeFirst(taken.count)
         count -= taken.count
         bytes -= taken.reduce(0) { $0 + $1.composed.message.bytes.count }
         return taken

@@ -1,11 +1,12 @@
 import Dispatch
+import Glibc
 import RegardsCalendar
 package import RegardsCore
 import RegardsStore
 import Synchronization
 
-/// Turns claimed rows into messages or endings: facts, decision, rendering. One for each assembly; used by the send
-/// loop's queue only, which is what makes it Sendable.
+/// Turns claimed rows into messages or endings: facts, decision, rendering. One for each assembly. `decide` is called on
+/// one queue only, which is what makes it Sendable; all that other calls use does not change.
 package final class SendDesk: @unchecked Sendable {
     package let assembly: Assembly
     private let mode: Mode
@@ -30,7 +31,7 @@ package final class SendDesk: @unchecked Sendable {
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
     }
 
-    struct Outcome {
+    struct Outcome: Sendable {
         var ready: [ReadyOutreach] = []
         var endings: [Ending] = []
         /// One for each ending, to be told when it is durable.
@@ -57,45 +58,53 @@ package final class SendDesk: @unchecked Sendable {
     private func promiseNotice(_ candidate: Candidate) -> NoticeKind? {
         let key = candidate.outreach.key
         guard candidate.position == 0, !key.step.contains("#"),
-            case .limit(let span) = planner.book.rules[candidate.rule].steps[candidate.step].time
+            case .limit(let span) = assembly.book.rules[candidate.rule].steps[candidate.step].time
         else { return nil }
         return span < .zero ? .nearLimit : .promiseBroken
     }
 
+    /// What was decided of a batch, and what is to be rendered yet.
+    struct Decided: Sendable {
+        var outcome = Outcome()
+        fileprivate var sends: Sends = []
+    }
+
+    fileprivate struct Send: Sendable {
+        var row: Outreach
+        var candidate: Candidate
+        var facts: Facts
+        var fallback: PlannedOutreach?
+    }
+
+    fileprivate typealias Sends = [Send]
+
+    /// Facts and decisions. Called on one queue only: the planner keeps what it derived.
     /// - Parameter alarmsOnly: the customer database was unreachable a moment ago: do not ask it, and let only those
     ///   rows go that need nothing from it.
-    func prepare(_ rows: [Outreach], now: Instant, alarmsOnly: Bool) -> Outcome {
-        var outcome = Outcome()
-        var loaded: [Facts]?
-        let standing: Standing
+    func decide(_ rows: [Outreach], now: Instant, alarmsOnly: Bool) -> Decided {
+        var decided = Decided()
         do {
-            standing = try standings.standing(now: now)
-        } catch {
-            outcome.failure = error
-            outcome.givenBack = rows.map(\.id)
-            return outcome
-        }
-        do {
-            if !alarmsOnly {
-                outcome.askedSource = true
-                loaded = try facts.load(for: rows, planner.book, now: now)
+            let standing = try standings.standing(now: now)
+            guard !alarmsOnly else {
+                alarms(rows, standing, now, &decided)
+                return decided
             }
-        } catch let error as SourceError {
-            outcome.sourceFailure = error
-            return alarms(rows, standing, now, outcome)
+            decided.outcome.askedSource = true
+            do {
+                let loaded = try facts.load(for: rows, planner.book, now: now)
+                for (row, facts) in zip(rows, loaded) where DayList.owner(of: row.key) == nil {
+                    decide(row, facts, standing, now, &decided)
+                }
+                decideDayLists(rows, standing, now, &decided.outcome)
+            } catch let error as SourceError {
+                decided.outcome.sourceFailure = error
+                alarms(rows, standing, now, &decided)
+            }
         } catch {
-            outcome.failure = error
-            outcome.givenBack = rows.map(\.id)
-            return outcome
+            decided.outcome.failure = error
+            decided.outcome.givenBack = rows.map(\.id)
         }
-        guard let loaded else { return alarms(rows, standing, now, outcome) }
-        var sends: Sends = []
-        for (index, row) in rows.enumerated() where DayList.owner(of: row.key) == nil {
-            decide(row, loaded[index], standing, now, &outcome, &sends)
-        }
-        compose(sends, now, &outcome)
-        decideDayLists(rows, standing, now, &outcome)
-        return outcome
+        return decided
     }
 
     // MARK: The day's lists
@@ -124,7 +133,8 @@ package final class SendDesk: @unchecked Sendable {
                 outcome.ready.append(
                     ReadyOutreach(
                         outreach: row, composed: composed, isRedirected: isRedirecting,
-                        ifInDoubt: assembly.book.house.ifInDoubt, ofPromise: nil, mark: SendMark(id: row.id, card: composed.card)))
+                        ifInDoubt: assembly.book.house.ifInDoubt, ofPromise: nil,
+                        mark: SendMark(id: row.id, card: composed.card), decidedAt: now))
             case .end(let next):
                 if next == .held(.paused) { outcome.heldUnder = standing }
                 outcome.endings.append(Ending(id: row.id, next))
@@ -135,48 +145,46 @@ package final class SendDesk: @unchecked Sendable {
         }
     }
 
-    private typealias Sends = [(row: Outreach, candidate: Candidate, facts: Facts)]
-
-    private func alarms(_ rows: [Outreach], _ standing: Standing, _ now: Instant, _ outcome: Outcome) -> Outcome {
-        var outcome = outcome
-        var sends: Sends = []
-        for row in rows { alarm(row, standing, now, &outcome, &sends) }
-        compose(sends, now, &outcome)
-        return outcome
+    private func alarms(_ rows: [Outreach], _ standing: Standing, _ now: Instant, _ decided: inout Decided) {
+        for row in rows { alarm(row, standing, now, &decided) }
     }
 
     private func decide(
-        _ row: Outreach, _ facts: Facts, _ standing: Standing, _ now: Instant, _ outcome: inout Outcome, _ sends: inout Sends
+        _ row: Outreach, _ facts: Facts, _ standing: Standing, _ now: Instant, _ decided: inout Decided
     ) {
         let (candidate, decision) = planner.decide(row.key, facts: facts, standing: standing, now: now)
         func end(_ next: Ending.Next, _ kind: NoticeKind, _ reason: String) {
-            outcome.endings.append(Ending(id: row.id, next))
-            outcome.notices.append(Notice(kind, about: row, reason: reason, detail: decision.because))
+            decided.outcome.endings.append(Ending(id: row.id, next))
+            decided.outcome.notices.append(Notice(kind, about: row, reason: reason, detail: decision.because))
         }
         switch decision.verdict {
         case .send:
-            guard let candidate else { return outcome.givenBack.append(row.id) }
+            guard let candidate else { return decided.outcome.givenBack.append(row.id) }
             if let target = planner.book.rules[candidate.rule].list(of: candidate) {
                 guard mode != .rehearse else { return end(.skipped(.rehearsed), .skipped, SkipReason.rehearsed.description) }
                 end(.listed(item(target, candidate, facts)), .listed, target.name)
             } else {
-                sends.append((row, candidate, facts))
+                decided.sends.append(send(row, candidate, facts))
             }
         case .move(let later):
-            guard let candidate else { return outcome.givenBack.append(row.id) }
+            guard let candidate else { return decided.outcome.givenBack.append(row.id) }
             var moved = MovedDue(candidate.outreach)
             moved.dueAt = later
-            outcome.endings.append(Ending(id: row.id, .moved(moved)))
+            decided.outcome.endings.append(Ending(id: row.id, .moved(moved)))
         case .hold(let reason):
             end(.held(reason), .held, reason.description)
             if case .eventOpen(let kind) = reason {
-                outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind))
+                decided.outcome.holds.append(HeldMessage(customer: row.key.customer, kind: kind))
             } else {
-                outcome.heldUnder = standing
+                decided.outcome.heldUnder = standing
             }
         case .skip(let reason): end(.skipped(reason), .skipped, reason.description)
         case .cancel(let reason): end(.cancelled(reason), .cancelled, reason.rawValue)
         }
+    }
+
+    private func send(_ row: Outreach, _ candidate: Candidate, _ facts: Facts) -> Send {
+        Send(row: row, candidate: candidate, facts: facts, fallback: planner.fallback(of: candidate))
     }
 
     /// See `StandingDesk.release`.
@@ -194,57 +202,49 @@ package final class SendDesk: @unchecked Sendable {
 
     /// What staff must be told goes out although the customer database does not answer, as far as the ledger alone
     /// can tell that it is owed. Everything else waits: nothing is cancelled for want of data.
-    private func alarm(
-        _ row: Outreach, _ standing: Standing, _ now: Instant, _ outcome: inout Outcome, _ sends: inout Sends
-    ) {
+    private func alarm(_ row: Outreach, _ standing: Standing, _ now: Instant, _ decided: inout Decided) {
         do {
             if let facts = try facts.withoutSource(row, planner.book),
                 let candidate = planner.derive(row.key, facts: facts),
                 case .tell = planner.book.rules[candidate.rule].steps[candidate.step].action,
                 Decision.make(candidate, facts, planner.book, standing, now: now).verdict == .send
             {
-                return sends.append((row, candidate, facts))
+                return decided.sends.append(send(row, candidate, facts))
             }
         } catch {
             // The ledger could not be read: the row waits with the others, and the next write reports the fault.
         }
-        outcome.givenBack.append(row.id)
+        decided.outcome.givenBack.append(row.id)
     }
 
     // MARK: Rendering
 
-    private func compose(_ sends: Sends, _ now: Instant, _ outcome: inout Outcome) {
+    /// Makes the messages of what was decided to be sent. Any thread.
+    func compose(_ decided: Decided, now: Instant) -> Outcome {
+        var outcome = decided.outcome
         let options = MessageComposer.Options(redirect: redirection)
-        let results = Mutex([Result<ComposedMessage, ComposingError>?](repeating: nil, count: sends.count))
         let composer = composer
-        // Rendering is the only heavy work of the path, and knows no order: it runs on all cores.
-        concurrently(sends) { index, item in
-            let result = Result { () throws(ComposingError) in
+        // Rendering is the heavy part of preparing, and knows no order: it runs on all cores.
+        let results = Parallel.map(decided.sends) { item in
+            Result { () throws(ComposingError) in
                 try composer.compose(item.candidate, item.facts, card: item.row.card, now: now, options: options)
             }
-            results.withLock { $0[index] = result }
         }
-        for (item, result) in zip(sends, results.withLock { $0 }) {
+        for (item, result) in zip(decided.sends, results) {
             switch result {
-            case .success(let composed): keep(item.row, item.candidate, composed, now, &outcome)
+            case .success(let composed): keep(item, composed, now, &outcome)
             case .failure(let error): fail(item.row, error, &outcome)
-            case nil: outcome.givenBack.append(item.row.id)
             }
         }
-    }
-
-    private func concurrently(_ sends: Sends, _ body: @escaping @Sendable (Int, (row: Outreach, candidate: Candidate, facts: Facts)) -> Void) {
-        guard sends.count > 1 else { return sends.enumerated().forEach { body($0, $1) } }
-        DispatchQueue.concurrentPerform(iterations: sends.count) { body($0, sends[$0]) }
+        return outcome
     }
 
     private var redirection: Address? {
         if case .redirect(let address) = mode { address } else { nil }
     }
 
-    private func keep(
-        _ row: Outreach, _ candidate: Candidate, _ composed: ComposedMessage, _ now: Instant, _ outcome: inout Outcome
-    ) {
+    private func keep(_ item: Send, _ composed: ComposedMessage, _ now: Instant, _ outcome: inout Outcome) {
+        let (row, candidate) = (item.row, item.candidate)
         let leavesTheHouse = mode == .live || (isRedirecting && composed.recipient != nil)
         guard leavesTheHouse else {
             outcome.endings.append(Ending(id: row.id, .skipped(.rehearsed)))
@@ -257,7 +257,7 @@ package final class SendDesk: @unchecked Sendable {
                 outreach: row, composed: composed, isRedirected: isRedirecting,
                 ifInDoubt: book.rules[candidate.rule].ifInDoubt ?? book.house.ifInDoubt,
                 ofPromise: promiseNotice(candidate), mark: mark(row, candidate, composed, now),
-                fallback: planner.fallback(of: candidate)))
+                fallback: item.fallback, decidedAt: now))
     }
 
     /// What the ledger asks once more when the row is marked, because another mark, or another process, may have changed
@@ -293,4 +293,59 @@ extension Notice {
         default: self.init(.fault, about: row)
         }
     }
+}
+
+/// A batch of claimed rows and what was decided of them.
+struct SendBatch: Sendable {
+    let now: Instant
+    /// Rows that were claimed.
+    private(set) var claimed = 0
+    /// Rows that were held until it was too late, and have ended.
+    private(set) var expired = 0
+    private(set) var decided = SendDesk.Decided()
+    /// The ledger failed.
+    private(set) var failure: (any Error)?
+
+    /// Claims and decides.
+    /// - Parameters:
+    ///   - ways: the channels that can be used, and the lists.
+    ///   - expires: ends what was held too long first.
+    init(
+        _ desk: SendDesk, _ outbox: any Outbox, limit: Int, _ ways: [ChannelName], now: Instant, alarmsOnly: Bool,
+        expires: Bool
+    ) {
+        self.now = now
+        do {
+            if expires { expired = try outbox.expireHeld(now: now) }
+            let rows = try outbox.claim(limit: limit, now: now, channels: ways)
+            claimed = rows.count
+            if !rows.isEmpty { decided = desk.decide(rows, now: now, alarmsOnly: alarmsOnly) }
+        } catch {
+            failure = error
+        }
+    }
+}
+
+/// Work without order on all cores.
+enum Parallel {
+    /// The elements' results, in their order. Each core takes a run of neighbours, because handing out work one by one
+    /// would cost as much as some of it.
+    static func map<Element: Sendable, Made: Sendable>(
+        _ elements: [Element], _ body: @Sendable (Element) -> Made
+    ) -> [Made] {
+        let runs = min(elements.count / 8, ProcessorCount.active * 2)
+        guard runs > 1 else { return elements.map(body) }
+        let made = Mutex<[Int: [Made]]>([:])
+        DispatchQueue.concurrentPerform(iterations: runs) { run in
+            let range = elements.count * run / runs..<elements.count * (run + 1) / runs
+            let own = elements[range].map(body)
+            made.withLock { $0[run] = own }
+        }
+        return made.withLock { made in (0..<runs).flatMap { made[$0] ?? [] } }
+    }
+}
+
+/// Cores this process may use now.
+enum ProcessorCount {
+    static let active = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 }

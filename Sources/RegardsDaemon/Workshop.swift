@@ -62,9 +62,10 @@ extension Workshop {
     ///   `OutboxError`. A customer database that is away is waited for.
     package init(_ assembly: Assembly, _ premises: Premises, channels given: ChannelSet? = nil) throws {
         let built =
-            given.map { ($0, []) }
+            try given.map { ($0, []) }
             ?? ChannelBuilder.channels(
-                for: assembly.configuration, environment: premises.environment, clock: premises.clock)
+                for: assembly.configuration, environment: premises.environment, clock: premises.clock,
+                pace: try premises.outbox.pace())
         // Each loop has its own connection: a long pass over all customers delays neither complaints nor sending.
         let (source, faults) = try Workshop.opener(assembly)
         let mistakes = built.mistakes + faults

@@ -47,6 +47,8 @@ package final class RelayGroup: Channel {
         var handler: (@Sendable (ChannelState) -> Void)?
         var changeHandler: (@Sendable (Change) -> Void)?
         var pace: Pace
+        /// A domain was slowed, or is no longer.
+        var hasPaceNews = false
         var isWakeSet = false
         var isClosing = false
     }
@@ -98,6 +100,14 @@ package final class RelayGroup: Channel {
 
     /// What has been learnt, to be kept over a restart (`Pace.init(_:restoring:)`).
     package var pace: Pace { shared.withLock { $0.pace } }
+
+    /// Whether a domain was slowed, or is no longer, since the last call.
+    package func takePaceNews() -> Bool {
+        shared.withLock { shared in
+            defer { shared.hasPaceNews = false }
+            return shared.hasPaceNews
+        }
+    }
 
     // MARK: - Opening
 
@@ -231,7 +241,8 @@ package final class RelayGroup: Channel {
         shared.withLock { shared in
             shared.status[index].busy -= 1
             guard case .mailbox(let envelope) = passage.outgoing.destination else { return }
-            shared.pace.heard(report.code, domain: envelope.recipient.domain.lowercased(), now: now)
+            let isNews = shared.pace.heard(report.code, domain: envelope.recipient.domain.lowercased(), now: now)
+            if isNews { shared.hasPaceNews = true }
         }
         let named = members.count == 1 ? report : report.said(by: members[index].relay.name)
         guard report.leavesItToOthers, passage.tried.count < members.count else { return ended(named) }

@@ -98,6 +98,7 @@ final class WebhookRequest {
             // Without this libcurl waits for "100 Continue" before a long body.
             "Expect:",
         ]
+        lines += settings.headers.map { "\($0.name): \($0.value.reveal)" }
         if !signatures.isEmpty { lines.append("webhook-signature: \(signatures.joined(separator: " "))") }
         for line in lines { headers = curl_slist_append(headers, line) }
         regards_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
@@ -223,8 +224,10 @@ final class WebhookRequest {
             return AttemptReport(event.outcome, detail: "the endpoint's name leads to \(refusedAddress), an address of "
                 + "a private network; allow_private: yes permits that")
         }
-        let text = String(cString: errorText)
-        let why = Redaction.reply(text.isEmpty ? CurlLibrary.words(for: code) : text)
-        return AttemptReport(event.outcome, detail: "\(event.words): \(why)")
+        let text = Redaction.reply(String(cString: errorText))
+        let row = WebhookOutcomes.failures.first { $0.code == code }
+        let problem = row?.problem ?? CurlLibrary.words(for: code)
+        let said = text.isEmpty ? "" : " (\(text))"
+        return AttemptReport(event.outcome, detail: "\(event.words): \(problem)\(said)" + (row.map { "; \($0.advice)" } ?? ""))
     }
 }

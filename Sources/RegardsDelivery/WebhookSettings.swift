@@ -17,6 +17,8 @@ package struct WebhookSettings: Sendable {
     package let timeout: TimeSpan
     /// Requests under way at once, 1 to 100.
     package let sessions: Int
+    /// Sent with each request beside our own.
+    let headers: [WebhookHeader]
     /// What DNS is to have answered, as `host:port:address` (CURLOPT_RESOLVE); for tests.
     var answersOfDNS: [String] = []
 
@@ -26,7 +28,7 @@ package struct WebhookSettings: Sendable {
     /// - Throws: `SettingsError` that names the setting, never a secret.
     package init(
         url: String, secrets: [Secret], allowPrivate: Bool = false, caFile: String? = nil,
-        timeout: TimeSpan = .seconds(20), sessions: Int = 4
+        timeout: TimeSpan = .seconds(20), sessions: Int = 4, headers: [WebhookHeader] = []
     ) throws(SettingsError) {
         let parts = try WebhookURL(url)
         guard parts.scheme == "https" || parts.scheme == "http" else {
@@ -47,12 +49,35 @@ package struct WebhookSettings: Sendable {
         guard (1...100).contains(sessions) else {
             throw SettingsError("sessions", "expected a number from 1 to 100, got \(sessions)")
         }
+        for header in headers where !header.isValid {
+            throw SettingsError("headers", "the value of \(header.name) has a character that cannot stand in a header")
+        }
+        self.headers = headers
         self.url = url
         self.keys = keys
         self.allowPrivate = allowPrivate
         self.caFile = caFile
         self.timeout = timeout
         self.sessions = sessions
+    }
+}
+
+/// A header of our user's beside those that Standard Webhooks and HTTP want.
+package struct WebhookHeader: Hashable, Sendable {
+    package let name: String
+    /// May be a token.
+    let value: Secret
+
+    package init(name: String, value: Secret) {
+        self.name = name
+        self.value = value
+    }
+
+    /// Visible ASCII and spaces inside: nothing that could begin a line of its own.
+    fileprivate var isValid: Bool {
+        let text = value.reveal.utf8
+        return !text.isEmpty && text.count <= 4_096 && text.first != 0x20 && text.last != 0x20
+            && text.allSatisfy { (0x20...0x7e).contains($0) }
     }
 }
 

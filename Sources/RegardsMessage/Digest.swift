@@ -16,12 +16,14 @@ enum Digest {
     }
 
     static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        var text = ""
+        var digits: [UInt8] = []
+        digits.reserveCapacity(64)
         for byte in bytes {
-            for nibble in [byte >> 4, byte & 15] {
-                text.unicodeScalars.append(Unicode.Scalar(nibble < 10 ? 0x30 + nibble : 0x57 + nibble))
-            }
+            digits.append(digit(byte >> 4))
+            digits.append(digit(byte & 15))
         }
-        return text
+        return String(decoding: digits, as: UTF8.self)
     }
+
+    private static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x57 + nibble }
 }

@@ -98,6 +98,7 @@ private struct HTMLReader {
             index = end
             return writer.append(bytes)
         }
+        if byte > 0x20 { return readWord() }
         index += 1
         switch byte {
         case 0x0a where preDepth > 0: writer.lineBreak()
@@ -105,6 +106,16 @@ private struct HTMLReader {
         case 0x09, 0x0a, 0x0c, 0x0d, 0x20: writer.space()
         default: writer.append(byte)
         }
+    }
+
+    /// Up to the next space, tag or entity. At least one byte: a `<` or `&` that begins neither stands for itself.
+    private mutating func readWord() {
+        let start = index
+        index += 1
+        while index < html.count, html[index] > 0x20, html[index] != UInt8(ascii: "<"), html[index] != UInt8(ascii: "&") {
+            index += 1
+        }
+        writer.append(word: html[start..<index])
     }
 
     private func isMarkup(at index: Int) -> Bool {

@@ -36,6 +36,11 @@ struct TextWriter {
         paragraph.append(byte)
     }
 
+    mutating func append(word: ArraySlice<UInt8>) {
+        takeSpace()
+        paragraph.append(contentsOf: word)
+    }
+
     mutating func append(_ bytes: [UInt8]) {
         // Soft hyphens mark where a word may break; here none does.
         guard bytes != [0xc2, 0xad] else { return }

@@ -112,7 +112,7 @@ struct ChannelReader {
     }
 
     private func webhook(_ item: Item, name: String) -> WebhookConfiguration? {
-        let keys = Keys("url", "secret", "allow_private", "timeout", "sessions", later: ["headers"])
+        let keys = Keys("url", "secret", "allow_private", "timeout", "sessions", "headers")
         guard let form = item.form(keys) else { return nil }
         let allowsPrivate = form["allow_private"]?.flag() ?? false
         let url = form.required("url", "where to send, such as https://crm.example.com/regards")?
@@ -121,10 +121,27 @@ struct ChannelReader {
         let secrets = form.required("secret", references).map(secrets)
         let timeout = form["timeout"].map { $0.span(.seconds(1) ... .minutes(10), named: "1s to 10min") } ?? .seconds(20)
         let sessions = form["sessions"]?.integer(1...100) ?? Self.usualSessions
+        let headers = form["headers"].map(headers) ?? []
         guard let url, let secrets, let timeout else { return nil }
         return WebhookConfiguration(
             name: name, url: url, secrets: secrets, allowPrivate: allowsPrivate, timeout: timeout, sessions: sessions,
-            place: item.place)
+            headers: headers, place: item.place)
+    }
+
+    private func headers(_ item: Item) -> [HeaderSetting] {
+        var seen: Set<String> = []
+        return (item.entries() ?? []).compactMap { entry -> HeaderSetting? in
+            guard HeaderSetting.isUsable(name: entry.name), seen.insert(entry.name.lowercased()).inserted else {
+                return item.refuse(.expected("the name of a header that Regards does not set itself", got: entry.name), at: entry.place)
+            }
+            if entry.item.isMapping || HeaderSetting.secrets.contains(entry.name.lowercased()) {
+                return secret(entry.item).map { HeaderSetting(name: entry.name, value: .secret($0)) }
+            }
+            let value = entry.item.parsed("visible ASCII, or {credential: NAME} or {file: PATH} for a secret") { text in
+                text.utf8.count <= 1_000 && text.utf8.allSatisfy { (0x20...0x7e).contains($0) } ? text : nil
+            }
+            return value.map { HeaderSetting(name: entry.name, value: .text($0)) }
+        }
     }
 
     private func secrets(_ item: Item) -> [SecretReference] {

@@ -146,5 +146,40 @@ package struct WebhookConfiguration: Hashable, Sendable {
     package var timeout: TimeSpan
     /// Requests at once, 1 to 100.
     package var sessions: Int
+    /// Sent with each request beside those that Regards sets itself.
+    package var headers: [HeaderSetting] = []
     package var place: Place
+}
+
+/// A header of a webhook's requests.
+package struct HeaderSetting: Hashable, Sendable {
+    package enum Value: Hashable, Sendable {
+        case text(String)
+        /// A token, which does not stand in the file.
+        case secret(SecretReference)
+    }
+
+    package var name: String
+    package var value: Value
+
+    package init(name: String, value: Value) {
+        self.name = name
+        self.value = value
+    }
+
+    /// What Standard Webhooks and HTTP/1.1 (RFC 9110, RFC 9112) want is set by Regards alone.
+    static let own: Set<String> = [
+        "host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "expect",
+        "upgrade", "te", "trailer", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature",
+    ]
+    /// What stands in these is a secret.
+    static let secrets: Set<String> = ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"]
+
+    static func isUsable(name: String) -> Bool {
+        !own.contains(name.lowercased()) && (1...100).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+                    || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+            }
+    }
 }

@@ -24,6 +24,7 @@ struct Serve: ParsableCommand {
     var once = false
 
     func run() throws {
+        Memory.keepFewHeaps()
         try carryOut {
             let zones = ZoneCatalog()
             let assembly = try options.load(zones: zones, printsWarnings: true, keepsAllCards: false)

@@ -13,7 +13,8 @@ enum OutcomePage {
     static var tables: [(String, String)] {
         [
             ("smtp-replies", replies), ("smtp-events", smtpEvents), ("smtp-connect", connectFailures),
-            ("webhook-status", statuses), ("webhook-events", webhookEvents), ("reasons", reasons),
+            ("webhook-status", statuses), ("webhook-events", webhookEvents),
+            ("webhook-failures", webhookFailures), ("reasons", reasons),
         ]
     }
 
@@ -114,6 +115,12 @@ enum OutcomePage {
 
     private static var webhookEvents: String {
         table(["what happened", "outcome"], WebhookOutcomes.Event.allCases.map { [$0.words, name($0.outcome)] })
+    }
+
+    private static var webhookFailures: String {
+        table(["libcurl says", "the journal says", "and advises"], WebhookOutcomes.failures.map { row in
+            ["`\(row.name)` (\(row.code.rawValue))", row.problem, row.advice]
+        })
     }
 
     // MARK: - Core

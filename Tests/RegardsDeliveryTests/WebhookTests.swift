@@ -45,6 +45,30 @@ struct WebhookTests {
         #expect(probe.states.all == [.ready, .closed])
     }
 
+    @Test func headersOfTheUser() throws {
+        let server = try RecordingHTTPServer(["204"])
+        let settings = try WebhookSettings(
+            url: "http://127.0.0.1:\(server.port)/hook", secrets: [Self.secret],
+            headers: [
+                WebhookHeader(name: "X-Source", value: Secret("regards 1")),
+                WebhookHeader(name: "Authorization", value: Secret("Bearer abc")),
+            ])
+        let probe = ChannelProbe(WebhookEndpoint(name: "test", settings: settings))
+        #expect(try probe.open() == .ready)
+        #expect(try probe.send(event()).outcome == .delivered)
+        let request = try #require(try server.requests(1).first)
+        #expect(request.headers["x-source"] == "regards 1")
+        #expect(request.headers["authorization"] == "Bearer abc")
+        #expect(request.headers["webhook-id"] == "msg_1")
+        try probe.close()
+        for value in ["", " a", "a ", "a\r\nX: b", "a\nb", "a\0b", "ü", String(repeating: "a", count: 4_097)] {
+            #expect(throws: SettingsError.self, "\(value)") {
+                try WebhookSettings(
+                    url: "https://example.com/", secrets: [], headers: [WebhookHeader(name: "X-A", value: Secret(value))])
+            }
+        }
+    }
+
     /// The example of the specification: its signature must come out.
     @Test func theSpecificationsExample() throws {
         let key = try WebhookKey(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))

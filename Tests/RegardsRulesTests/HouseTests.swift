@@ -216,7 +216,8 @@ import Testing
             webhooks:
               crm: {url: "https://crm.example:8443/regards?x=1", secret: [{credential: crm}, {file: keys/old}]}
               local: {url: "http://127.0.0.1:8080/x", secret: none}
-              inside: {url: "http://[fd00::1]/x", secret: {file: /k}, allow_private: yes, timeout: 90s, sessions: 32}
+              inside: {url: "http://[fd00::1]/x", secret: {file: /k}, allow_private: yes, timeout: 90s, sessions: 32,
+                headers: {X-Source: regards 1, Authorization: {credential: token}}}
 
             """
         ).webhooks
@@ -225,7 +226,25 @@ import Testing
         #expect(webhooks.map(\.allowPrivate) == [false, false, true])
         #expect(webhooks.map(\.timeout) == [.seconds(20), .seconds(20), .seconds(90)])
         #expect(webhooks.map(\.sessions) == [4, 4, 32])
+        #expect(webhooks[0].headers == [])
+        #expect(webhooks[2].headers == [
+            HeaderSetting(name: "X-Source", value: .text("regards 1")),
+            HeaderSetting(name: "Authorization", value: .secret(.credential("token"))),
+        ])
         #expect(webhooks[0].url == "https://crm.example:8443/regards?x=1")
+    }
+
+    @Test(arguments: [
+        "webhook-id: x", "Host: x", "content-length: 1", "\"X Y\": x", "X-A: \"a\\tb\"", "X-A: ü", "Authorization: open",
+        "\"X-A\\nX-B\": x",
+    ])
+    func headersThatCannotBeSet(header: String) {
+        let result = Shop.load([
+            "regards.yaml": HouseTests.first + "\nwebhooks: {a: {url: \"https://a.example/x\", secret: none, headers: {\(header)}}}\n"
+        ])
+        #expect(result.configuration == nil)
+        #expect(Shop.lines(result).count == 1 && Shop.lines(result)[0].contains("webhooks.a.headers"), "\(Shop.lines(result))")
+        #expect(!Shop.lines(result).contains { $0.contains("open\"") }, "a secret is not repeated")
     }
 
     @Test func mailGoesIntoAFolder() throws {

@@ -1,6 +1,9 @@
 /// How many cells of a terminal text takes, and what follows from that for columns and line ends.
 package enum DisplayWidth {
-    package static func of(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
+    package static func of(_ text: String) -> Int {
+        // Most lines are plain ASCII: as many cells as bytes.
+        text.utf8.allSatisfy { (0x20...0x7e).contains($0) } ? text.utf8.count : text.reduce(0) { $0 + width($1) }
+    }
 
     /// With spaces behind it up to a number of cells.
     package static func padded(_ text: String, _ cells: Int) -> String {

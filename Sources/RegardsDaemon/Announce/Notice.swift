@@ -106,4 +106,10 @@ package struct Notice: Sendable {
 /// the work goes on.
 package protocol Announcer: Sendable {
     func announce(_ notice: Notice)
+    /// Several at once, in order.
+    func announce(_ notices: [Notice])
+}
+
+extension Announcer {
+    package func announce(_ notices: [Notice]) { for notice in notices { announce(notice) } }
 }

@@ -24,6 +24,8 @@ package enum NoticeText {
 
     /// The text itself where it is plain, else in double quotes with escapes.
     static func quoted(_ text: String) -> String {
+        // Most values are letters, digits and a few signs.
+        if !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != 0x22 && $0 != 0x5c }) { return text }
         let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy { $0 > " " && $0 != "\"" && $0 != "\\" && !isControl($0) }
         guard !isPlain else { return text }
         var result = "\""
@@ -37,6 +39,7 @@ package enum NoticeText {
     /// Without anything that a terminal would obey: control characters and marks that turn the writing direction are
     /// shown as `\u{1b}`; line ends become ` | `.
     package static func printable(_ text: String) -> String {
+        if text.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) { return text }
         let lines = text.split(whereSeparator: \.isNewline)
         return lines.map { line in
             var result = ""

@@ -44,6 +44,10 @@ package final class TerminalAnnouncer: Announcer {
         Output.write(line(notice) + "\n", to: descriptor)
     }
 
+    package func announce(_ notices: [Notice]) {
+        Output.write(notices.map { line($0) + "\n" }.joined(), to: descriptor)
+    }
+
     func line(_ notice: Notice) -> String {
         let time = NoticeText.clock(zone.local(at: now()).time)
         let word = notice.kind.word

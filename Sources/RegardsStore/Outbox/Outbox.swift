@@ -70,6 +70,9 @@ package protocol Outbox: AnyObject, Sendable {
     @discardableResult
     func commit(_ group: GroupCommit) throws -> CommitReport
 
+    /// What was last kept of the pace of mail (`GroupCommit.pace`); nil when nothing was.
+    func pace() throws -> String?
+
     /// Rows of the customer held for this reason become `planned`.
     /// - Returns: their number.
     @discardableResult

@@ -3,6 +3,8 @@ package import RegardsCalendar
 package import RegardsCore
 
 private enum SendSQL {
+    /// In `meta`.
+    static let paceKey = "pace"
     /// First channel after ?2 of a lane, with its earliest wake: called once for each channel, by `outreach_due` alone.
     static let nextChannel = """
         SELECT channel, wake_at FROM outreach INDEXED BY outreach_due
@@ -123,7 +125,7 @@ extension SQLiteOutbox {
     }
 
     package func claim(limit: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach] {
-        try writeAsDaemon { database in
+        try writeUnsynced { database in
             var claimed: [Outreach] = []
             for lane in Lane.allCases where claimed.count < limit {
                 claimed += try dueRows(lane, channels, now: now, limit: limit - claimed.count, database)
@@ -161,7 +163,7 @@ extension SQLiteOutbox {
     @discardableResult
     package func release(_ ids: [Int64], now: Instant) throws -> [Int64] {
         guard !ids.isEmpty else { return [] }
-        return try writeAsDaemon { database in
+        return try writeUnsynced { database in
             let statement = try SQLStatement(database, SendSQL.release)
             statement.bind(2, epoch)
             statement.bind(3, now.microseconds)
@@ -182,9 +184,12 @@ extension SQLiteOutbox {
             var report = CommitReport(lost: try end(group.endings, now: group.now, database))
             report.dropped = try addKnown(group.additions, now: group.now, database)
             try mark(group.marks, now: group.now, database, &report)
+            if let pace = group.pace { try Meta.set(SendSQL.paceKey, pace, database) }
             return report
         }
     }
+
+    package func pace() throws -> String? { try read { try Meta.value(SendSQL.paceKey, $0) } }
 
     /// A rule may have been renamed since its row was claimed; the group must not fail for that.
     /// - Returns: the keys whose rule the ledger does not know.

@@ -26,6 +26,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     /// The file is older than the one that was used here last. The number of rows that have fallen due since it was made,
     /// and are held in doubt; nil where the file is the one that was used last.
     package let heldAsOlder: Int?
+    private let isDurable: Bool
     /// Of the planning pass under way.
     let passMarks = Mutex<PassMarks?>(nil)
 
@@ -73,6 +74,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         self.path = path
         self.writer = writer
         self.lock = lock
+        isDurable = durability == .full
     }
 
     private init(path: String, commandWriting: Void) throws {
@@ -93,6 +95,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         lock = nil
         isWholeChecked = true
         heldAsOlder = nil
+        isDurable = true
     }
 
     private init(path: String, commandReading: Void) throws {
@@ -107,6 +110,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         lock = nil
         isWholeChecked = true
         heldAsOlder = nil
+        isDurable = true
     }
 
     /// Closes both connections and gives up the lock; the outbox cannot be used after it. Without it all three go with
@@ -155,6 +159,29 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         return try write(body)
     }
 
+    /// As `writeAsDaemon`, and does not wait for the disk: for what a power cut may undo, such as a claim. Any later
+    /// `write` that has returned makes it durable too, because the journal is written in order.
+    func writeUnsynced<Result>(_ body: (Database) throws -> Result) throws -> Result {
+        guard isDurable else { return try writeAsDaemon(body) }
+        guard lock != nil, let writer else { throw OutboxError.notDaemon }
+        return try OutboxError.translate(path) {
+            try writer.writeWithoutTransaction { database in
+                try StateConnection.waitForDisk(false, database)
+                let result = Swift.Result { () throws -> Result in
+                    var made: Result?
+                    try database.inTransaction(.immediate) {
+                        made = try body(database)
+                        return .commit
+                    }
+                    return made!
+                }
+                // Whatever became of it: the next transaction waits again, or nothing is written any more.
+                try StateConnection.waitForDisk(true, database)
+                return try result.get()
+            }
+        }
+    }
+
     /// One consistent view of what is committed.
     func read<Result>(_ body: (Database) throws -> Result) throws -> Result {
         try OutboxError.translate(path) { try reader.read(body) }
@@ -187,7 +214,7 @@ enum Meta {
 
     /// By primary key.
     private static let select = "SELECT value FROM meta WHERE key = ?1"
-    /// Last writer wins: only a daemon start and `go-live` write here.
+    /// Last writer wins: only the daemon and `go-live` write here.
     private static let upsert =
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     private static let delete = "DELETE FROM meta WHERE key = ?1"

@@ -8,15 +8,20 @@ package struct GroupCommit: Sendable {
     package var endings: [Ending]
     /// What is owed because of an ending, such as a list's item for a recipient that was refused: as `addOutreach`.
     package var additions: [PlannedOutreach]
+    /// What is known of the pace of mail, in place of what was kept before; nil: that stays.
+    package var pace: String?
 
-    package init(now: Instant, marks: [SendMark] = [], endings: [Ending] = [], additions: [PlannedOutreach] = []) {
+    package init(
+        now: Instant, marks: [SendMark] = [], endings: [Ending] = [], additions: [PlannedOutreach] = [], pace: String? = nil
+    ) {
+        self.pace = pace
         self.now = now
         self.marks = marks
         self.endings = endings
         self.additions = additions
     }
 
-    package var isEmpty: Bool { marks.isEmpty && endings.isEmpty && additions.isEmpty }
+    package var isEmpty: Bool { marks.isEmpty && endings.isEmpty && additions.isEmpty && pace == nil }
 }
 
 /// What a commit did not do; empty when it did everything.
@@ -27,6 +32,12 @@ package struct CommitReport: Hashable, Sendable {
     package var refused: [RefusedMark] = []
     /// Additions of rules that the ledger does not know.
     package var dropped: [OutreachKey] = []
+
+    package init(lost: [Int64] = [], refused: [RefusedMark] = [], dropped: [OutreachKey] = []) {
+        self.lost = lost
+        self.refused = refused
+        self.dropped = dropped
+    }
 
     package var isEmpty: Bool { lost.isEmpty && refused.isEmpty && dropped.isEmpty }
 }

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 import Glibc
 package import RegardsCalendar
 
@@ -19,6 +20,9 @@ package enum StateConnection {
     /// 16 MB: the upper pages of the indexes of some million rows stay in memory.
     private static let cache = "PRAGMA cache_size = -16000"
 
+    /// Of all connections together: past it a page that is read takes the place of one that was not used for longest.
+    private static let heap: Int64 = 20 << 20
+
     static func openWriter(
         path: String, durability: Durability, patience: TimeSpan = StateConnection.patience
     ) throws -> DatabaseQueue {
@@ -27,6 +31,7 @@ package enum StateConnection {
         configuration.foreignKeysEnabled = true
         configuration.label = "regards.outbox.write"
         makePrivate(path)
+        sqlite3_soft_heap_limit64(StateConnection.heap)
         return try OutboxError.translate(path) {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.writeWithoutTransaction { database in
@@ -79,6 +84,12 @@ package enum StateConnection {
             if try migrator.hasBeenSuperseded(database) { throw OutboxError.newer(path: path) }
             return try !migrator.hasCompletedMigrations(database)
         }
+    }
+
+    /// Whether the commits that follow wait until the disk has them. Only the daemon's writer, for one transaction at a
+    /// time.
+    static func waitForDisk(_ waits: Bool, _ database: Database) throws {
+        try setAndAssert(database, "synchronous", waits ? "FULL" : "NORMAL", reads: waits ? "2" : "1")
     }
 
     /// A setting counts only when this connection reads it back.
