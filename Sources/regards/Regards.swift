@@ -30,7 +30,7 @@ struct Regards: ParsableCommand {
               73  a file cannot be made, or is there already
               74  the state file cannot be read or written
               75  another daemon uses the state file
-              78  mistakes in configuration, rules, cards or queries
+              78  mistakes in configuration, rules, cards or queries, or a foreign state
             """,
         version: Version.text,
         subcommands: [

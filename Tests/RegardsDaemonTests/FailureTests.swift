@@ -176,37 +176,23 @@ struct FailureTests {
 
     @Test("a full disk: nothing is sent, and all of it when there is space again")
     func diskFull() async throws {
-        guard geteuid() == 0 else { return print("skipped: only root can mount a small disk") }
-        let disk = try TemporaryFolder()
-        let mounted = try ChildProcess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk.path])
-        guard mounted.ending.status == 0 else { return print("skipped: no small disk: \(mounted.errors)") }
-        defer { TestTools.unmount(disk.path) }
+        guard let disk = try SmallDisk("2m") else { return }
         var settings = TestShop.Settings()
         settings.state = "sqlite:\(disk.path)/regards.sqlite"
         let shop = try shop(40, settings)
         let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"), state: disk.path + "/regards.sqlite")
         try await planned(daemon)
-        try fill(disk.path + "/ballast")
+        try disk.fill()
         try await daemon.pass(at: try at(Self.birthday))
         let full = daemon.announcer.notices(.stateUnwritable)
         #expect(full.map(\.detail) == ["\(disk.path)/regards.sqlite: no space left for the state file; nothing is sent until there is"])
         #expect(try shop.mails().isEmpty)
-        try #require(unlink(disk.path + "/ballast") == 0)
+        try disk.makeRoom()
         try await daemon.cleanPass(at: "2027-05-05T07:05:00Z")
         #expect(daemon.announcer.notices(.stateWritable).count == 1)
         #expect(try daemon.rows().filter { $0.state != .sent }.map(\.standing) == [])
         #expect(try shop.mails().count == 40)
         try await daemon.stop()
-    }
-
-    private func fill(_ path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
-        try #require(descriptor >= 0)
-        defer { close(descriptor) }
-        for size in [65_536, 512, 1] {
-            let bytes = [UInt8](repeating: 0, count: size)
-            while write(descriptor, bytes, size) == size {}
-        }
     }
 
     @Test("an outcome that cannot be recorded is kept until it can")

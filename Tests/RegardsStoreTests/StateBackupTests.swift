@@ -2,6 +2,7 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsStore
@@ -63,12 +64,14 @@ import Testing
         #expect(
             error.description
                 == "/s: an update of the state makes a backup first and needs 3 MB beside it, but 1 MB are free; make room and start again")
-        guard geteuid() == 0 else { return print("skipped: only root can mount a small disk") }
         let folder = try TemporaryFolder()
-        guard TemporaryFolder.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder.path]) == 0 else {
-            return print("skipped: no small disk")
+        let options = "size=256k,mode=0700,uid=\(getuid()),gid=\(getgid())"
+        let sudo = geteuid() == 0 ? [] : ["sudo", "-n"]
+        guard TemporaryFolder.run(sudo + ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder.path]) == 0 else {
+            if TestTools.isCI { Issue.record("CI must be able to mount a tmpfs") }
+            return print("skipped: this user can mount no small disk")
         }
-        defer { _ = umount2(folder.path, Int32(MNT_DETACH)) }
+        defer { TemporaryFolder.run(sudo + ["umount", "-l", folder.path]) }
         let path = try firstRelease(folder)
         let refusal = #expect(throws: OutboxError.self) { try SQLiteOutbox.openForDaemon(path: path, now: noon) }
         guard case .noRoom(path, let needed, let free) = refusal else {
