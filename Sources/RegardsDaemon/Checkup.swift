@@ -95,7 +95,7 @@ package struct Checkup: Sendable {
     /// A whole pass over the next 31 days: usable and unusable rows, and what will be due.
     private mutating func lookAtCustomers(_ assembly: Assembly, _ source: any CustomerSource) throws {
         let now = SystemClock().now()
-        var forecast = Forecast(
+        let forecast = Forecast(
             assembly: assembly, source: source, outbox: nil, hash: AddressHash(key: .random()))
         let report = try forecast.report(from: now, to: now + .days(31), now: now)
         summary.append(Words.count(report.customers, "customer"))

@@ -34,7 +34,7 @@ struct Plan: ParsableCommand {
             let assembly = try options.load()
             let range = try period.range(in: assembly.book.house.business.zone)
             try assembly.requireRule(rule)
-            var forecast = Forecast(
+            let forecast = Forecast(
                 assembly: assembly, source: try Workshop.source(assembly), outbox: try assembly.ledger(),
                 hash: AddressHash(key: try assembly.key()), isGuarding: true)
             let report = try forecast.report(

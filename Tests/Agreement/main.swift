@@ -59,7 +59,7 @@ struct Agreement {
     }
 
     private func forecast(until end: Instant) throws -> [String] {
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: hash)
+        let forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: hash)
         // Also what is overdue after an outage, or was put off.
         let report = try forecast.report(from: clock.now() - .days(90), to: end, now: clock.now())
         return report.lines.filter { $0.verdict.word == "due" }.map { line in
