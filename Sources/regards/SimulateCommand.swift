@@ -36,7 +36,7 @@ struct Simulate: ParsableCommand {
             try Folder.make(out)
             let progress = ProgressLine()
             let report = try Simulation(assembly: assembly, folder: out).run(from: range.lowerBound, to: range.upperBound) {
-                progress.show("\(zone.local(at: $0).date)")
+                progress.show("\(Words.count($0, "customer"))")
             }
             progress.clear()
             json ? Terminal.write(report.json.description) : printTable(report)

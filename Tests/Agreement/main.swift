@@ -54,7 +54,7 @@ struct Agreement {
     }
 
     private func simulate(_ days: Int64) throws {
-        let report = try Simulation(assembly: assembly, folder: folder + "/simulated").run(from: start, to: start + .days(days))
+        let report = try Simulation(assembly: assembly).run(from: start, to: start + .days(days))
         try write(report.sentByRule.map { "\($0.key)\t\($0.value)" }, to: "simulated.tsv")
     }
 

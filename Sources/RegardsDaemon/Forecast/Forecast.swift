@@ -138,6 +138,34 @@ package struct Forecast {
         return report
     }
 
+    /// Lives through a period from a new ledger on; see `Simulation`.
+    /// - Parameter progress: told the number of customers so far, page by page.
+    /// - Throws: `SourceError`.
+    func live(
+        from: Instant, to: Instant, cores: Int, progress: (Int) -> Void, _ tell: @escaping ForecastCrew.Telling
+    ) throws -> ForecastCrew {
+        let passes = try nextPasses(now: from)
+        let window = PlanWindow(from: min(from, passes.map(\.from).min() ?? from), through: to, plannedThrough: from)
+        var period = Period(window: window, from: from, now: from, passes: passes, hasLedger: false, isLived: true)
+        let survey = try AddressSurvey.look(at: book, source, isSharing: true)
+        period.standing = try standing(survey.ranks, now: from)
+        let events = try LivedEvents.read(assembly, source, from: from, to: to)
+        let crew = ForecastCrew(assembly, period, cores: cores, tell: tell)
+        func live(_ customers: [Customer], isHousehold: Bool = false) {
+            let ledgers = customers.map { ForecastWalk.Ledger(events: events.ofCustomers[$0.id] ?? []) }
+            _ = crew.walk(crew.members(of: customers, ledgers, isHousehold: isHousehold))
+            progress(crew.counted().customers)
+        }
+        var shared = SharedAddresses(survey.shared)
+        try source.forEachPage(size: ForecastCrew.page) { live(shared.keepApart($0)) }
+        for household in shared.households {
+            let found = try source.lookUp(household)
+            live(household.compactMap { found[$0] }, isHousehold: true)
+        }
+        _ = crew.walk(events.ofNobody.map { [ForecastWalk.Member(event: $0)] })
+        return crew
+    }
+
     /// How far back what was sent, or is late, has a say.
     private var lead: TimeSpan {
         book.house.limits.longestWindow + (book.rules.map(\.longestLateness).max() ?? .zero) + .days(2)
@@ -182,6 +210,10 @@ package struct Forecast {
         if let outbox {
             let isLive = try book.house.mode(inForce: outbox) == .live
             standing = try StandingDesk(outbox: outbox, book: book, isGuarding: isGuarding && isLive).read(now: now)
+        }
+        // What no daemon has seen yet would be seen now, and nothing from before takes anybody's place.
+        for rule in book.rules where standing.baselines[rule.name] == nil {
+            standing.baselines[rule.name] = rule.baseline(firstSeen: now)
         }
         standing.ranks = ranks
         return standing

@@ -22,7 +22,7 @@ final class ForecastCrew: @unchecked Sendable {
     }
 
     /// What becomes of the decisions about one household, on the core of that number: lines to be told.
-    typealias Telling = @Sendable (Int, [Forecast.Sight]) -> [Forecast.Line]
+    typealias Telling = @Sendable (Int, [Forecast.Sight], [ForecastWalk.Member]) -> [Forecast.Line]
     private let tell: Telling
 
     init(_ assembly: Assembly, _ period: Forecast.Period, cores: Int = ForecastCrew.cores, tell: @escaping Telling) {
@@ -58,7 +58,8 @@ final class ForecastCrew: @unchecked Sendable {
             worker.lines.removeAll(keepingCapacity: true)
             for index in range {
                 var members = households[index]
-                worker.lines += tell(number, worker.walk.walk(&members))
+                let sights = worker.walk.walk(&members)
+                worker.lines += tell(number, sights, members)
             }
         }
         return workers.flatMap(\.lines)
@@ -71,6 +72,13 @@ final class ForecastCrew: @unchecked Sendable {
             unusable[problem, default: UnusableCustomers()].add(count: customers.count, ids: customers.firstIDs)
         }
         return (workers.map(\.walk.customers).reduce(0, +), unusable)
+    }
+
+    /// Promises by rule, where the period is lived through.
+    func promises() -> [String: PromiseCount] {
+        var found: [String: PromiseCount] = [:]
+        for (rule, count) in workers.flatMap(\.walk.promises) { found[rule, default: PromiseCount()] += count }
+        return found
     }
 
     /// Gives each core a part of so many things, in their order.
@@ -90,7 +98,7 @@ final class ForecastCrew: @unchecked Sendable {
 extension Forecast.Period {
     /// Tells what lies in the period, of one rule or of all.
     func telling(_ rule: String?) -> ForecastCrew.Telling {
-        { _, sights in
+        { _, sights, _ in
             sights.compactMap { sight in
                 guard tells(sight), let line = sight.line, rule == nil || rule == line.outreach.key.rule else { return nil }
                 return line

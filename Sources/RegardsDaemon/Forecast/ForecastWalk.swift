@@ -7,12 +7,14 @@ import RegardsStore
 /// Customers who share an address are walked together, because what one of them gets counts for all. Used by one thread
 /// at a time.
 struct ForecastWalk {
-    /// What the ledger knows of one customer before anything is derived.
+    /// What is known of one customer before anything is derived.
     struct Ledger {
         var openEvents: [Int] = []
         var entries: [Int: SegmentEntry] = [:]
         /// Rows that have not ended.
         var waiting: [Outreach] = []
+        /// What is lived through; see `Forecast.Period.isLived`.
+        var events: [LivedEvent] = []
     }
 
     /// One customer, with what is owed them in the period.
@@ -21,28 +23,52 @@ struct ForecastWalk {
         var facts: Facts
         var candidates: [Candidate]
         var rows: [OutreachKey: Outreach] = [:]
+        var events: [LivedEvent] = []
+        /// Coming into segments and leaving them, in the order of time.
+        var stays: [(at: Instant, segment: Int, entry: SegmentEntry)] = []
+        /// Messages of events that have ended.
+        var ended: Set<OutreachKey> = []
+        /// Messages that wait for the end of an event of a kind.
+        var held: [(kind: String, message: Waiting, sight: Forecast.Sight)] = []
     }
 
     /// Something that comes at an instant.
-    private struct Waiting {
+    struct Waiting {
+        enum What {
+            case message(Candidate)
+            /// A look at an event, as an index into the member's.
+            case event(Int)
+            /// A stay in a segment that begins or ends, as an index into the member's.
+            case stay(Int)
+        }
+
         var at: Instant
         var member: Int
-        var candidate: Candidate
+        var what: What
+        /// The event that a message is about.
+        var event: Int?
+
+        /// Of what comes at one instant, looks are first, and of messages the one that was due first.
+        var order: (Instant, Instant) {
+            if case .message(let candidate) = what { (at, candidate.outreach.dueAt) } else { (at, .beforeAll) }
+        }
     }
 
-    private let assembly: Assembly
-    private let book: RuleBook
-    private let period: Forecast.Period
-    private var planner: Planner
+    let assembly: Assembly
+    let book: RuleBook
+    let period: Forecast.Period
+    var planner: Planner
     private(set) var customers = 0
     private(set) var unusable: [CustomerProblem: UnusableCustomers] = [:]
+    /// By rule.
+    var promises: [String: PromiseCount] = [:]
+    var windows: [Int: PlanWindow] = [:]
 
     init(_ assembly: Assembly, _ period: Forecast.Period) {
         self.assembly = assembly
         self.period = period
         book = assembly.book
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
-        var windows: [Int: PlanWindow] = [:]
         for (index, rule) in book.rules.enumerated() where !rule.isAboutEvents {
             windows[index] = period.window
             // Without a ledger, the rule would be seen for the first time now.
@@ -58,7 +84,11 @@ struct ForecastWalk {
         customers += 1
         let id = customer.id
         guard OutreachKey.isCustomerID(id) else { return note(.badID, id) }
-        guard let zone = planner.zone(of: customer) else { return note(.unknownZone, id) }
+        guard let zone = planner.zone(of: customer) else {
+            note(.unknownZone, id)
+            // Nobody is greeted at night for want of a zone, but an event is answered.
+            return member(id, Facts(customer: customer), [], ledger)
+        }
         // Nobody without an address is a mistake of the data, but somebody with one that no relay would take.
         if customer.text(.email) != nil, Contact(customer: customer) == nil { note(.badAddress, id) }
         var found: [Candidate] = []
@@ -66,14 +96,21 @@ struct ForecastWalk {
         for rule in unusable {
             if let problem = CustomerProblem(planner.problem(with: customer, rule: rule)) { note(problem, id) }
         }
-        if found.isEmpty, ledger.waiting.isEmpty { return nil }
+        if found.isEmpty, ledger.waiting.isEmpty, ledger.events.isEmpty, !period.isLived { return nil }
         let facts = Facts(customer: customer, openEvents: ledger.openEvents, entries: ledger.entries)
         found += putOff(facts, ledger.waiting, found)
-        return found.isEmpty ? nil : Member(id: id, facts: facts, candidates: found)
+        return member(id, facts, found, ledger)
+    }
+
+    private func member(_ id: String, _ facts: Facts, _ found: [Candidate], _ ledger: Ledger) -> Member? {
+        var member = Member(id: id, facts: facts, candidates: found, events: ledger.events)
+        if period.isLived { liveInSegments(&member) }
+        return found.isEmpty && member.events.isEmpty && member.stays.isEmpty ? nil : member
     }
 
     /// Rows that a budget put off into the period from before it.
     private mutating func putOff(_ facts: Facts, _ rows: [Outreach], _ found: [Candidate]) -> [Candidate] {
+        guard !rows.isEmpty else { return [] }
         let derived = Set(found.map(\.outreach.key))
         return rows.compactMap { row in
             guard period.contains(row), !derived.contains(row.key), !isAboutEvents(row.key.rule) else { return nil }
@@ -96,40 +133,70 @@ struct ForecastWalk {
         var waiting: [Waiting] = []
         for (index, member) in members.enumerated() {
             waiting += member.candidates.map {
-                Waiting(at: max($0.outreach.dueAt, period.now), member: index, candidate: $0)
+                Waiting(at: max($0.outreach.dueAt, period.now), member: index, what: .message($0))
             }
+            waiting += member.events.indices.flatMap { event in
+                member.events[event].looks.map { Waiting(at: $0, member: index, what: .event(event)) }
+            }
+            waiting += member.stays.indices.map { Waiting(at: member.stays[$0].at, member: index, what: .stay($0)) }
         }
-        waiting.sort { ($0.at, $0.candidate.outreach.dueAt) > ($1.at, $1.candidate.outreach.dueAt) }
+        waiting.sort { $0.order > $1.order }
         var sights: [Forecast.Sight] = []
         while let next = waiting.popLast() {
-            guard let sight = decide(next, members[next.member]) else { continue }
-            sights.append(sight)
-            if let line = sight.line {
-                remember(sight, line, next.member, &members)
-            } else if case .move(let later) = sight.decision.verdict, later < period.window.through {
-                let place = waiting.firstIndex { $0.at <= later } ?? waiting.endIndex
-                waiting.insert(Waiting(at: later, member: next.member, candidate: next.candidate), at: place)
+            switch next.what {
+            case .event(let event): look(at: event, next, &members, &waiting)
+            case .stay(let stay): take(stay, next, &members, &waiting)
+            case .message(let candidate):
+                guard let sight = decide(candidate, next, members[next.member]) else { continue }
+                take(sight, next, &members, &waiting, &sights)
             }
         }
+        if period.isLived { end(members, &sights) }
         return sights
     }
 
-    private mutating func decide(_ next: Waiting, _ member: Member) -> Forecast.Sight? {
-        let (at, candidate) = (next.at, next.candidate)
+    private mutating func decide(_ candidate: Candidate, _ next: Waiting, _ member: Member) -> Forecast.Sight? {
+        let at = next.at
         let row = member.rows.isEmpty ? nil : member.rows[candidate.outreach.key]
         // What had its time before now and has no row was not owed when it had.
-        let isMissing = row == nil && candidate.outreach.dueAt < period.now
+        let isMissing = row == nil && candidate.outreach.dueAt < period.now && next.event == nil
         if isMissing, period.passes == nil, period.hasLedger { return nil }
-        let decision = planner.judge(candidate, facts: member.facts, standing: period.standing, now: at, ahead: true)
+        let facts = next.event.map { self.facts(member, $0) } ?? member.facts
+        let decision = planner.judge(candidate, facts: facts, standing: period.standing, now: at, ahead: true)
         let isOwed = isOwed(candidate, decision)
         if isMissing, period.passes != nil, !isOwed { return nil }
-        var sight = Forecast.Sight(candidate: candidate, facts: member.facts, decision: decision, at: at)
+        var sight = Forecast.Sight(candidate: candidate, facts: facts, decision: decision, at: at)
         if case .move(let later) = decision.verdict, later > at, row?.state.hasEnded != true { return sight }
         // A cancelled row that is owed again is as good as none.
-        let line = line(candidate, decision, isOwed && row?.state == .cancelled ? nil : row, at, member.facts)
+        let line = line(candidate, decision, isOwed && row?.state == .cancelled ? nil : row, at, facts)
         sight.at = line.outreach.dueAt
         sight.line = line
         return sight
+    }
+
+    private mutating func take(
+        _ sight: Forecast.Sight, _ next: Waiting, _ members: inout [Member], _ waiting: inout [Waiting],
+        _ sights: inout [Forecast.Sight]
+    ) {
+        if period.isLived, case .hold(.eventOpen(let kind)) = sight.decision.verdict {
+            members[next.member].held.append((kind, next, sight))
+            return
+        }
+        sights.append(sight)
+        if let line = sight.line {
+            if next.event != nil { members[next.member].end(sight) }
+            remember(sight, line, next.member, &members)
+        } else if case .move(let later) = sight.decision.verdict, later < period.window.through {
+            var next = next
+            next.at = later
+            insert(next, &waiting)
+        }
+    }
+
+    /// Behind what comes at the same instant.
+    func insert(_ next: Waiting, _ waiting: inout [Waiting]) {
+        let place = waiting.firstIndex { $0.at <= next.at } ?? waiting.endIndex
+        waiting.insert(next, at: place)
     }
 
     /// Whether a pass that is still to come writes the row, or opens a cancelled one again.
@@ -141,7 +208,7 @@ struct ForecastWalk {
         return dueAt >= pass.from && decision.writesRow(candidate.outreach, in: pass)
     }
 
-    private func line(
+    func line(
         _ candidate: Candidate, _ decision: Decision, _ row: Outreach?, _ at: Instant, _ facts: Facts
     ) -> Forecast.Line {
         let rule = book.rules[candidate.rule]
@@ -169,6 +236,19 @@ struct ForecastWalk {
         for index in members.indices { members[index].facts.history.toAddress.insert(contact, at: 0) }
         members[receiver].facts.history.lastReceived[rule.name] = sight.at
         members[receiver].facts.history.cards[rule.name, default: []].insert(SentCard(line.card, at: sight.at), at: 0)
+    }
+}
+
+extension ForecastWalk.Member {
+    /// Of an event that names no customer.
+    init(event: LivedEvent) {
+        self.init(id: "event:\(event.row.id)", facts: Facts(customer: nil), candidates: [], events: [event])
+    }
+
+    /// A message of an event that was sent, or skipped, never comes again; one that was cancelled may.
+    fileprivate mutating func end(_ sight: Forecast.Sight) {
+        if case .cancel = sight.decision.verdict { return }
+        ended.insert(sight.candidate.outreach.key)
     }
 }
 

@@ -1,80 +1,89 @@
 import Glibc
 package import RegardsCalendar
 import RegardsCore
-import RegardsDelivery
 import RegardsRules
-import RegardsStore
+package import RegardsStore
 
-/// The whole daemon under a virtual clock: the same desks and the same send loop, against a ledger of its own, with a
-/// maildir for each channel.
+/// A whole period at once: every customer is walked through it (`ForecastWalk`), what is sent first known to what is
+/// decided later, as the daemon would with a new ledger at its beginning. Nothing of it is written but the messages, and
+/// those only where a folder is named.
+///
+/// Customers are as the database has them now. Events come at their own times, and so does what ends them
+/// (`LivedEvent`): a period of the past is lived through again.
 package struct Simulation {
     package struct Report: Sendable {
         package var sentByRule: [String: Int] = [:]
         /// By local date of the outreach.
         package var sentByDay: [CivilDate: Int] = [:]
-        /// Skipped, failed and cancelled rows by `state(reason)`.
+        package var sentByDayAndRule: [DayAndRule: Int] = [:]
+        /// What was skipped, is held, or became an item of a list, by `state(reason)`.
         package var others: [String: Int] = [:]
         package var customers = 0
+        /// What gave way to what.
+        package var collisions: [Collision: Int] = [:]
+        /// By rule: promises to answer within a time.
+        package var promises: [String: PromiseCount] = [:]
+        /// Items of lists, by list.
+        package var listed: [String: Int] = [:]
 
         package var sent: Int { sentByRule.values.reduce(0, +) }
+        /// Mails about the day's lists.
+        package var dayLists: Int { sentByRule[DayList.rule] ?? 0 }
+    }
+
+    package struct DayAndRule: Hashable, Sendable {
+        package var day: CivilDate
+        package var rule: String
+    }
+
+    /// A message of one rule made way for one of another, or of its own.
+    package struct Collision: Hashable, Sendable {
+        package enum End: String, CaseIterable, Hashable, Sendable {
+            /// It went later.
+            case putOff = "put-off"
+            /// It did not go at all: the budget had no room in its time.
+            case lost
+            /// `instead_of`.
+            case replaced
+        }
+
+        package var rule: String
+        package var winner: String
+        package var end: End
     }
 
     private let assembly: Assembly
-    private let folder: String
+    private let folder: String?
 
-    /// - Parameter folder: where messages are written: `new/*.eml`, and a folder for each webhook.
-    package init(assembly: Assembly, folder: String) {
+    /// - Parameter folder: where messages are written: `new/*.eml`, and a folder for each webhook; nil: nowhere, which is
+    ///   many times faster.
+    package init(assembly: Assembly, folder: String? = nil) {
         self.assembly = assembly.with(mode: .live)
         self.folder = folder
     }
 
     /// Everything due in the period, as if the daemon had been started at its beginning with a new ledger.
-    /// - Throws: `SourceError`, `OutboxError`, `SimulationError`.
-    package func run(from: Instant, to: Instant, progress: (Instant) -> Void = { _ in }) throws -> Report {
-        let scratch = try Scratch(beside: folder)
-        defer { scratch.remove() }
-        let clock = VirtualClock(from)
-        let outbox = try SQLiteOutbox.openScratch(path: scratch.state, now: from)
-        let daemon = try VirtualDaemon(
-            assembly, outbox: outbox, channels: channels(clock), clock: clock, salt: Array("simulation".utf8))
-        var report = Report()
-        while clock.now() < to {
-            report.customers = try daemon.look().customers
-            progress(clock.now())
-            try daemon.run(until: min(clock.now() + .days(1), to))
+    /// - Parameters:
+    ///   - source: nil: the one that the configuration names.
+    ///   - progress: told how many customers were walked through, every thousand of them.
+    /// - Throws: `SourceError`, `SimulationError`.
+    package func run(
+        from: Instant, to: Instant, source: (any CustomerSource)? = nil, progress: (Int) -> Void = { _ in }
+    ) throws -> Report {
+        let source = try source ?? Workshop.source(assembly)
+        let writer = try folder.map { try SimulatedMail(assembly, folder: $0) }
+        let tallies = (0..<ForecastCrew.cores).map { _ in SimulationTally(assembly, from..<to, writer) }
+        let forecast = Forecast(assembly: assembly, source: source, outbox: nil, hash: AddressHash(key: .random()))
+        let crew = try forecast.live(from: from, to: to, cores: tallies.count, progress: progress) { core, sights, members in
+            tallies[core].take(sights, members)
+            return []
         }
-        daemon.stop()
-        try tally(outbox, to: to, &report)
-        try outbox.close()
-        return report
-    }
-
-    private func channels(_ clock: any WallClock) -> ChannelSet {
-        var channels: [ChannelName: any Channel] = [
-            .mail: MaildirChannel(name: "maildir", directory: folder, isDurable: false)
-        ]
-        for webhook in assembly.configuration.webhooks {
-            channels[.webhook(webhook.name)] = MaildirChannel(
-                name: webhook.name, directory: "\(folder)/webhook-\(webhook.name)", isDurable: false)
-        }
-        return ChannelSet(channels, clock: clock)
-    }
-
-    private func tally(_ outbox: any Outbox, to: Instant, _ report: inout Report) throws {
-        var after: Int64 = 0
-        while true {
-            let rows = try outbox.list(OutreachFilter(), limit: 10_000, after: after)
-            guard let last = rows.last else { return }
-            after = last.id
-            for row in rows where row.plan.dueAt < to {
-                if row.state == .sent {
-                    report.sentByRule[row.key.rule, default: 0] += 1
-                    report.sentByDay[row.plan.localDate, default: 0] += 1
-                } else {
-                    report.others["\(row.state)\(row.reason.isEmpty ? "" : "(\(row.reason))")", default: 0] += 1
-                }
-            }
-        }
+        let tally = tallies.dropFirst().reduce(into: tallies[0]) { $0.add($1) }
+        tally.mailLists()
+        try writer?.close()
+        tally.report.customers = crew.counted().customers
+        tally.report.promises = crew.promises()
+        return tally.report
     }
 }
 
@@ -82,24 +91,11 @@ package struct Simulation {
 package struct SimulationError: Error, CustomStringConvertible {
     package var path: String
     package var code: Int32
-    package var description: String { "\(path): \(String(cString: strerror(code)))" }
-}
+    /// More than the system's reason; empty: that.
+    package var detail = ""
+    package var description: String { "\(path): \(detail.isEmpty ? String(cString: strerror(code)) : detail)" }
 
-/// A hidden folder for the ledger of one simulation.
-private struct Scratch {
-    let path: String
-    var state: String { path + "/state.sqlite" }
-
-    init(beside folder: String) throws {
-        // Made first, so that the scratch folder lies on the same disk.
-        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw SimulationError(path: folder, code: errno) }
-        var template = Array((folder + "/.simulation-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else { throw SimulationError(path: folder, code: errno) }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    func remove() {
-        for suffix in ["", "-wal", "-shm", ".lock"] { unlink(state + suffix) }
-        rmdir(path)
+    package init(path: String, code: Int32, detail: String = "") {
+        (self.path, self.code, self.detail) = (path, code, detail)
     }
 }
