@@ -39,7 +39,7 @@ struct PlanningPass {
                 _ = planner.candidates(of: customer, zone: zone) { candidate in
                     let due = candidate.outreach.dueAt
                     let decision = Decision.make(candidate, Facts(customer: customer), book, now: max(now, due))
-                    found += decision.writesRow(candidate.outreach, in: windows[candidate.rule]!) ? 1 : 0
+                    found += decision.writesRow(candidate.outreach, in: windows[candidate.rule]!, now: now) ? 1 : 0
                 }
             }
         }

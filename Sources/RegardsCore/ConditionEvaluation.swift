@@ -91,18 +91,25 @@ extension Condition {
     /// Whether any sentence is about a segment or a class.
     package var asksForSegments: Bool {
         switch self {
-        case .all(let parts), .any(let parts): return parts.contains { $0.asksForSegments }
-        case .not(let part): return part.asksForSegments
-        case .test(let test):
-            switch test.operand {
-            case .segment, .rank: return true
-            case .customer, .event, .received: return false
-            }
+        case .all(let parts), .any(let parts): parts.contains { $0.asksForSegments }
+        case .not(let part): part.asksForSegments
+        case .test(let test): test.segment != nil
         }
     }
+
+    /// Indices of the segments whose members or classes it asks for.
+    package var segments: Set<Int> { Set(tests.compactMap(\.segment)) }
 }
 
 extension Condition.Test {
+    /// The segment that it is about.
+    fileprivate var segment: Int? {
+        switch operand {
+        case .segment(let index), .rank(let index): index
+        case .customer, .event, .received: nil
+        }
+    }
+
     package func holds(_ facts: ConditionFacts) -> Bool {
         switch operand {
         case .customer(let slot): holds(facts.customer, slot, facts)

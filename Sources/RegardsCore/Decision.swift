@@ -26,7 +26,7 @@ package struct Decision: Hashable, Sendable {
 
     /// Asks in this order, and the first answer counts:
     ///
-    /// 1. Is the occasion still there? Else cancel.
+    /// 1. Is the occasion still there? Else cancel; but a customer who is missing with most others is waited for.
     /// 2. Is the rule on, and is the occasion in its sample? Else cancel. Outside the rule's `active` days nothing is
     ///    derived.
     /// 3. Is the event not over, and the rung not overtaken? Else cancel.
@@ -46,6 +46,7 @@ package struct Decision: Hashable, Sendable {
         _ candidate: Candidate?, _ facts: Facts, _ book: RuleBook, _ standing: Standing = Standing(), now: Instant
     ) -> Decision {
         guard let candidate else {
+            if facts.isMissing(standing) { return Decision(.hold(.customersMissing)) }
             return Decision(.cancel(facts.customer == nil && facts.event == nil ? .customerGone : .occasionGone))
         }
         let rule = book.rules[candidate.rule]
@@ -56,7 +57,7 @@ package struct Decision: Hashable, Sendable {
             ?? forbidden(rule.purpose, way, facts) ?? unmatched(rule.condition, facts, book, standing, now)
             ?? unmatched(rule.steps[candidate.step].condition, facts, book, standing, now)
         {
-            return reason
+            return facts.isMissing(standing) ? Decision(.hold(.customersMissing)) : reason
         }
         if let expiresAt = candidate.outreach.expiresAt, now >= expiresAt { return Decision(.skip(.late)) }
         if let reason = repeated(candidate, rule, way, facts, book) { return reason }
@@ -207,6 +208,13 @@ package struct Decision: Hashable, Sendable {
     }
 }
 
+extension Facts {
+    /// Their customer is not in the database, which most others have left too.
+    fileprivate func isMissing(_ standing: Standing) -> Bool {
+        standing.areCustomersMissing && customer == nil && (event == nil || event?.customer != nil)
+    }
+}
+
 extension OutreachKey {
     /// Whether the occasion is in a sample of this share: always the same for one rule, customer and occasion, and in
     /// every larger sample too.
@@ -222,11 +230,12 @@ extension History {
 
 extension Decision {
     /// Whether planning writes a row: for what will be sent or wait, for what loses to others, so that its row says to
-    /// whom, and for what is late only since the last pass.
-    package func writesRow(_ outreach: PlannedOutreach, in window: PlanWindow) -> Bool {
+    /// whom, for what is late only since the last pass, and for what will be late because it is quiet until then: its row
+    /// may be there, and must end as that.
+    package func writesRow(_ outreach: PlannedOutreach, in window: PlanWindow, now: Instant) -> Bool {
         switch verdict {
         case .send, .hold, .move: true
-        case .skip(.late): outreach.dueAt >= window.plannedThrough
+        case .skip(.late): outreach.dueAt >= window.plannedThrough || outreach.expiresAt.map { $0 > now } ?? true
         case .skip: true
         case .cancel: false
         }

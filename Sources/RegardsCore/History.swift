@@ -115,6 +115,8 @@ package struct Standing: Hashable, Sendable {
     package var unapproved: Set<String>
     /// The guard of the day has tripped: all but `care` waits.
     package var isGuardTripped: Bool
+    /// Far fewer customers are in the database than before: what is owed to one who is not waits.
+    package var areCustomersMissing: Bool
     /// Where ranked segments begin.
     package var ranks: SegmentRanks
     /// What was due, or had begun, before this is not served, by the rule's name (`Rule.baseline`); a rule that is not
@@ -123,11 +125,12 @@ package struct Standing: Hashable, Sendable {
 
     package init(
         pauses: [Pause] = [], unapproved: Set<String> = [], isGuardTripped: Bool = false,
-        ranks: SegmentRanks = SegmentRanks(), baselines: [String: Instant] = [:]
+        areCustomersMissing: Bool = false, ranks: SegmentRanks = SegmentRanks(), baselines: [String: Instant] = [:]
     ) {
         self.pauses = pauses
         self.unapproved = unapproved
         self.isGuardTripped = isGuardTripped
+        self.areCustomersMissing = areCustomersMissing
         self.ranks = ranks
         self.baselines = baselines
     }

@@ -232,6 +232,9 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
     case approval
     /// Far more is due today than was planned; released by `regards approve --day`.
     case guardDay
+    /// The customer is not in the database, and neither are most others; released when they are back, or by
+    /// `regards approve --customers`.
+    case customersMissing
 
     package var description: String {
         switch self {
@@ -240,6 +243,7 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
         case .paused: "paused"
         case .approval: "approval"
         case .guardDay: "guard-day"
+        case .customersMissing: "customers-missing"
         }
     }
 
@@ -252,6 +256,8 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
             self = .approval
         } else if text == "guard-day" {
             self = .guardDay
+        } else if text == "customers-missing" {
+            self = .customersMissing
         } else if text.hasPrefix("open:"), text.utf8.count > 5 {
             self = .eventOpen(kind: String(text.dropFirst(5)))
         } else {

@@ -114,5 +114,10 @@ package struct RecordSchema: Sendable {
         return names.count - 1
     }
 
+    /// Forgets the places that were noted since an earlier state: nobody has to have a column for what is switched off.
+    package mutating func forgetPlaces(since earlier: RecordSchema) {
+        for slot in places.indices { places[slot] = slot < earlier.places.count ? earlier.places[slot] : nil }
+    }
+
     package func makeRecord() -> Record { Record(slotCount: names.count) }
 }

@@ -23,11 +23,17 @@ package struct Segment: Sendable {
     package var name: String
     package var definition: Definition
     package var place: Place
+    /// `StableHash` of the definition, and of those of the segments that it names: the same for two files that differ only
+    /// in layout and comments.
+    package var hash: UInt64
 
-    package init(name: String, definition: Definition, place: Place = Place(file: "", line: 0, column: 0)) {
+    package init(
+        name: String, definition: Definition, place: Place = Place(file: "", line: 0, column: 0), hash: UInt64 = 0
+    ) {
         self.name = name
         self.definition = definition
         self.place = place
+        self.hash = hash
     }
 
     package var isRanked: Bool {

@@ -14,13 +14,16 @@ package struct Assembly: Sendable {
     package let countries: CountryZones
 
     /// Reads every file and finds every mistake in one pass, in the order of files and lines.
+    ///
+    /// - Parameter keepsAllCards: false for a process that stays: cards that no rule names are checked and let go.
     package static func load(
-        file: String, environment: [String: String], zones: ZoneCatalog
+        file: String, environment: [String: String], zones: ZoneCatalog, keepsAllCards: Bool = true
     ) -> (assembly: Assembly?, mistakes: [Mistake]) {
         let result = ConfigurationLoader(environment: environment, zones: zones).load(file: file)
         guard let configuration = result.configuration else { return (nil, result.mistakes) }
         var mistakes = result.mistakes
-        let loaded = CardLibrary.load(folder: configuration.cardsFolder, needed: configuration.ruleBook.neededCards)
+        let loaded = CardLibrary.load(
+            folder: configuration.cardsFolder, needed: configuration.ruleBook.neededCards, keepsAll: keepsAllCards)
         mistakes += loaded.mistakes
         guard let cards = loaded.library else { return (nil, mistakes) }
         var book = configuration.ruleBook

@@ -194,7 +194,9 @@ package final class Daemon: @unchecked Sendable {
         options.notify.reloading()
         defer { options.notify.ready(status: status()) }
         noteZones()
-        var (assembly, mistakes) = Assembly.load(file: options.file, environment: options.environment, zones: options.zones)
+        defer { Memory.giveBack() }
+        var (assembly, mistakes) = Assembly.load(
+            file: options.file, environment: options.environment, zones: options.zones, keepsAllCards: false)
         do {
             if let assembly {
                 try changeOver(to: assembly)

@@ -35,7 +35,8 @@ final class DayGuard: @unchecked Sendable {
     // MARK: Fewer customers
 
     /// Whether fewer than half of the customers are left that the last finished pass saw. Then nothing is cancelled for
-    /// those who are missing, until the rows are back or somebody says that it is meant (`regards approve --customers`).
+    /// those who are missing, and what falls due for them waits, until the rows are back or somebody says that it is meant
+    /// (`regards approve --customers`).
     /// - Throws: `OutboxError`.
     func hasCollapsed(customers: Int, now: Instant) throws -> Bool {
         let known = try outbox.guardFigures()
@@ -56,6 +57,7 @@ final class DayGuard: @unchecked Sendable {
                 figures.customersAt = now
             }
         }
+        try standings.read(now: now)
         return isCollapsed
     }
 

@@ -58,7 +58,10 @@ package struct MessageComposer: Sendable {
     ) throws(ComposingError) -> ComposedMessage {
         let rule = assembly.book.rules[candidate.rule]
         let step = rule.steps[candidate.step]
-        let card = pinned ?? rule.card(step, for: candidate, history: facts.history.cards[rule.name] ?? [], now: now).name
+        // A pinned card that no rule names any more is not at hand after a reload: the step's own takes its place.
+        let use: CardReference.Use = step.action.isWebhook ? .webhook : .mail
+        let kept = pinned.flatMap { $0.isEmpty || assembly.cards.contains($0, for: use) ? $0 : nil }
+        let card = kept ?? rule.card(step, for: candidate, history: facts.history.cards[rule.name] ?? [], now: now).name
         if step.action.isWebhook { return try webhook(candidate, facts, rule, card) }
         return try mail(candidate, facts, rule, step, card, now, options)
     }

@@ -52,7 +52,9 @@ package final class PlanDesk: @unchecked Sendable {
     package func plan(now: Instant) throws -> Report {
         let rules = book.rules.indices.filter { !book.rules[$0].isAboutEvents }
         // Who comes and who goes is written down for good, so the bounds must be right before anybody is looked at.
-        if standings.ranks == nil || !watched.isEmpty { standings.set(try SegmentRanking.ranks(of: book, source)) }
+        if standings.ranks == nil || watched.contains(where: book.hangsOnRanks) {
+            standings.set(try SegmentRanking.ranks(of: book, source))
+        }
         guard !rules.isEmpty || !watched.isEmpty else { return Report() }
         var report = Report()
         // Customers who change all the time could keep it passing for ever.
@@ -217,7 +219,7 @@ package final class PlanDesk: @unchecked Sendable {
         if case .move(let later) = decision.verdict { outreach.dueAt = later }
         if case .cancel(let reason) = decision.verdict {
             pass.reasons[outreach.key] = reason
-        } else if decision.writesRow(outreach, in: window) {
+        } else if decision.writesRow(outreach, in: window, now: pass.now) {
             pass.rows.append(outreach)
         }
         // A customer without any address is no mistake of the data.
@@ -250,8 +252,16 @@ extension RuleBook {
             }
         ).sorted()
     }
+
+    /// Whether who belongs to a segment depends on how customers rank: its own column, or that of one it names.
+    func hangsOnRanks(_ segment: Int) -> Bool {
+        guard case .matching(let condition) = segments[segment].definition else { return true }
+        // Those it names stand above it.
+        return condition.segments.contains { $0 < segment && hangsOnRanks($0) }
+    }
 }
 
 extension WatchedSegment {
-    init(_ segment: Segment) { self.init(name: segment.name) }
+    /// Somebody who edits a segment has not moved its customers: they come and go by the new definition from then on.
+    init(_ segment: Segment) { self.init(name: segment.name, hash: segment.hash) }
 }

@@ -59,6 +59,7 @@ extension HoldReason {
         case .paused: "waits until a pause ends"
         case .approval: "waits until the rule is approved: regards approve"
         case .guardDay: "far more is due today than was planned; waits for regards approve --day"
+        case .customersMissing: "most customers are missing, this one too; waits until they are back, or for regards approve --customers"
         }
     }
 }

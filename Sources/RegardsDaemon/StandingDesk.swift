@@ -53,12 +53,13 @@ package final class StandingDesk: Sendable {
         let isAsking = isGuarding && book.house.guards.newRule != nil
         let unapproved = isAsking ? try outbox.unapproved(hashes) : []
         let ledgers = Dictionary(try outbox.ruleLedgers().map { ($0.name, $0.firstSeen) }, uniquingKeysWith: { $1 })
-        let figures = isGuarding ? try outbox.guardFigures() : GuardFigures()
+        let figures = try outbox.guardFigures()
         return state.withLock { state in
             state.standing.pauses = pauses
             state.standing.unapproved = unapproved
             for rule in book.rules { state.standing.baselines[rule.name] = ledgers[rule.name].map(rule.baseline) }
-            state.standing.isGuardTripped = figures.trippedSince != nil && book.house.guards.day != nil
+            state.standing.isGuardTripped = isGuarding && figures.trippedSince != nil && book.house.guards.day != nil
+            state.standing.areCustomersMissing = figures.collapsedSince != nil
             state.readAt = now
             return state.answer
         }
@@ -90,6 +91,9 @@ package final class StandingDesk: Sendable {
         }
         if then?.isGuardTripped ?? true, !standing.isGuardTripped {
             released += try outbox.releaseHeld(rule: nil, reason: .guardDay, now: now)
+        }
+        if then?.areCustomersMissing ?? true, !standing.areCustomersMissing {
+            released += try outbox.releaseHeld(rule: nil, reason: .customersMissing, now: now)
         }
         return released
     }

@@ -123,8 +123,8 @@ extension GuardFigures {
 
     /// Why nobody's messages are cancelled, and what to do.
     package var customersWords: String {
-        "\(Words.count(customersSeen ?? 0, "customer")) instead of \(customers ?? 0): nothing is cancelled for those who "
-            + "are missing, until they are back, or if it is meant: regards approve --customers"
+        "\(Words.count(customersSeen ?? 0, "customer")) instead of \(customers ?? 0): messages for those who are "
+            + "missing wait until they are back, or if it is meant: regards approve --customers"
     }
 }
 

@@ -51,6 +51,7 @@ struct CardFolder {
         guard fstat(descriptor, &status) == 0 else { throw .unreadable(reason: CardFolder.reason()) }
         guard status.st_size <= limit else { throw .tooLarge(Int(status.st_size)) }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(status.st_size))
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)

@@ -51,14 +51,30 @@ package struct CardLibrary: Sendable {
     /// - Parameters:
     ///   - folder: as the operator would type it; it begins the places of mistakes.
     ///   - needed: what the rules name.
+    ///   - keepsAll: false keeps only the needed cards in memory; all are checked either way.
     ///   - defaultLocale: the language of cards for customers whose own has none.
     package static func load(
-        folder: String, needed: [CardReference], defaultLocale: String = "en"
+        folder: String, needed: [CardReference], keepsAll: Bool = true, defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
         var loader = CardLoader(folder: folder, defaultLocale: defaultLocale)
         let library = loader.load(needed: needed)
         let mistakes = loader.sortedMistakes
-        return (mistakes.contains { $0.severity == .error } ? nil : library, mistakes)
+        guard let library, !mistakes.contains(where: { $0.severity == .error }) else { return (nil, mistakes) }
+        return (keepsAll ? library : library.keeping(Set(needed.map(\.name))), mistakes)
+    }
+
+    private func keeping(_ names: Set<String>) -> CardLibrary {
+        CardLibrary(
+            mail: mail.filter { names.contains($0.key) }, webhooks: webhooks.filter { names.contains($0.key) },
+            defaultLocale: defaultLocale)
+    }
+
+    /// True when the library holds the card for this use.
+    package func contains(_ card: String, for use: CardReference.Use) -> Bool {
+        switch use {
+        case .mail: mail[card] != nil
+        case .webhook: webhooks[card] != nil
+        }
     }
 
     /// Names of all mail cards, sorted.

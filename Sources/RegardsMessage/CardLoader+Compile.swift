@@ -190,8 +190,8 @@ extension CardLoader {
                 preheader: try source.options[.preheader].map { try CardContent.text.compile($0.text) },
                 html: try CardContent.html.compile(source.body),
                 text: try text.map { try CardContent.text.compile($0.body) },
-                htmlPartials: try library(of: html, content: .html),
-                textPartials: try library(of: plain, content: .text),
+                htmlPartials: try library(of: html, content: .html, locale: source.name.locale),
+                textPartials: try library(of: plain, content: .text, locale: source.name.locale),
                 pictures: pictures, cover: source.cover,
                 alt: try source.options[.alt].map { try CardContent.text.compile($0.text) }, variables: variables,
                 optional: optional)
@@ -203,8 +203,13 @@ extension CardLoader {
         }
     }
 
-    private func library(of sources: [String: Source], content: CardContent) throws -> MustacheLibrary {
-        MustacheLibrary(templates: try sources.mapValues { try content.compile($0.body) })
+    private mutating func library(
+        of sources: [String: Source], content: CardContent, locale: String
+    ) throws -> MustacheLibrary {
+        if let known = libraries[content]?[locale] { return known }
+        let library = MustacheLibrary(templates: try sources.mapValues { try content.compile($0.body) })
+        libraries[content, default: [:]][locale] = library
+        return library
     }
 
     private mutating func warnAboutWeight(of card: CompiledCard, _ source: Source) {

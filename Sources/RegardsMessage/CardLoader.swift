@@ -33,6 +33,8 @@ struct CardLoader {
     /// False while a partial has a mistake: then no card is followed into its partials.
     var partialsAreSound = false
     private var pictureCache: [String: CardPicture] = [:]
+    /// Compiled partials by kind of content and locale: cards of one language share them.
+    var libraries: [CardContent: [String: MustacheLibrary]] = [:]
 
     init(folder: String, defaultLocale: String) {
         self.folder = folder

@@ -6,9 +6,10 @@ package struct CardPicture: Sendable {
     package var name: String
     /// Content-ID without angle brackets, derived from the picture's bytes.
     package var contentID: String
-    package var bytes: [UInt8]
-    /// The finished MIME part, headers and body: the same in every message, so it is encoded once.
+    /// The finished MIME part, headers and body: the same in every message, so it is encoded once, and only this form is
+    /// kept.
     var part: [UInt8]
+    private var bodyStart: Int
 
     /// The kinds of picture that mail clients show, told by their first bytes.
     enum Kind: String, CaseIterable {
@@ -31,20 +32,24 @@ package struct CardPicture: Sendable {
 
     init(name: String, kind: Kind, bytes: [UInt8]) {
         self.name = name
-        self.bytes = bytes
         contentID = Digest.hex(Digest.sha256(bytes).prefix(12)) + "@regards"
-        var part = Array(
-            """
+        let head = """
             Content-Type: image/\(kind.rawValue); name="\(name)"\r
             Content-Transfer-Encoding: base64\r
             Content-ID: <\(contentID)>\r
             Content-Disposition: inline; filename="\(name)"\r
             \r
 
-            """.utf8)
+            """
+        bodyStart = head.utf8.count
+        part = []
+        part.reserveCapacity(bodyStart + TransferEncoding.base64Count(of: bytes.count))
+        part += head.utf8
         TransferEncoding.appendBase64(bytes, to: &part)
-        self.part = part
     }
+
+    /// The file's bytes, decoded anew at each call.
+    package var bytes: [UInt8] { TransferEncoding.decodedBase64(part[bodyStart...]) }
 }
 
 /// The picture above a card's text: the same for everybody, or one for each animal of the Chinese zodiac.

@@ -32,9 +32,28 @@ enum TransferEncoding: String {
 
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
+    /// The length of so many bytes once encoded, line ends included.
+    static func base64Count(of bytes: Int) -> Int { (bytes + 2) / 3 * 4 + (bytes + 56) / 57 * 2 }
+
+    /// What `appendBase64` made, as it was before.
+    static func decodedBase64(_ text: some Sequence<UInt8>) -> [UInt8] {
+        var result: [UInt8] = []
+        var word: UInt32 = 0
+        var bits = 0
+        for character in text {
+            guard let digit = alphabet.firstIndex(of: character) else { continue }
+            word = word << 6 | UInt32(digit)
+            bits += 6
+            guard bits >= 8 else { continue }
+            bits -= 8
+            result.append(UInt8(truncatingIfNeeded: word >> UInt32(bits)))
+        }
+        return result
+    }
+
     /// 57 bytes a line make 76 characters.
     static func appendBase64(_ bytes: [UInt8], to message: inout [UInt8]) {
-        message.reserveCapacity(message.count + bytes.count * 4 / 3 + bytes.count / 28 + 8)
+        message.reserveCapacity(message.count + base64Count(of: bytes.count))
         var start = 0
         while start < bytes.count {
             let end = min(start + 57, bytes.count)

@@ -89,8 +89,17 @@ struct RuleShelf {
             }
             // A rule is written and moved as a whole, so key paths begin inside it.
             let body = Item(value: entry.item.value, path: "", report: draft.report)
-            if let rule = RuleReader(draft: draft).rule(entry.name, at: entry.place, body) { rules.append(rule) }
+            let (customers, kinds) = (draft.customers.columns, draft.kinds)
+            guard let rule = RuleReader(draft: draft).rule(entry.name, at: entry.place, body) else { continue }
+            rules.append(rule)
+            if !rule.isEnabled { forgetPlaces(since: customers, kinds) }
         }
+    }
+
+    /// The columns of a rule that is off may be missing from the queries.
+    private func forgetPlaces(since customers: RecordSchema, _ kinds: [EventKind]) {
+        draft.customers.columns.forgetPlaces(since: customers)
+        for (index, kind) in zip(draft.kinds.indices, kinds) { draft.kinds[index].columns.forgetPlaces(since: kind.columns) }
     }
 
     private func checkFormerNames() {

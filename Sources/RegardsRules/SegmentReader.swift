@@ -22,8 +22,9 @@ struct SegmentReader {
                 return item.refuse(.reserved("segment", entry.name), at: entry.place)
             }
             let definition = definition(entry.item, index)
-            draft.segments[index].hash = hash(entry.item, definition)
-            return definition.map { Segment(name: entry.name, definition: $0, place: entry.place) }
+            let hash = hash(entry.item, definition)
+            draft.segments[index].hash = hash
+            return definition.map { Segment(name: entry.name, definition: $0, place: entry.place, hash: hash) }
         }
     }
 
@@ -61,18 +62,5 @@ struct SegmentReader {
             for index in condition.segments.sorted() { hash.add(String(draft.segments[index].hash)) }
         }
         return hash.value()
-    }
-}
-
-extension Condition {
-    /// Indices of the segments it names.
-    var segments: Set<Int> {
-        Set(
-            tests.compactMap { test in
-                switch test.operand {
-                case .segment(let index), .rank(let index): index
-                case .customer, .event, .received: nil
-                }
-            })
     }
 }

@@ -42,8 +42,11 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The checked files.
     /// - Throws: `Failure` 66 when there is no file, 78 with every mistake when one is an error.
-    func load(zones: ZoneCatalog = ZoneCatalog(), printsWarnings: Bool = false) throws -> Assembly {
-        let (assembly, mistakes) = Assembly.load(file: try requirePath(), environment: Process.environment, zones: zones)
+    func load(
+        zones: ZoneCatalog = ZoneCatalog(), printsWarnings: Bool = false, keepsAllCards: Bool = true
+    ) throws -> Assembly {
+        let (assembly, mistakes) = Assembly.load(
+            file: try requirePath(), environment: Process.environment, zones: zones, keepsAllCards: keepsAllCards)
         guard let assembly else { throw Failure(mistakes: mistakes) }
         if printsWarnings { for mistake in mistakes { Terminal.error(mistake.description) } }
         return assembly

@@ -131,7 +131,7 @@ private final class DemoRun: Sendable {
         }
         return text + """
               # change a rule, then look for mistakes
-              ${EDITOR:-nano} \(place.rules)/birthday-card.yaml
+              ${EDITOR:-nano} \(place.rules)/birthdays.yaml
               \(command) check \(file)
               # once more: nobody hears twice
               \(command) demo\(place.path == "regards-demo" ? "" : " --folder \(place.path)")

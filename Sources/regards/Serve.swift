@@ -25,7 +25,7 @@ struct Serve: ParsableCommand {
     func run() throws {
         try carryOut {
             let zones = ZoneCatalog()
-            let assembly = try options.load(zones: zones, printsWarnings: true)
+            let assembly = try options.load(zones: zones, printsWarnings: true, keepsAllCards: false)
             try Service(assembly: assembly, file: options.path, zones: zones).run(once: once)
         }
     }
@@ -68,6 +68,7 @@ final class Service: Sendable {
             daemon.start {
                 self.announcer.announce(Notice(.ready))
                 self.notify.ready(status: self.daemon.status())
+                Memory.giveBack()
             }
         }
         Signals.obey { number in

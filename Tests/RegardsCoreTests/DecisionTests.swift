@@ -334,6 +334,19 @@ import Testing
         #expect(try decide(purpose: .care, standing: tripped).verdict == .send)
     }
 
+    @Test func whoIsMissingWithMostOthersIsWaitedFor() throws {
+        let house = try TestHouse()
+        let planner = try house.planner(anniversaryRule(at: try time("09:00")))
+        func decide(_ facts: Facts, _ standing: Standing) -> Decision.Verdict {
+            Decision.make(nil, facts, planner.book, standing, now: due).verdict
+        }
+        let missing = Standing(areCustomersMissing: true)
+        #expect(decide(Facts(customer: nil), missing) == .hold(.customersMissing))
+        #expect(decide(Facts(customer: nil), Standing()) == .cancel(.customerGone))
+        // Who is there lost the occasion by themselves.
+        #expect(decide(Facts(customer: house.customer(birthday: nil)), missing) == .cancel(.occasionGone))
+    }
+
     @Test func resumingNeverFloods() throws {
         // What has expired while it was held is late, whatever holds it.
         let late = due + .hours(10)

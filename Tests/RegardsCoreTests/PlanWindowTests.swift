@@ -80,7 +80,8 @@ import Testing
         let due = candidate.outreach.dueAt
         func writes(_ facts: Facts, now: Instant, plannedThrough: Instant) -> Bool {
             let window = PlanWindow(from: due - .days(9), through: now + .hours(26), plannedThrough: plannedThrough)
-            return Decision.make(candidate, facts, planner.book, now: max(now, due)).writesRow(candidate.outreach, in: window)
+            return Decision.make(candidate, facts, planner.book, now: max(now, due))
+                .writesRow(candidate.outreach, in: window, now: now)
         }
         let facts = Facts(customer: customer)
         #expect(writes(facts, now: due - .hours(3), plannedThrough: due - .days(1)))

@@ -57,7 +57,7 @@ import Testing
     @Test(arguments: ["", "Mail", "webhook", "webhook:", "list:", "smtp"])
     func noChannelNames(text: String) { #expect(ChannelName(text) == nil) }
 
-    @Test(arguments: ["in-doubt", "open:complaint", "open:a:b", "paused", "approval", "guard-day"])
+    @Test(arguments: ["in-doubt", "open:complaint", "open:a:b", "paused", "approval", "guard-day", "customers-missing"])
     func holdReasons(text: String) { #expect(HoldReason(text)?.description == text) }
 
     @Test(arguments: ["", "open", "open:", "late"])

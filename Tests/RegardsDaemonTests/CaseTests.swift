@@ -50,6 +50,28 @@ struct CaseTests {
         #expect(Set(rules).subtracting(expected) == [])
     }
 
+    @Test("the shipped rules do what their cases say, and each has one that expects something of it")
+    func shipped() throws {
+        let run = try run([], config: TestTools.root + "/config/regards.yaml")
+        #expect(run.errors == [])
+        #expect(run.output.count == 1, "\(run.output.joined(separator: "\n"))")
+        #expect(run.output.last?.hasSuffix("all passed") == true)
+        #expect(run.ending.status == 0)
+    }
+
+    @Test("a rule that is off is on in a case that names it")
+    func switchedOn() throws {
+        let shop = try TestShop(rules: [])
+        try shop.rules("birthday: {purpose: greeting, enabled: no, when: {anniversary: birthday, at: 09:00}, send: birthday}")
+        try shop.folder.write(
+            "Off:\n  customer: {birthday: 1980-05-18}\n  on: 2027-05-18\n  expect: nothing\n"
+                + "On:\n  customer: {birthday: 1980-05-18}\n  on: 2027-05-18\n  rules: birthday\n  expect: birthday at 09:00\n",
+            to: "cases.yaml")
+        let run = try run(["\(shop.path)/cases.yaml"], config: shop.file)
+        #expect(run.errors == [])
+        #expect(run.output == ["2 cases, all passed"])
+    }
+
     @Test("differences are told with their places, and the command ends with 1")
     func differences() throws {
         let file = TestTools.root + "/Tests/Fixtures/cases/differences.yaml"

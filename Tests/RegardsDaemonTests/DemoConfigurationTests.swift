@@ -14,7 +14,37 @@ private let loader = ConfigurationLoader(environment: [:], zones: ZoneCatalog())
         let result = loader.load(file: root + "/config/regards.yaml")
         #expect(result.mistakes.map(\.description) == [])
         let configuration = try #require(result.configuration)
-        #expect(configuration.ruleBook.rules.map(\.name) == ["birthday-card", "complaint-care", "monthly-card"])
+        #expect(configuration.ruleBook.rules.filter(\.isEnabled).map(\.name) == [
+            "birthday-card", "customer-anniversary", "complaint-care", "inquiry-until-decided", "suggestion-answered",
+            "monthly-card", "gold-thanks", "welcome", "order-thanks",
+        ])
+    }
+
+    /// A newcomer reads why, and finds every card in use or named.
+    @Test func everyRuleSaysWhyAndEveryCardIsNamed() throws {
+        let configuration = try #require(loader.load(file: root + "/config/regards.yaml").configuration)
+        for rule in configuration.ruleBook.rules { #expect(!rule.about.isEmpty, "\(rule.name)") }
+        let used = Set(configuration.ruleBook.rules.flatMap { rule in rule.steps.flatMap(rule.cards) })
+            .union(configuration.ruleBook.listCards)
+        var cards: Set<String> = []
+        for (folder, prefix) in [("", ""), ("/monthly", "monthly/")] {
+            for name in try TemporaryFolder.names(in: root + "/config/cards" + folder) where name.hasSuffix(".html") {
+                cards.insert(prefix + name.prefix { $0 != "." })
+            }
+        }
+        #expect(cards.count == 42)
+        #expect(cards.subtracting(used) == [])
+    }
+
+    /// Whoever reads the shipped rules with a database of their own need not have every column of those that are off.
+    @Test func whatIsOffNeedsNoColumns() throws {
+        let rules = try #require(loader.load(file: root + "/config/regards.yaml").configuration).ruleBook
+        for column in ["lease_ends_at", "inspection_due_at", "birthday_calendar", "country"] {
+            let slot = try #require(rules.customers.columns.slot(column))
+            #expect(rules.customers.columns.places[slot] == nil, "\(column)")
+        }
+        let slot = try #require(rules.customers.columns.slot("customer_since"))
+        #expect(rules.customers.columns.places[slot] != nil)
     }
 
     /// Whoever installs the package and starts it by mistake mails nobody.

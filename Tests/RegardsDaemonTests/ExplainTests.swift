@@ -512,7 +512,7 @@ struct ExplainTests {
         let skips: [SkipReason] = [
             .late, .rehearsed, .redirected, .baseline, .budget(lostTo: "a"), .replaced(by: "a"), .sameAddress,
         ]
-        let holds: [HoldReason] = [.eventOpen(kind: "complaint"), .inDoubt, .paused, .approval, .guardDay]
+        let holds: [HoldReason] = [.eventOpen(kind: "complaint"), .inDoubt, .paused, .approval, .guardDay, .customersMissing]
         let all = skips.map(\.words) + holds.map(\.words) + CancelReason.allCases.map(\.words)
             + DeferralReason.allCases.map(\.words) + RefusalReason.allCases.map(\.words)
         #expect(Set(all).count == all.count)

@@ -70,6 +70,23 @@ struct ReloadTests {
         #expect(try daemon.rows().map(\.standing) == ["sent", "sent"])
     }
 
+    @Test("a message that was tried keeps its card; one that no rule names any more gives way to the step's own")
+    func pinnedCard() async throws {
+        let shop = try TestShop()
+        try shop.addCustomer(1, birthday: "1980-05-05")
+        for name in ["first", "second"] { try shop.card("---\nsubject: \(name) card\n---\nHello", name: name) }
+        try shop.rules(rule(card: "first"))
+        let channel = ScriptedChannel(.deferred(.temporary, notBefore: nil))
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"), channel: channel)
+        try await daemon.cleanPass(at: "2027-05-04T12:00:00Z")
+        try await daemon.cleanPass(at: "2027-05-05T07:00:00Z")
+        try shop.rules(rule(card: "second"))
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-05T07:20:00Z")
+        let subjects = channel.sent.map { String(decoding: $0.message.bytes, as: UTF8.self).contains("first card") }
+        #expect(subjects == [true, false])
+    }
+
     @Test("a card that is missing keeps the old rules too")
     func missingCard() async throws {
         let (shop, daemon) = try await planned()

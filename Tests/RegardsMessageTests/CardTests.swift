@@ -237,6 +237,24 @@ import Testing
         #expect(try library?.render("a", locale: "fr", fields: CardFields()).html == "de")
     }
 
+    @Test func onlyWhatIsNeededStays() throws {
+        let folder = try CardFolderFixture([
+            "a.html": "---\nsubject: s\n---\na", "b.html": "---\nsubject: s\n---\nb", "ping.json": "{}", "pong.json": "{}",
+        ])
+        let needed = [
+            CardReference(name: "a", place: Place(file: "f", line: 1, column: 1)),
+            CardReference(name: "ping", use: .webhook, place: Place(file: "f", line: 2, column: 1)),
+        ]
+        let library = try #require(CardLibrary.load(folder: folder.path, needed: needed, keepsAll: false).library)
+        #expect(library.cards == ["a"])
+        #expect(library.contains("a", for: .mail) && !library.contains("a", for: .webhook) && !library.contains("b", for: .mail))
+        #expect(library.contains("ping", for: .webhook) && !library.contains("pong", for: .webhook))
+        // What no rule names is checked all the same.
+        try folder.write(Array("---\nsubject: s\n---\n{{#x}}".utf8), as: "b.html")
+        let (none, mistakes) = CardLibrary.load(folder: folder.path, needed: needed, keepsAll: false)
+        #expect(none == nil && mistakes.count == 1)
+    }
+
     @Test func partialsFollowTheLanguage() throws {
         let library = try CardFolderFixture([
             "a.en.html": "---\nsubject: s\n---\n{{> footer}}", "a.zh.html": "---\nsubject: s\n---\n{{> footer}}{{> only}}", "a.zh.txt": "{{> footer}}",

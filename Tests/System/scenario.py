@@ -121,8 +121,7 @@ def test_idle_memory_is_small():
     with open(f"/proc/{main_pid()}/status", encoding="ascii") as file:
         resident = int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1])
     print(f"      resident: {resident / 1024:.1f} MiB")
-    # 63 MiB with the shipped cards on amd64; it was 38 before the language and the cards grew.
-    assert resident < 80 * 1024, f"{resident} KiB"
+    assert resident < 40 * 1024, f"{resident} KiB"
 
 
 # ------------------------------------------------------------------ complaints

@@ -21,7 +21,7 @@ final class CaseWorld {
         self.testCase = testCase
         folder = try CaseWorld.makeFolder()
         let path = folder + "/world.sqlite"
-        self.assembly = assembly.with(segments: testCase.segments).with(mode: .live).reading(path)
+        self.assembly = assembly.with(segments: testCase.segments).with(switchedOn: testCase.rules).with(mode: .live).reading(path)
         let book = self.assembly.book
         var tables = [CaseWorld.customers: book.customers.columns.names]
         for kind in book.eventKinds { tables[CaseWorld.table(kind)] = kind.columns.names }
@@ -295,6 +295,13 @@ extension Assembly {
                     Condition.Test(
                         text: "segment is \(book.segments[index].name)", operand: .customer(slot: slot), predicate: .isPresent)))
         }
+        return Assembly(configuration: configuration, book: book, cards: cards, zones: zones, countries: countries)
+    }
+
+    /// With these rules on, whatever the files say: a rule is tried before it is switched on.
+    fileprivate func with(switchedOn rules: [String]) -> Assembly {
+        var book = book
+        for index in book.rules.indices where rules.contains(book.rules[index].name) { book.rules[index].isEnabled = true }
         return Assembly(configuration: configuration, book: book, cards: cards, zones: zones, countries: countries)
     }
 

@@ -2,8 +2,8 @@ import Glibc
 package import RegardsCalendar
 import RegardsStore
 
-/// The folder that a demo lives in: a shop's database, a `regards.yaml` that points to it, the shipped rules and
-/// cards, and later the mail itself.
+/// The folder that a demo lives in: a shop's database, a `regards.yaml` that points to it, the shipped rules with their
+/// cases, the cards, and later the mail itself.
 ///
 /// Rules are copied, so that whoever tries things out edits a copy; cards are a link to the shipped ones.
 package struct DemoFolder: Sendable {
@@ -38,10 +38,20 @@ package struct DemoFolder: Sendable {
             guard let text = try DemoFiles.read("\(shipped)/rules.d/\(name)") else { continue }
             try DemoFiles.write(DemoFolder.withBackfill(text), to: "\(rules)/\(name)")
         }
+        try copyCases(from: shipped + "/tests")
         try DemoFiles.link(path + "/cards", to: shipped + "/cards")
         try DemoFiles.remove(database)
         _ = try shop.create(at: database)
         try DemoFiles.write(configuration, to: configurationFile)
+    }
+
+    private func copyCases(from shipped: String) throws {
+        guard access(shipped, F_OK) == 0 else { return }
+        try DemoFiles.makeFolder(path + "/tests")
+        for name in try DemoFiles.names(in: shipped) where name.hasSuffix(".yaml") {
+            guard let text = try DemoFiles.read("\(shipped)/\(name)") else { continue }
+            try DemoFiles.write(text, to: "\(path)/tests/\(name)")
+        }
     }
 
     /// A demo has no yesterday: without this a new rule leaves out what was due before it was first seen, which is
@@ -71,7 +81,11 @@ package struct DemoFolder: Sendable {
           database: sqlite:shop.sqlite
           query: |
             SELECT c.id, c.name, c.given_name, c.family_name, c.email, c.phone, c.locale, c.time_zone, c.country,
-                   c.birthday, c.customer_since, c.do_not_contact, s.email AS advisor_email, s.name AS advisor_name
+                   c.birthday, c.customer_since, c.tags, c.do_not_contact, c.consent_greeting, c.consent_marketing,
+                   c.consent_survey, s.email AS advisor_email, s.name AS advisor_name, s.phone AS advisor_phone,
+                   (SELECT max(o.ordered_at) FROM orders o WHERE o.customer_id = c.id) AS last_order_at,
+                   (SELECT count(*)          FROM orders o WHERE o.customer_id = c.id) AS order_count,
+                   (SELECT sum(o.total)      FROM orders o WHERE o.customer_id = c.id) AS total_spent
             FROM customers c LEFT JOIN staff s ON s.id = c.advisor_id
         events:
           complaint:
@@ -79,9 +93,29 @@ package struct DemoFolder: Sendable {
               SELECT id, customer_id, opened_at AS at, answered_at, solved_at, subject
               FROM interactions WHERE kind = 'complaint'
             done: solved_at is present
-            pauses: [greeting, marketing]
+            pauses: [greeting, marketing, survey]
+          inquiry:
+            query: |
+              SELECT id, customer_id, opened_at AS at, answered_at, solved_at, subject
+              FROM interactions WHERE kind = 'inquiry'
+            done: solved_at is present
+          order: {query: "SELECT id, customer_id, ordered_at AS at, total FROM orders", horizon: 60d}
+          suggestion:
+            query: |
+              SELECT i.id, i.customer_id, i.opened_at AS at, i.solved_at, ltrim(substr(i.subject, 12)) AS subject,
+                     (SELECT r.text FROM responses r WHERE r.interaction_id = i.id ORDER BY r.at DESC LIMIT 1) AS outcome
+              FROM interactions i WHERE i.kind = 'request' AND i.subject LIKE 'Suggestion:%'
+            done: solved_at is present
+          recall:
+            query: SELECT id, id AS customer_id, '2027-01-01' AS at FROM customers WHERE tags LIKE '%recall%'
+            horizon: 3660d
+        segments:
+          gold: {top: 10%, by: total_spent}
+        limits:
+          budgets: {overall: 4 per 30d, marketing: 1 per 14d, survey: 1 per 90d}
+          quiet: {hours: 21:00-08:00}
         people:
-          advisor: {column: advisor_email, name_column: advisor_name, else: manager}
+          advisor: {column: advisor_email, name_column: advisor_name, phone_column: advisor_phone, else: manager}
           manager: {name: Maria Manager, email: manager@example.org}
           director: {name: Dora Director, email: director@example.org}
 

@@ -205,7 +205,7 @@ struct ForecastWalk {
         let dueAt = candidate.outreach.dueAt
         guard dueAt < period.now else { return true }
         guard let passes = period.passes, let pass = passes[candidate.rule] else { return false }
-        return dueAt >= pass.from && decision.writesRow(candidate.outreach, in: pass)
+        return dueAt >= pass.from && decision.writesRow(candidate.outreach, in: pass, now: period.now)
     }
 
     func line(

@@ -1,0 +1,42 @@
+import RegardsCalendar
+import RegardsCore
+import Testing
+
+@testable import RegardsDaemon
+
+/// What becomes of messages around quiet hours, over a real shop.
+@Suite struct QuietServingTests {
+    private func served(_ rule: String, at now: String) async throws -> TestDaemon {
+        var settings = TestShop.Settings()
+        settings.extra = "limits: {quiet: {hours: 21:00-08:00}}"
+        let shop = try TestShop(rules: [], settings)
+        try shop.rules(rule)
+        try shop.addCustomer(1, birthday: "1980-05-05")
+        let daemon = try TestDaemon(shop, now: try at(now))
+        try await daemon.cleanPass(at: now)
+        return daemon
+    }
+
+    /// Its night lasts longer than its time: that is too late, whoever finds it out first, and no day that went away.
+    @Test func whatCannotGoBeforeItsTimeIsOverIsLate() async throws {
+        let daemon = try await served(
+            "birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 20:00}, send: birthday}\n",
+            at: "2027-05-05T10:00:00Z")
+        #expect(try daemon.row().standing == "planned")
+        // Nothing ran at eight in the evening; at half past ten it is night until tomorrow.
+        try await daemon.cleanPass(at: "2027-05-05T20:30:00Z")
+        #expect(try daemon.row().standing == "skipped(late)")
+        try await daemon.stop()
+    }
+
+    @Test func whatHasTimeGoesInTheMorning() async throws {
+        let daemon = try await served(
+            "birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 20:00}, send: birthday, if_late: {grace: 1d}}\n",
+            at: "2027-05-05T10:00:00Z")
+        try await daemon.cleanPass(at: "2027-05-05T20:30:00Z")
+        #expect(try daemon.row().plan.dueAt == (try at("2027-05-06T06:00:00Z")))
+        try await daemon.cleanPass(at: "2027-05-06T06:00:00Z")
+        #expect(try daemon.row().standing == "sent")
+        try await daemon.stop()
+    }
+}
