@@ -116,7 +116,7 @@ struct ExplainTests {
                 "where: no   total_spent >= 1000           300",
                 "where: yes  any of",
                 "where: yes    points > 5                  9",
-                "where: no     country is CN               (nothing)",
+                "where: no     country is CN               empty",
                 "where: yes  not last_order_at within 30d  2027-01-02",
                 "then: none of 13 occasions until 2028-06-04 goes, as things stand",
             ])

@@ -90,66 +90,65 @@ package struct Forecast {
         watched = assembly.book.watchedSegments
     }
 
+    /// What is asked of a plan.
+    package struct Asked: Sendable {
+        package var from: Instant
+        package var to: Instant
+        /// What is due before it and has no row in the ledger was not owed.
+        package var now: Instant
+        /// Only this one; nil: all.
+        package var rule: String?
+        package var customer: String?
+
+        package init(from: Instant, to: Instant, now: Instant, rule: String? = nil, customer: String? = nil) {
+            (self.from, self.to, self.now, self.rule, self.customer) = (from, to, now, rule, customer)
+        }
+    }
+
     /// Everything in the order of time, and so in memory: for a few customers, or a short period.
-    /// - Parameters:
-    ///   - now: what is due before it and has no row in the ledger was not owed.
-    ///   - rule, customer: only this one; nil: all.
     /// - Throws: `SourceError`, `OutboxError`.
     package func report(
         from: Instant, to: Instant, now: Instant, rule: String? = nil, customer: String? = nil
     ) throws -> Report {
+        let session = try begin(Asked(from: from, to: to, now: now, rule: rule, customer: customer))
         var lines: [Line] = []
-        var report = try forEach(from: from, to: to, now: now, rule: rule, customer: customer) { lines += $0 }
+        try session.forEach { lines += $0 }
+        var report = session.report()
         report.lines = lines.sorted(by: Line.isEarlier)
         return report
     }
 
-    /// Calls `body` with the lines of some customers at a time: customers in the order of their ids, each customer's
-    /// lines in the order of time. Those who share an address, and steps of events, come last.
-    /// - Returns: a report without lines.
-    /// - Throws: `SourceError`, `OutboxError`, and what `body` throws.
-    package func forEach(
-        from: Instant, to: Instant, now: Instant, rule: String? = nil, customer: String? = nil,
-        _ body: ([Line]) throws -> Void
-    ) throws -> Report {
+    /// Makes ready to plan customer by customer. Where segments are ranked, or what one customer gets counts for others at
+    /// the same address, this looks at all customers once.
+    /// - Throws: `SourceError`, `OutboxError`.
+    package func begin(_ asked: Asked) throws -> Session { try begin(asked, isSharing: book.countsByAddress) }
+
+    /// - Parameter isSharing: whether those who share an address are put aside and judged together.
+    func begin(_ asked: Asked, isSharing: Bool) throws -> Session {
+        let (from, now) = (asked.from, asked.now)
         let passes = try from < now ? nil : nextPasses(now: now)
         // What goes before the period has a say about what is in it.
         let start = passes.map { max($0.map(\.from).min() ?? from, from - lead) } ?? from
-        let window = PlanWindow(from: min(from, start), through: to, plannedThrough: from)
+        let window = PlanWindow(from: min(from, start), through: asked.to, plannedThrough: from)
         var period = Period(window: window, from: from, now: now, passes: passes, hasLedger: outbox != nil)
-        let survey = try AddressSurvey.look(at: book, source, isSharing: customer == nil)
+        let survey = try AddressSurvey.look(at: book, source, isSharing: isSharing && asked.customer == nil)
         period.standing = try standing(survey.ranks, now: now)
-        let crew = ForecastCrew(assembly, period, tell: period.telling(rule))
-        var report = Report()
-        if let customer {
-            if let found = try source.lookUp([customer])[customer] { try walk([found], crew, body) }
-        } else {
-            var shared = SharedAddresses(survey.shared)
-            report.scan = try source.forEachPage(size: ForecastCrew.page) { page in
-                try walk(shared.keepApart(page), crew, body)
-            }
-            for household in shared.households {
-                let found = try source.lookUp(household)
-                try walk(household.compactMap { found[$0] }, crew, isHousehold: true, body)
-            }
-        }
-        try eventLines(period, to: to, rule, customer, body)
-        (report.customers, report.unusable) = crew.counted()
-        return report
+        return Session(self, asked, ForecastCrew(assembly, period, tell: period.telling(asked.rule)), survey.shared)
     }
 
     /// Lives through a period from a new ledger on; see `Simulation`.
     /// - Parameter progress: told the number of customers so far, page by page.
     /// - Throws: `SourceError`.
     func live(
-        from: Instant, to: Instant, cores: Int, progress: (Int) -> Void, _ tell: @escaping ForecastCrew.Telling
+        from: Instant, to: Instant, cores: Int, hasEvents: Bool, progress: (Int) -> Void,
+        _ tell: @escaping ForecastCrew.Telling
     ) throws -> ForecastCrew {
         let passes = try nextPasses(now: from)
         let window = PlanWindow(from: min(from, passes.map(\.from).min() ?? from), through: to, plannedThrough: from)
         var period = Period(window: window, from: from, now: from, passes: passes, hasLedger: false, isLived: true)
-        let survey = try AddressSurvey.look(at: book, source, isSharing: true)
+        let survey = try AddressSurvey.look(at: book, source, isSharing: book.countsByAddress)
         period.standing = try standing(survey.ranks, now: from)
-        let events = try LivedEvents.read(assembly, source, from: from, to: to)
+        let events = hasEvents ? try LivedEvents.read(assembly, source, from: from, to: to) : LivedEvents()
         let crew = ForecastCrew(assembly, period, cores: cores, tell: tell)
         func live(_ customers: [Customer], isHousehold: Bool = false) {
             let ledgers = customers.map { ForecastWalk.Ledger(events: events.ofCustomers[$0.id] ?? []) }
@@ -222,14 +221,11 @@ package struct Forecast {
     // MARK: Customers
 
     /// - Parameter isHousehold: all share one address, and are walked through the period together.
-    private func walk(
-        _ customers: [Customer], _ crew: ForecastCrew, isHousehold: Bool = false, _ body: ([Line]) throws -> Void
-    ) throws {
-        guard !customers.isEmpty else { return }
+    func walk(_ customers: [Customer], _ crew: ForecastCrew, isHousehold: Bool = false) throws -> [Line] {
+        guard !customers.isEmpty else { return [] }
         var households = crew.members(of: customers, try ledgers(of: customers), isHousehold: isHousehold)
         try recall(&households, now: crew.period.now)
-        let lines = crew.walk(households)
-        if !lines.isEmpty { try body(lines) }
+        return crew.walk(households)
     }
 
     /// What the ledger knows of customers before anything is derived.
@@ -270,18 +266,16 @@ package struct Forecast {
     // MARK: Events
 
     /// Steps of events stand in the ledger as soon as the event was seen; nobody can know of events to come.
-    private func eventLines(
-        _ period: Period, to: Instant, _ rule: String?, _ customer: String?, _ body: ([Line]) throws -> Void
-    ) throws {
-        guard let outbox, period.from < to else { return }
-        for found in book.rules where found.isAboutEvents && (rule ?? found.name) == found.name {
-            let filter = OutreachFilter(rule: found.name, customer: customer, due: period.from..<to)
+    func eventLines(_ asked: Asked, _ body: ([Line]) throws -> Void) throws {
+        guard let outbox, asked.from < asked.to else { return }
+        for found in book.rules where found.isAboutEvents && (asked.rule ?? found.name) == found.name {
+            let filter = OutreachFilter(rule: found.name, customer: asked.customer, due: asked.from..<asked.to)
             var after: Int64 = 0
             while true {
                 let rows = try outbox.list(filter, limit: 1000, after: after)
                 guard let last = rows.last else { break }
                 after = last.id
-                try body(rows.map { eventLine($0, found, period.now) })
+                try body(rows.map { eventLine($0, found, asked.now) })
             }
         }
     }

@@ -75,6 +75,7 @@ struct ForecastWalk {
             windows[index]?.baseline = period.standing.baselines[rule.name] ?? rule.baseline(firstSeen: period.now)
         }
         planner.beginPass(windows)
+        planner.walk(from: min(period.window.from, period.now), through: period.window.through)
     }
 
     // MARK: What is owed

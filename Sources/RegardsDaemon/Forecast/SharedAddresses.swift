@@ -10,12 +10,11 @@ struct AddressSurvey {
     /// Hashes of addresses that come more than once.
     var shared: Set<UInt64> = []
 
-    /// - Parameter isSharing: whether shared addresses matter to who asks.
+    /// - Parameter isSharing: whether shared addresses matter; see `RuleBook.countsByAddress`.
     /// - Throws: `SourceError`.
     static func look(at book: RuleBook, _ source: any CustomerSource, isSharing: Bool) throws -> AddressSurvey {
         var survey = AddressSurvey()
         var ranking = SegmentRanking(book.segments, zone: book.house.business.zone)
-        let isSharing = isSharing && book.countsByAddress
         guard !ranking.isEmpty || isSharing else { return survey }
         var hashes: [UInt64] = []
         try source.forEachPage(size: ForecastCrew.page) { page in
@@ -43,7 +42,7 @@ struct SharedAddresses {
     init(_ shared: Set<UInt64>) { self.shared = shared }
 
     /// - Returns: those who have an address to themselves, or none.
-    mutating func keepApart(_ page: CustomerPage) -> [Customer] {
+    mutating func keepApart(_ page: some Collection<Customer>) -> [Customer] {
         guard !shared.isEmpty else { return Array(page) }
         return page.filter { customer in
             guard let hash = SharedAddresses.hash(customer), shared.contains(hash) else { return true }
@@ -80,7 +79,7 @@ struct SharedAddresses {
 
 extension RuleBook {
     /// Whether what one customer gets has a say about what others at the same address get.
-    fileprivate var countsByAddress: Bool {
+    var countsByAddress: Bool {
         !house.limits.budgets.isEmpty || rules.contains { ($0.sameAddress ?? house.limits.sameAddress) == .once }
     }
 }

@@ -2,7 +2,7 @@ import Glibc
 package import RegardsCalendar
 import RegardsCore
 import RegardsRules
-package import RegardsStore
+import RegardsStore
 
 /// A whole period at once: every customer is walked through it (`ForecastWalk`), what is sent first known to what is
 /// decided later, as the daemon would with a new ledger at its beginning. Nothing of it is written but the messages, and
@@ -50,6 +50,10 @@ package struct Simulation {
         package var rule: String
         package var winner: String
         package var end: End
+
+        package init(rule: String, winner: String, end: End) {
+            (self.rule, self.winner, self.end) = (rule, winner, end)
+        }
     }
 
     private let assembly: Assembly
@@ -64,17 +68,19 @@ package struct Simulation {
 
     /// Everything due in the period, as if the daemon had been started at its beginning with a new ledger.
     /// - Parameters:
-    ///   - source: nil: the one that the configuration names.
+    ///   - hasEvents: false where the customers come from somewhere that has none.
     ///   - progress: told how many customers were walked through, every thousand of them.
     /// - Throws: `SourceError`, `SimulationError`.
     package func run(
-        from: Instant, to: Instant, source: (any CustomerSource)? = nil, progress: (Int) -> Void = { _ in }
+        from: Instant, to: Instant, hasEvents: Bool = true, progress: (Int) -> Void = { _ in }
     ) throws -> Report {
-        let source = try source ?? Workshop.source(assembly)
+        let source = try Workshop.source(assembly)
         let writer = try folder.map { try SimulatedMail(assembly, folder: $0) }
         let tallies = (0..<ForecastCrew.cores).map { _ in SimulationTally(assembly, from..<to, writer) }
         let forecast = Forecast(assembly: assembly, source: source, outbox: nil, hash: AddressHash(key: .random()))
-        let crew = try forecast.live(from: from, to: to, cores: tallies.count, progress: progress) { core, sights, members in
+        let crew = try forecast.live(
+            from: from, to: to, cores: tallies.count, hasEvents: hasEvents, progress: progress
+        ) { core, sights, members in
             tallies[core].take(sights, members)
             return []
         }
