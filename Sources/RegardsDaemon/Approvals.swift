@@ -43,10 +43,24 @@ package struct Approvals {
         return try count([index], now: now)[index] ?? Reach()
     }
 
+    /// What each rule that is new to the ledger, or was changed since, would send; by index. Asks nothing where the daemon
+    /// has read the files as they are.
+    /// - Throws: `SourceError`, `OutboxError`.
+    func reachesOfNews(_ source: any CustomerSource, now: Instant) throws -> [Int: Reach] {
+        let known = Dictionary(try outbox?.ruleLedgers().map { ($0.name, $0.hash) } ?? [], uniquingKeysWith: { $1 })
+        let rules = assembly.book.rules
+        let asked = rules.indices.filter { rules[$0].isEnabled && known[rules[$0].name] != rules[$0].hash }
+        return asked.isEmpty ? [:] : try count(asked, source, now: now)
+    }
+
     private func count(_ rules: [Int], now: Instant) throws -> [Int: Reach] {
         let source = try Workshop.source(assembly)
         let mistake = try source.describe().mistakes.first { $0.severity == .error }
         if let mistake { throw SourceError.schemaChanged(detail: mistake.description) }
+        return try count(rules, source, now: now)
+    }
+
+    private func count(_ rules: [Int], _ source: any CustomerSource, now: Instant) throws -> [Int: Reach] {
         var survey = Reach.Survey(
             assembly, source: source, outbox: outbox, hash: hash,
             ranks: try SegmentRanking.ranks(of: assembly.book, source), now: now)

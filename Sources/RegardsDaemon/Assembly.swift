@@ -15,24 +15,53 @@ package struct Assembly: Sendable {
 
     /// Reads every file and finds every mistake in one pass, in the order of files and lines.
     ///
-    /// - Parameter keepsAllCards: false for a process that stays: cards that no rule names are checked and let go.
+    /// - Parameter keepsAllCards: false for a process that stays: cards that no rule which is on names are checked and let
+    ///   go.
     package static func load(
         file: String, environment: [String: String], zones: ZoneCatalog, keepsAllCards: Bool = true
     ) -> (assembly: Assembly?, mistakes: [Mistake]) {
+        let found = survey(file: file, environment: environment, zones: zones)
+        guard let assembly = found.assembly, found.isSound else { return (nil, found.mistakes) }
+        return (keepsAllCards ? assembly : assembly.withCardsInUse(), found.mistakes)
+    }
+
+    private func withCardsInUse() -> Assembly {
+        let names = book.rules.filter(\.isEnabled).flatMap { rule in rule.steps.flatMap(rule.cards) } + book.listCards
+        return Assembly(
+            configuration: configuration, book: book, cards: cards.keeping(Set(names)), zones: zones, countries: countries)
+    }
+}
+
+/// All that the files say, sound or not.
+struct FileSurvey {
+    /// To find further mistakes by where the files are not sound; nil where hardly anything could be read.
+    var assembly: Assembly?
+    var mistakes: [Mistake]
+    /// False where regards.yaml itself has mistakes: then nobody knows what else it meant to say.
+    var isHouseSound = true
+
+    var isSound: Bool { assembly != nil && !mistakes.contains { $0.severity == .error } }
+}
+
+extension Assembly {
+    /// Goes on after mistakes: what rules say is read where the house has some, cards where rules have some.
+    static func survey(file: String, environment: [String: String], zones: ZoneCatalog) -> FileSurvey {
         let result = ConfigurationLoader(environment: environment, zones: zones).load(file: file)
-        guard let configuration = result.configuration else { return (nil, result.mistakes) }
-        var mistakes = result.mistakes
-        let loaded = CardLibrary.load(
-            folder: configuration.cardsFolder, needed: configuration.ruleBook.neededCards, keepsAll: keepsAllCards)
-        mistakes += loaded.mistakes
-        guard let cards = loaded.library else { return (nil, mistakes) }
+        var survey = FileSurvey(mistakes: result.mistakes, isHouseSound: result.isHouseSound)
+        // Where the cards are is one of the things a mistake may be about.
+        let isFolderKnown = !result.mistakes.contains { $0.place.file == file && $0.path == "cards" && $0.severity == .error }
+        guard let configuration = result.configuration ?? result.partial, isFolderKnown else { return survey }
+        let (cards, mistakes) = CardLibrary.partial(
+            folder: configuration.cardsFolder, needed: configuration.ruleBook.neededCards)
+        survey.mistakes += mistakes
+        guard let cards else { return survey }
         var book = configuration.ruleBook
-        mistakes += book.useColumns(of: cards)
-        guard !mistakes.contains(where: { $0.severity == .error }) else { return (nil, mistakes) }
-        let assembly = Assembly(
-            configuration: configuration, book: book, cards: cards, zones: zones,
-            countries: CountryZones())
-        return (assembly, mistakes)
+        let unfilled = book.useColumns(of: cards)
+        // Who and what there is to name in a card stands in regards.yaml.
+        if survey.isHouseSound { survey.mistakes += unfilled }
+        survey.assembly = Assembly(
+            configuration: configuration, book: book, cards: cards, zones: zones, countries: CountryZones())
+        return survey
     }
 }
 
@@ -86,16 +115,24 @@ extension RuleBook {
         }
         var mistakes: Set<Mistake> = []
         for rule in rules {
+            let (customers, kinds) = (customers.columns, eventKinds)
             for name in rule.steps.flatMap(rule.cards) {
                 for variable in cards.variables(of: name) {
-                    if let mistake = use(variable, of: name, in: rule) { mistakes.insert(mistake) }
+                    if let mistake = use(variable, of: name, in: rule), rule.isEnabled { mistakes.insert(mistake) }
                 }
             }
+            if !rule.isEnabled { forgetPlaces(since: customers, kinds) }
         }
         for name in listCards { mistakes.formUnion(cards.unknownVariables(of: name, known: RuleBook.listCardNames)) }
         return mistakes.sorted {
             ($0.place.file, $0.place.line, $0.place.column) < ($1.place.file, $1.place.line, $1.place.column)
         }
+    }
+
+    /// The columns of a rule that is off may be missing from the queries.
+    private mutating func forgetPlaces(since customers: RecordSchema, _ kinds: [EventKind]) {
+        self.customers.columns.forgetPlaces(since: customers)
+        for (index, kind) in kinds.enumerated() { eventKinds[index].columns.forgetPlaces(since: kind.columns) }
     }
 
     private mutating func use(_ variable: CardVariable, of card: String, in rule: Rule) -> Mistake? {

@@ -13,6 +13,8 @@ package struct Reach: Sendable {
     private static let daysOfYear = 366
 
     package private(set) var messages = 0
+    /// Those of them that it owes in its first day: what is due then, and what `backfill` takes from the past.
+    package private(set) var onFirstDay = 0
     /// Some of those who would get them, each once.
     package private(set) var samples: [Sample] = []
 
@@ -101,6 +103,7 @@ extension Reach {
             for index in rules {
                 let counts = (byDay[index] ?? []).drop { $0 == 0 }
                 found[index]?.messages = counts.prefix(Reach.days).reduce(0, +)
+                found[index]?.onFirstDay = byDay[index]?.first ?? 0
             }
         }
 
@@ -177,8 +180,12 @@ extension Reach {
                 facts.takeCustomerFromEvent(kind, book)
                 facts.history = facts.customer.flatMap { past[$0.id] } ?? .none
                 for index in rules {
-                    let count = messages(of: book.rules[index], facts)
-                    if count > 0 { found[index]?.add(count, to: facts.customer) }
+                    let rule = book.rules[index]
+                    let count = messages(of: rule, facts)
+                    guard count > 0 else { continue }
+                    found[index]?.add(count, to: facts.customer)
+                    // Were the rule seen now for the first time, with all events before it.
+                    if !rule.isBaseline(event, firstSeen: max(now, event.firstSeen)) { found[index]?.onFirstDay += count }
                 }
             }
         }

@@ -118,18 +118,25 @@ extension Workshop {
     }
 
     package static func source(_ assembly: Assembly) throws -> any CustomerSource {
+        try SQLiteCustomerSource(sourceSettings(assembly))
+    }
+
+    static func sourceSettings(_ assembly: Assembly) -> RegardsStore.SourceSettings {
         let settings = assembly.configuration.source
-        switch settings.database {
-        case .sqlite(let path):
-            return try SQLiteCustomerSource(
-                RegardsStore.SourceSettings(
-                    path: path, query: settings.query.text, lookup: settings.lookup?.text,
-                    customers: assembly.book.customers,
-                    events: zip(assembly.configuration.events, assembly.book.eventKinds).map {
-                        EventQuery(kind: $1.name, query: $0.query.text, columns: $1.columns, place: $0.query.place)
-                    },
-                    zone: assembly.book.house.business.zone, place: settings.query.place))
-        }
+        let path =
+            switch settings.database {
+            case .sqlite(let path): path
+            }
+        // By name: where an event has a mistake, it is a kind without settings.
+        let kinds = Dictionary(assembly.book.eventKinds.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return RegardsStore.SourceSettings(
+            path: path, query: settings.query.text, lookup: settings.lookup?.text, customers: assembly.book.customers,
+            events: assembly.configuration.events.compactMap { event in
+                kinds[event.name].map {
+                    EventQuery(kind: $0.name, query: event.query.text, columns: $0.columns, place: event.query.place)
+                }
+            },
+            zone: assembly.book.house.business.zone, place: settings.query.place)
     }
 }
 

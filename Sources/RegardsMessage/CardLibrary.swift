@@ -51,19 +51,26 @@ package struct CardLibrary: Sendable {
     /// - Parameters:
     ///   - folder: as the operator would type it; it begins the places of mistakes.
     ///   - needed: what the rules name.
-    ///   - keepsAll: false keeps only the needed cards in memory; all are checked either way.
     ///   - defaultLocale: the language of cards for customers whose own has none.
     package static func load(
-        folder: String, needed: [CardReference], keepsAll: Bool = true, defaultLocale: String = "en"
+        folder: String, needed: [CardReference], defaultLocale: String = "en"
+    ) -> (library: CardLibrary?, mistakes: [Mistake]) {
+        let (library, mistakes) = partial(folder: folder, needed: needed, defaultLocale: defaultLocale)
+        return (mistakes.contains { $0.severity == .error } ? nil : library, mistakes)
+    }
+
+    /// The same, with the cards that are sound even where others are not: to find further mistakes by, and never to send
+    /// from. nil where the folder cannot be read.
+    package static func partial(
+        folder: String, needed: [CardReference], defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
         var loader = CardLoader(folder: folder, defaultLocale: defaultLocale)
         let library = loader.load(needed: needed)
-        let mistakes = loader.sortedMistakes
-        guard let library, !mistakes.contains(where: { $0.severity == .error }) else { return (nil, mistakes) }
-        return (keepsAll ? library : library.keeping(Set(needed.map(\.name))), mistakes)
+        return (library, loader.sortedMistakes)
     }
 
-    private func keeping(_ names: Set<String>) -> CardLibrary {
+    /// With these cards alone, so that the others take no memory.
+    package func keeping(_ names: Set<String>) -> CardLibrary {
         CardLibrary(
             mail: mail.filter { names.contains($0.key) }, webhooks: webhooks.filter { names.contains($0.key) },
             defaultLocale: defaultLocale)

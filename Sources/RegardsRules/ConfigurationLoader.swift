@@ -5,6 +5,11 @@ package import RegardsCore
 package struct LoadResult: Sendable {
     /// nil exactly when `mistakes` holds an error.
     package var configuration: Configuration?
+    /// What could be read where `configuration` is nil: to find further mistakes by, and never to be run. Its house is
+    /// incomplete where regards.yaml has mistakes.
+    package var partial: Configuration?
+    /// Whether regards.yaml has no mistake but in rules that stand in it.
+    package var isHouseSound = true
     /// Errors and warnings together, in the order of file, line and column.
     package var mistakes: [Mistake]
 }
@@ -56,13 +61,18 @@ private struct Loading {
         let form = houseForm()
         draft.knowsHouse = form != nil
         let settings = form.map(settings)
+        let isHouseSound = !draft.report.hasError
         var shelf = RuleShelf(draft: draft, files: files, folder: FilePath.join(folder, "rules.d"))
         shelf.fill(form?["rules"], configurationFolder: folder)
         if shelf.isEmpty, !draft.report.hasError {
             draft.report.add(Flaw(.noRules(shelf.folder), at: Place(file: file, line: 0, column: 0)))
         }
-        let configuration = draft.report.hasError ? nil : settings?.configuration(draft, shelf)
-        return LoadResult(configuration: configuration, mistakes: draft.report.mistakes)
+        guard draft.report.hasError else {
+            return LoadResult(configuration: settings?.configuration(draft, shelf), mistakes: draft.report.mistakes)
+        }
+        return LoadResult(
+            partial: settings?.completed().configuration(draft, shelf), isHouseSound: isHouseSound,
+            mistakes: draft.report.mistakes)
     }
 
     /// nil where the file gave no keys and values at all, which is reported then.
@@ -147,6 +157,20 @@ private struct Settings {
     init(file: String, folder: String) {
         self.file = file
         self.folder = folder
+    }
+
+    /// With something in place of what has a mistake.
+    func completed() -> Settings {
+        var settings = self
+        let nowhere = Place(file: file, line: 0, column: 0)
+        if business == nil, let nobody = try? Address("nobody@invalid.example") {
+            settings.business = Business(name: "", email: nobody, zone: .utc)
+        }
+        settings.source = source ?? CustomerSettings(
+            database: .sqlite(path: ""), databasePlace: nowhere, query: Query(text: "", place: nowhere), lookup: nil,
+            refresh: .minutes(15))
+        settings.state = state ?? .sqlite(path: FilePath.join(folder, "state/regards.sqlite"))
+        return settings
     }
 
     func configuration(_ draft: Draft, _ shelf: RuleShelf) -> Configuration? {

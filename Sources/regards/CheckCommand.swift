@@ -6,8 +6,9 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Find every mistake in configuration, rules, cards and queries.",
         discussion: """
-            Prints each as FILE:LINE:COLUMN: KEY: what was expected, and exits with 78 when one is an error. Reads the \
-            customer database, and writes nothing.
+            Prints each as FILE:LINE:COLUMN: KEY: what was expected, all files in one pass, and exits with 78 when one is an \
+            error, with 69 when the only one is that the customer database cannot be read. Looks at all customers, and \
+            writes nothing.
 
             EXAMPLES
               regards check
@@ -21,7 +22,10 @@ struct Check: ParsableCommand {
 
     func run() throws {
         try carryOut {
-            let checkup = try Checkup.run(file: try options.requirePath(), environment: Process.environment)
+            let progress = ProgressLine()
+            let checkup = try Checkup.run(
+                file: try options.requirePath(), environment: Process.environment, progress: progress.show)
+            progress.clear()
             for mistake in checkup.mistakes {
                 json ? Terminal.write(mistake.json.description) : Terminal.error(mistake.description)
             }
@@ -30,8 +34,8 @@ struct Check: ParsableCommand {
                 for line in checkup.summary { Terminal.write(line) }
                 Terminal.write(verdict(errors: errors, warnings: checkup.mistakes.count - errors))
             }
-            if errors > 0 { throw ExitCode(Failure.Status.config.rawValue) }
             if checkup.isSourceUnreachable { throw ExitCode(Failure.Status.unavailable.rawValue) }
+            if errors > 0 { throw ExitCode(Failure.Status.config.rawValue) }
         }
     }
 

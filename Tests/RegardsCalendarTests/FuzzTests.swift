@@ -1,5 +1,6 @@
 import Foundation
 import RegardsCalendar
+import RegardsTestSupport
 import Testing
 
 /// Every parser is given a fixed corpus and a bounded number of random mutations of it. None may

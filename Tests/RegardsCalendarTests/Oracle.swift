@@ -64,27 +64,3 @@ enum Oracle {
     static func date(_ text: String) throws -> CivilDate { try #require(CivilDate(text), "no date \(text)") }
     static func time(_ text: String) throws -> WallTime { try #require(WallTime(text), "no time \(text)") }
 }
-
-/// A generator whose seed is printed and can be given again in `REGARDS_SEED`.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ test: String = #function) {
-        let given = ProcessInfo.processInfo.environment["REGARDS_SEED"].flatMap(UInt64.init)
-        state = given ?? UInt64.random(in: 1...(.max))
-        print("\(test): REGARDS_SEED=\(state)")
-    }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    mutating func pick<Element>(_ elements: [Element]) -> Element {
-        elements[Int.random(in: 0..<elements.count, using: &self)]
-    }
-}

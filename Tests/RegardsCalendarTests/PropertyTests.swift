@@ -1,5 +1,6 @@
 import Foundation
 import RegardsCalendar
+import RegardsTestSupport
 import Testing
 
 /// Values that tests draw at random, from the stretch of time in which the product works.

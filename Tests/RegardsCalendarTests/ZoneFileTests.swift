@@ -1,5 +1,6 @@
 import Foundation
 import RegardsCalendar
+import RegardsTestSupport
 import Testing
 
 /// A folder of zone files that a test may damage, replace and remove.

@@ -1,5 +1,6 @@
 import Foundation
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 @Suite struct AddressTests {

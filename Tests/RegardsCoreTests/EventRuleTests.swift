@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 /// The complaint clock: which rungs stand when, and what ends them.

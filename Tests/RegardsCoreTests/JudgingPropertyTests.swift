@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 /// Months of sending under drawn rules and budgets, every message through `judge`, the history kept.
@@ -157,7 +158,7 @@ import Testing
         let random = SeededGenerator()
         var seeds = random
         for _ in 0..<Self.rounds {
-            var world = try World(SeededGenerator(state: seeds.next()), replacing: true, quiet: true)
+            var world = try World(SeededGenerator(seed: seeds.next()), replacing: true, quiet: true)
             // What does not ask could come later and break a budget that was kept until then.
             for rule in world.planner.book.rules where rule.budget.counts && !rule.budget.obeys { world.exclude(rule.name) }
             try world.serve(late: { random in random.pick([.zero, .seconds(2), .minutes(90), .hours(40)]) })
@@ -179,7 +180,7 @@ import Testing
         // Some worlds are too easy to say much.
         while rounds < Self.rounds || rounds < 10 * Self.rounds && (lost < 50 || putOff < 5) {
             rounds += 1
-            var world = try World(SeededGenerator(state: seeds.next()), replacing: false, quiet: false)
+            var world = try World(SeededGenerator(seed: seeds.next()), replacing: false, quiet: false)
             try world.serve()
             for row in world.rows where world.rule(row).budget.obeys && row.ending != .cancelled(.ruleOff) {
                 let outreach = row.candidate.outreach
@@ -207,7 +208,7 @@ import Testing
         var seeds = random
         for _ in 0..<Self.rounds {
             let seed = seeds.next()
-            var world = try World(SeededGenerator(state: seed), replacing: replacing, quiet: true)
+            var world = try World(SeededGenerator(seed: seed), replacing: replacing, quiet: true)
             var foreseen: [Int: Decision.Verdict] = [:]
             for index in world.rows.indices.shuffled(using: &seeds) { foreseen[index] = world.judge(index, now: world.start, ahead: true) }
             try world.serve()
@@ -230,7 +231,7 @@ import Testing
         let random = SeededGenerator()
         var seeds = random
         for _ in 0..<10 {
-            var world = try World(SeededGenerator(state: seeds.next()), replacing: true, quiet: true)
+            var world = try World(SeededGenerator(seed: seeds.next()), replacing: true, quiet: true)
             for index in world.rows.indices {
                 let now = world.rows[index].candidate.outreach.dueAt
                 var fresh = Planner(book: world.planner.book, zones: zones, countries: countries)

@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 /// Single cases of what other rules have to say about a message; `JudgingPropertyTests` draws many.

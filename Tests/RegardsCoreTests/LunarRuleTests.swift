@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 /// Anniversaries that are not plainly yearly: by the Chinese calendar, every month, in some years only.

@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 /// A pass asks all rules at once; it must find what asking each rule finds.

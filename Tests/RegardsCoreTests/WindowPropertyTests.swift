@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 /// Random rules of every trigger, random customers, and windows that touch: what all windows find together is what

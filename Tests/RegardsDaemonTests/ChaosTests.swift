@@ -2,6 +2,7 @@ import Glibc
 import RegardsCalendar
 import RegardsCore
 import RegardsStore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsDaemon
@@ -12,9 +13,7 @@ import Testing
 struct ChaosTests {
     @Test("nothing is lost, doubled or left behind", arguments: 0..<6)
     func turns(_ number: UInt64) async throws {
-        let named = getenv("REGARDS_SEED").flatMap { UInt64(String(cString: $0)) }
-        let seed = named ?? UInt64.random(in: 0..<1_000_000)
-        print("everything fails by turns: seed \(seed) (REGARDS_SEED)")
+        let seed = SeededGenerator.seed("everything fails by turns")
         var chaos = try Chaos(seed: seed)
         try await chaos.planned()
         for _ in 1...80 { try await chaos.step() }

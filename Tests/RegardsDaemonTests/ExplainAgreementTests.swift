@@ -63,8 +63,7 @@ struct ExplainAgreementTests {
 
     @Test("with plan and with what is sent: 200 customers, whatever the seed", .timeLimit(.minutes(10)))
     func agree() async throws {
-        let seed = UInt64.random(in: .min ... .max)
-        print("explain agreement: seed \(seed)")
+        let seed = SeededGenerator.seed("explain agreement")
         var draw = SeededGenerator(seed: seed)
         let shop = try shop(&draw)
         let start = try at("2027-05-10T05:00:00Z")

@@ -245,13 +245,13 @@ import Testing
             CardReference(name: "a", place: Place(file: "f", line: 1, column: 1)),
             CardReference(name: "ping", use: .webhook, place: Place(file: "f", line: 2, column: 1)),
         ]
-        let library = try #require(CardLibrary.load(folder: folder.path, needed: needed, keepsAll: false).library)
+        let library = try #require(CardLibrary.load(folder: folder.path, needed: needed).library).keeping(["a", "ping"])
         #expect(library.cards == ["a"])
         #expect(library.contains("a", for: .mail) && !library.contains("a", for: .webhook) && !library.contains("b", for: .mail))
         #expect(library.contains("ping", for: .webhook) && !library.contains("pong", for: .webhook))
         // What no rule names is checked all the same.
         try folder.write(Array("---\nsubject: s\n---\n{{#x}}".utf8), as: "b.html")
-        let (none, mistakes) = CardLibrary.load(folder: folder.path, needed: needed, keepsAll: false)
+        let (none, mistakes) = CardLibrary.load(folder: folder.path, needed: needed)
         #expect(none == nil && mistakes.count == 1)
     }
 

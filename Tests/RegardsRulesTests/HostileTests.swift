@@ -1,6 +1,7 @@
 import Glibc
 import RegardsCore
 import RegardsRules
+import RegardsTestSupport
 import Testing
 
 /// Files nobody wrote to help: each is refused or read, soon, and its mistakes can be printed anywhere.
@@ -242,8 +243,7 @@ import Testing
     // MARK: Files that somebody's editor damaged
 
     @Test func damagedFilesAreReadOrRefused() {
-        var random = SplitMix(seed: HostileTests.seed)
-        print("seed of damagedFilesAreReadOrRefused: \(HostileTests.seed)")
+        var random = SeededGenerator()
         let originals = ["valid", "mistakes"].flatMap { folder in
             Fixture.names(in: folder, ending: ".yaml").compactMap { Fixture.bytes("\(Fixture.folder)/\(folder)/\($0).yaml") }
         }
@@ -256,11 +256,6 @@ import Testing
         }
     }
 
-    /// REGARDS_SEED repeats a run.
-    private static let seed: UInt64 =
-        getenv("REGARDS_SEED").flatMap { UInt64(String(cString: $0)) }
-        ?? UInt64.random(in: 0..<1_000_000_000)
-
     /// Last a noncharacter, half a letter, and a surrogate, in UTF-8.
     private static let pieces =
         [
@@ -268,7 +263,7 @@ import Testing
             "\u{85}", "|\n", "\r", "? ", "é",
         ].map { Array($0.utf8) } + [[0xEF, 0xB7, 0x95], [0xC3], [0xED, 0xA0, 0x80]]
 
-    private static func damage(_ bytes: inout [UInt8], _ random: inout SplitMix) {
+    private static func damage(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
         guard !bytes.isEmpty else { return }
         let index = random.below(bytes.count)
         switch random.below(6) {
@@ -349,20 +344,5 @@ import Testing
             }
         }
         return joined + rest
-    }
-}
-
-/// Random numbers that a seed repeats (G. Steele, D. Lea, C. Flood, 2014).
-private struct SplitMix {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return Int((mixed ^ mixed >> 31) % UInt64(max(bound, 1)))
     }
 }

@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsStore
@@ -7,7 +8,7 @@ import Testing
 /// The outbox against a model that is a dictionary, through random plans, sendings, edits and kills.
 @Suite struct OutboxPropertyTests {
     @Test(arguments: 0..<6) func behavesLikeADictionary(_ run: Int) throws {
-        var random = SeededGenerator.announced("behavesLikeADictionary \(run)")
+        var random = SeededGenerator("behavesLikeADictionary \(run)")
         for _ in 0..<run { _ = random.next() }
         var ledger = try Ledger(rules: OutboxModel.rules)
         var model = OutboxModel()

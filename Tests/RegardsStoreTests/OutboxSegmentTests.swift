@@ -1,6 +1,7 @@
 import GRDB
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsStore
@@ -148,7 +149,7 @@ import Testing
 
     /// Against a model, through looks that find anything, some of them cut short.
     @Test(arguments: 0..<4) func behavesLikeADictionary(_ run: Int) throws {
-        var random = SeededGenerator.announced("segments \(run)")
+        var random = SeededGenerator("segments \(run)")
         for _ in 0..<run { _ = random.next() }
         let ledger = try Ledger()
         let segments = [WatchedSegment(name: "gold"), WatchedSegment(name: "regulars")]

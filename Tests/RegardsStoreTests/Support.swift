@@ -159,25 +159,3 @@ struct Ledger {
     /// Rows changed by the writing connection since it was opened.
     func totalChanges() throws -> Int { try outbox.write { $0.totalChangesCount } }
 }
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
-    }
-
-    /// From `REGARDS_TEST_SEED`, else a new one; printed either way.
-    static func announced(_ test: String) -> SeededGenerator {
-        let seed =
-            getenv("REGARDS_TEST_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
-        print("\(test): REGARDS_TEST_SEED=\(seed)")
-        return SeededGenerator(seed: seed)
-    }
-}

@@ -1,0 +1,1 @@
+SELECT id, name, email, given_name, birth_day AS birthday FROM customers

@@ -1,0 +1,73 @@
+import Glibc
+import RegardsCalendar
+import RegardsCore
+import RegardsTestSupport
+import Testing
+
+@testable import RegardsDaemon
+
+/// What `regards check` finds beyond the rule files: one folder for each thing, so that adding a case is adding a folder.
+///
+/// A folder has `expected`, and any of: `rules.yaml`, cards `*.html`, `rows.sql`, `query.sql` for the customers,
+/// `events.yaml`, `house.yaml` with further lines of regards.yaml, `guard.yaml`, and `no-database`.
+@Suite("What check finds")
+struct CheckTests {
+    private static let folder = TestTools.root + "/Tests/Fixtures/check"
+
+    private func shop(_ name: String) throws -> TestShop {
+        let folder = "\(CheckTests.folder)/\(name)"
+        let files = try TemporaryFolder.names(in: folder)
+        func text(_ file: String) throws -> String? { files.contains(file) ? try TestShop.text("\(folder)/\(file)") : nil }
+        var settings = TestShop.Settings()
+        if let query = try text("query.sql") { settings.query = query }
+        if let events = try text("events.yaml") { settings.events = events }
+        if let guards = try text("guard.yaml") { settings.guards = String(guards.dropFirst("guard: ".count)) }
+        settings.extra = try text("house.yaml") ?? ""
+        let shop = try TestShop(rules: [], settings)
+        if let rows = try text("rows.sql") { try shop.sql(rows) }
+        try shop.rules(try text("rules.yaml") ?? "", file: "rules")
+        for card in files where card.hasSuffix(".html") { try shop.card(try text(card) ?? "", name: String(card.dropLast(5))) }
+        if files.contains("no-database") { try #require(unlink(shop.path + "/shop.sqlite") == 0) }
+        return shop
+    }
+
+    /// With REGARDS_RECORD set, `expected` is written anew, to be read and committed.
+    @Test("all of it in one pass", arguments: try TemporaryFolder.names(in: CheckTests.folder))
+    func found(name: String) throws {
+        let shop = try shop(name)
+        let check = try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:00:00Z"))
+        let lines = check.mistakes.map(\.description) + ["--"] + check.summary
+        let named = lines.map { $0.split(separator: shop.path + "/", omittingEmptySubsequences: false).joined() + "\n" }.joined()
+        let path = "\(CheckTests.folder)/\(name)/expected"
+        if getenv("REGARDS_RECORD") != nil {
+            let file = try #require(fopen(path, "w"))
+            fputs(named, file)
+            fclose(file)
+        }
+        #expect(named == (try TestShop.text(path)))
+    }
+
+    @Test("a database that cannot be read is a mistake with its own exit status")
+    func unreachable() throws {
+        let shop = try shop("no-database")
+        let run = try ChildProcess.run([ChildProcess.regards, "check", "--config", shop.file])
+        #expect(run.ending.status == 69)
+        #expect(run.output.last == "1 mistake")
+        try shop.rules("x: {purpose: greeting}\n", file: "more")
+        #expect(try ChildProcess.run([ChildProcess.regards, "check", "--config", shop.file]).ending.status == 78)
+    }
+
+    @Test("a rule that the daemon has read is no news, and one that was changed is")
+    func news() async throws {
+        let shop = try shop("reach")
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T08:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-04T08:00:00Z")
+        try await daemon.stop()
+        func line() throws -> String? {
+            try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:10:00Z")).summary.first { $0.hasPrefix("monthly:") }
+        }
+        #expect(try line() == "monthly: 3 due in the next 31 days")
+        try shop.rules("monthly: {purpose: greeting, when: {schedule: \"*-*-06\", at: 10:00}, send: birthday}\n", file: "rules")
+        #expect(try line()?.hasPrefix("monthly: changed since the daemon read it") == true)
+    }
+}
