@@ -80,7 +80,7 @@ struct ProgressLine {
     private let isTerminal = isatty(STDERR_FILENO) == 1 && Process.environment["TERM"] != "dumb"
     private let begun = SystemClock().now()
 
-    func show(_ text: @autoclosure () -> String) {
+    func show(_ text: String) {
         guard isTerminal else { return }
         let now = SystemClock().now()
         guard now - begun >= ProgressLine.patience else { return }
@@ -91,7 +91,7 @@ struct ProgressLine {
         }
         guard isDue else { return }
         let room = Terminal.cells(of: STDERR_FILENO).map { $0 - 1 } ?? 79
-        Terminal.put(Array("\r\u{1b}[K\(DisplayWidth.cut(text(), to: room))".utf8), STDERR_FILENO)
+        Terminal.put(Array("\r\u{1b}[K\(DisplayWidth.cut(text, to: room))".utf8), STDERR_FILENO)
     }
 
     func clear() { Terminal.clearProgress() }

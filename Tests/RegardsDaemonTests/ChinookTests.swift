@@ -20,7 +20,7 @@ struct ChinookTests {
         return nil
     }()
 
-    private static let databases: [TestShop.Database] =
+    static let databases: [TestShop.Database] =
         [.statements("chinook.sql")] + (real.map { [.copy(of: $0)] } ?? [])
 
     private static let employees = """

@@ -88,10 +88,10 @@ struct PlanCommandTests {
         #expect(try plan(new, "--against", old.path).output == ["no message is added, moved or removed"])
         try new.rules(
             """
-            birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 08:00}, where: points is absent, send: birthday}
+            birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 08:00}, where: points < 2, send: birthday}
             name-day: {purpose: greeting, when: {on: 2027-05-20, at: 09:00}, where: points > 1, send: birthday}
             """)
-        try new.sql("UPDATE customers SET points = 2 WHERE id = 2")
+        try new.sql("UPDATE customers SET points = 1; UPDATE customers SET points = 2 WHERE id = 2")
         let run = try plan(new, "--against", old.path)
         #expect(run.ending.status == 0, "\(run.errors)")
         #expect(
@@ -100,7 +100,7 @@ struct PlanCommandTests {
                 "~  Wed 2027-05-05 08:00  1         birthday-card  was Wed 2027-05-05 09:00",
                 "~  Wed 2027-05-12 08:00  3         birthday-card  was Wed 2027-05-12 09:00",
                 "+  Thu 2027-05-20 09:00  2         name-day       added",
-                "-  Mon 2027-05-31 09:00  2         birthday-card  not due: condition-false: points is absent",
+                "-  Mon 2027-05-31 09:00  2         birthday-card  not due: condition-false: points < 2",
                 "", "RULE           ADDED  MOVED  REMOVED", "birthday-card      0      2        1",
                 "name-day           1      0        0",
             ])
@@ -119,8 +119,9 @@ struct PlanCommandTests {
             to: "customers.csv")
         let run = try plan(shop, "--customers", file, "--rule", "birthday-card", "--json")
         #expect(run.ending.status == 0, "\(run.errors)")
-        try #require(run.output.count == 1, "\(run.output)")
+        try #require(run.output.count == 2, "\(run.output)")
         #expect(run.output[0].contains(#""customer":"1""#) && run.output[0].contains(#""local":"2027-05-18T09:00""#))
+        #expect(run.output[1].contains(#""customer":"2""#) && run.output[1].contains(#""reason":"no-address: email""#))
     }
 
     @Test(

@@ -185,11 +185,17 @@ extension Segment {
     /// Whether time alone brings customers into it, or out of it.
     fileprivate func isTimed(_ segments: [Segment]) -> Bool {
         guard case .matching(let condition) = definition else { return false }
-        return condition.tests.contains { test in
+        return condition.isTimed(segments.filter { $0.name != name })
+    }
+}
+
+extension Condition {
+    /// Whether time alone, or what was sent, can change its answer.
+    func isTimed(_ segments: [Segment]) -> Bool {
+        tests.contains { test in
             switch (test.operand, test.predicate) {
             case (_, .within), (_, .olderThan), (.received, _): true
-            case (.segment(let other), _), (.rank(let other), _):
-                segments.indices.contains(other) && segments[other].name != name && segments[other].isTimed(segments)
+            case (.segment, _), (.rank, _): segments.contains { $0.isTimed(segments) }
             default: false
             }
         }

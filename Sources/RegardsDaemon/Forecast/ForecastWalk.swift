@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsRules
 import RegardsStore
 
 /// Walks customers through a period as its days will: what is sent first is known to what is decided later.
@@ -47,6 +48,8 @@ struct ForecastWalk {
         var what: What
         /// The event that a message is about.
         var event: Int?
+        /// What was decided when it was due, where it is asked about again.
+        var refused: Forecast.Sight?
 
         /// Of what comes at one instant, looks are first, and of messages the one that was due first.
         var order: (Instant, Instant) {
@@ -63,11 +66,20 @@ struct ForecastWalk {
     /// By rule.
     var promises: [String: PromiseCount] = [:]
     var windows: [Int: PlanWindow] = [:]
+    /// By rule: whether a condition that does not hold may hold later, although nobody changes anything.
+    private let isTimed: [Bool]
+    /// How far back each pass looks.
+    private let longestLateness: TimeSpan
 
     init(_ assembly: Assembly, _ period: Forecast.Period) {
         self.assembly = assembly
         self.period = period
         book = assembly.book
+        let segments = assembly.book.segments
+        isTimed = book.rules.map { rule in
+            ([rule.condition] + rule.steps.map(\.condition)).contains { $0.isTimed(segments) }
+        }
+        longestLateness = book.rules.filter { !$0.isAboutEvents }.map(\.longestLateness).max() ?? .zero
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
         for (index, rule) in book.rules.enumerated() where !rule.isAboutEvents {
             windows[index] = period.window
@@ -183,6 +195,15 @@ struct ForecastWalk {
             members[next.member].held.append((kind, next, sight))
             return
         }
+        if let later = nextLook(sight, next, members[next.member]) {
+            var next = next
+            next.at = later
+            next.refused = next.refused ?? sight
+            return insert(next, &waiting)
+        }
+        if let refused = next.refused, sight.decision.verdict == .cancel(.conditionFalse) {
+            return sights.append(refused)
+        }
         sights.append(sight)
         if let line = sight.line {
             if next.event != nil { members[next.member].end(sight) }
@@ -192,6 +213,30 @@ struct ForecastWalk {
             next.at = later
             insert(next, &waiting)
         }
+    }
+
+    /// When the daemon asks again about a message whose condition did not hold when it was due, but may with time, before it
+    /// is too late: it looks every so often, and here once a day.
+    private func nextLook(_ sight: Forecast.Sight, _ next: Waiting, _ member: Member) -> Instant? {
+        let (candidate, rule) = (sight.candidate, book.rules[sight.candidate.rule])
+        guard sight.decision.verdict == .cancel(.conditionFalse), isTimed[candidate.rule],
+            member.rows[candidate.outreach.key] == nil
+        else { return nil }
+        let day = TimeSpan.days(1).microseconds
+        let passed = (next.at - period.now).microseconds / day + 1
+        let later = period.now + TimeSpan(microseconds: passed * day)
+        var end = min(candidate.outreach.expiresAt ?? period.window.through, period.window.through)
+        if rule.isAboutEvents {
+            let event = next.event.flatMap { member.events[$0].event }
+            if event?.isOpen != true { end = min(end, (event?.at ?? next.at) + horizon(of: rule)) }
+        } else {
+            end = min(end, candidate.outreach.dueAt + longestLateness)
+        }
+        return later < end ? later : nil
+    }
+
+    private func horizon(of rule: Rule) -> TimeSpan {
+        rule.eventTrigger.map { assembly.configuration.events[$0.kind].horizon } ?? .zero
     }
 
     /// Behind what comes at the same instant.
