@@ -69,6 +69,7 @@ bench: ## measure; prints tables
 	@$(SWIFT_BUILD) $(RELEASE) --product regards
 	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks DeliveryBenchmarks; do \
 	  $(SWIFT_BUILD) $(RELEASE) --product $$name && .build/release/$$name; done
+	@Benchmarks/Forecast/measure .build/release/regards
 
 clean: ## remove what was built, the demo and the caches
 	rm -rf .build regards-demo

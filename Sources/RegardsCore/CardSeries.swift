@@ -21,7 +21,7 @@ extension CardPattern {
     /// - Parameter used: the rule's cards for this customer, newest first; at least as many as the series is long and
     ///   as `noRepeat` says, for else an old card passes for one that was never used.
     fileprivate func choice(
-        on date: CivilDate, feast: String?, series: [String], used: [SentCard], now: Instant
+        on date: CivilDate, feast: String?, series: @autoclosure () -> [String], used: [SentCard], now: Instant
     ) -> (name: String, isUsedUp: Bool) {
         let own = name(on: date, feast: feast)
         guard noRepeat > 0 else { return (own, false) }
@@ -30,6 +30,7 @@ extension CardPattern {
         if isByOccasion, !used.prefix(noRepeat).contains(where: { $0.name == own && now - $0.at < CardPattern.season }) {
             return (own, false)
         }
+        let series = series()
         let used = used.map(\.name)
         let recent = used.prefix(noRepeat)
         // A card's age is its place in the history; what was never used is older than all.

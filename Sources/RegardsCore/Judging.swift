@@ -33,6 +33,10 @@ extension Planner {
         return arbiter.judge(candidate, book, moment: moment)
     }
 
+    /// Says that customers will be walked through a long time one after the other, with a `now` that moves: what is
+    /// weighed is then derived once for each customer, and not for each of their messages. Changes no answer.
+    package mutating func walk(from: Instant, through: Instant) { arbiter.walk(from: from, through: through) }
+
     /// Derives a row of the ledger again and decides on it: `derive`, `judge`, and the reason where nothing is derived
     /// any more.
     package mutating func decide(
@@ -87,6 +91,10 @@ struct Arbiter {
     private var current: Case?
     /// How long the windows are that were asked for lately: rules are made ready for the same one again and again.
     private var reached: (from: Instant, length: TimeSpan) = (.beforeAll, .zero)
+    /// A long time through which each customer is walked; see `Planner.walk`.
+    private var span: Range<Instant>?
+    /// What was derived in it for one customer, by index of the rule.
+    private var walked: (customer: Customer, entries: [Int: SegmentEntry], candidates: [Int: [Candidate]])?
 
     /// Has no say in anything.
     init() { (parts, lookBack, lookAhead) = ([], .zero, .zero) }
@@ -133,6 +141,10 @@ struct Arbiter {
     /// Whether other rules, or what was sent, have a say about the rule's messages.
     func weighs(_ rule: Int) -> Bool { parts[rule].weighs }
 
+    mutating func walk(from: Instant, through: Instant) {
+        span = (from - lookBack - .days(2))..<(through + lookAhead + .days(2))
+    }
+
     var hasPlanner: Bool { !planners.isEmpty }
     mutating func take(_ planner: Planner) { planners = [planner] }
 
@@ -141,6 +153,7 @@ struct Arbiter {
         var facts = facts
         (facts.event, facts.eventRecord) = (nil, nil)
         if let current, current.now == now, current.facts == facts, current.standing == standing, current.zone == zone { return }
+        if let walked, walked.customer != customer || walked.entries != facts.entries { self.walked = nil }
         let from = Instant(seconds: floorDivide((now - lookBack).seconds, 86_400) * 86_400)
         if reached.from != from { reached = (from, .zero) }
         let country = planners[0].quiet.asksForCountry ? planners[0].countryCode(of: customer) : nil
@@ -182,6 +195,11 @@ struct Arbiter {
     /// Sees to it that what is due before an instant is derived.
     private mutating func reach(_ instant: Instant) {
         guard let from = current?.from, let through = current?.through, through < instant else { return }
+        if let span, from >= span.lowerBound, instant <= span.upperBound {
+            current?.through = instant
+            current?.claims = [:]
+            return
+        }
         // Twice as far each time, so that a plan of a year derives each occasion a few times and not a hundred.
         let wanted = max((instant - from).microseconds, 2 * (through - from).microseconds)
         let step = TimeSpan.days(8).microseconds
@@ -197,12 +215,8 @@ struct Arbiter {
         let window = PlanWindow(
             from: max(known.from, baseline ?? known.from), through: known.through, plannedThrough: known.from,
             baseline: baseline ?? .beforeAll)
-        var candidates: [Candidate] = []
-        planners[0].candidates(
-            of: known.customer, zone: known.zone, rule: index, entries: known.facts.entries, in: window
-        ) { candidates.append($0) }
         var found: [Claim] = []
-        for candidate in candidates where !candidate.isFallback {
+        for candidate in candidates(of: index, known, in: window) where !candidate.isFallback {
             guard case .send = book.rules[index].steps[candidate.step].action else { continue }
             let claim = claim(candidate, book, now: known.now)
             let history = known.facts.history
@@ -214,6 +228,23 @@ struct Arbiter {
         }
         known.claims[index] = found
         return found
+    }
+
+    private mutating func candidates(of index: Int, _ known: Case, in window: PlanWindow) -> [Candidate] {
+        var wide = window
+        if let span, known.from >= span.lowerBound, window.through <= span.upperBound {
+            (wide.from, wide.through) = (max(span.lowerBound, window.baseline), span.upperBound)
+            wide.plannedThrough = wide.from
+            if let found = walked?.candidates[index] { return found.filter { window.contains($0.outreach.dueAt) } }
+        }
+        var candidates: [Candidate] = []
+        planners[0].candidates(
+            of: known.customer, zone: known.zone, rule: index, entries: known.facts.entries, in: wide
+        ) { candidates.append($0) }
+        guard wide != window else { return candidates }
+        if walked == nil { walked = (known.customer, known.facts.entries, [:]) }
+        walked?.candidates[index] = candidates
+        return candidates.filter { window.contains($0.outreach.dueAt) }
     }
 }
 

@@ -19,7 +19,7 @@ extension Checkup {
                 progress("\(Words.count(rows.customers, "customer")) read")
             }
             progress("looking at the next \(Checkup.daysAhead) days")
-            var forecast = Forecast(assembly: assembly, source: source, outbox: nil, hash: AddressHash(key: .random()))
+            let forecast = Forecast(assembly: assembly, source: source, outbox: nil, hash: AddressHash(key: .random()))
             let report = try forecast.report(from: now, to: now + .days(Checkup.daysAhead), now: now)
             summary.append(Words.count(rows.customers, "customer"))
             tell(scan, report, assembly)

@@ -17,7 +17,7 @@ package struct Explainer {
     let source: any CustomerSource
     let outbox: (any Outbox)?
     let histories: HistoryLoader?
-    var forecast: Forecast
+    let forecast: Forecast
     var planner: Planner
 
     /// - Parameters:

@@ -135,11 +135,21 @@ package struct ExplanationWords {
         }
     }
 
+    /// What a sentence about something that is not there saw.
+    private static func nothing(_ sentence: String) -> String {
+        switch sentence.split(separator: " ").first(where: { $0 != "not" }) {
+        case "received": "never"
+        case "segment": "not in it"
+        case "class": "in no class"
+        default: "empty"
+        }
+    }
+
     private func flat(_ sentence: Explanation.Sentence, _ depth: Int) -> [(text: String, holds: Bool, value: String)] {
         let indent = String(repeating: "  ", count: depth)
         switch sentence {
         case .test(let finding):
-            return [(indent + finding.sentence, finding.holds, finding.value ?? "(nothing)")]
+            return [(indent + finding.sentence, finding.holds, finding.value ?? ExplanationWords.nothing(finding.sentence))]
         case .group(let word, let holds, let parts):
             return [(indent + word, holds, "")] + parts.flatMap { flat($0, depth + 1) }
         }

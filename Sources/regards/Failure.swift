@@ -26,6 +26,12 @@ struct Failure: Error, CustomStringConvertible {
         self.mistakes = mistakes
     }
 
+    /// Mistakes of a file that is no configuration.
+    init(data mistakes: [Mistake]) {
+        self.init(.data, "\(Words.count(mistakes.count, "mistake")); nothing was done")
+        self.mistakes = mistakes
+    }
+
     /// The error's own sentence under the status that fits.
     init(_ error: any Error) {
         switch error {
@@ -39,6 +45,7 @@ struct Failure: Error, CustomStringConvertible {
         case let error as GalleryError: self.init(error.status, error.description)
         case let error as KeyFileError: self.init(.io, error.description)
         case let error as SimulationError: self.init(.cannotCreate, error.description)
+        case let error as FixtureError: self.init(data: error.mistakes)
         case let error as DemoError: self.init(.cannotCreate, error.description)
         case let error as BusinessDatabaseError: self.init(.cannotCreate, error.description)
         default: self.init(.software, "\(error)")

@@ -2,6 +2,7 @@ import ArgumentParser
 import RegardsCalendar
 import RegardsCore
 import RegardsDaemon
+import RegardsStore
 
 struct Plan: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,11 +12,30 @@ struct Plan: ParsableCommand {
             Asks the same code as the daemon, and writes nothing. Steps of events that are already open are listed from \
             the state file.
 
+            Rows are in the order of time. A plan of more than 2,000 rows is printed as it is found: customer by customer \
+            in the order of their ids, each one's rows in the order of time; then those who share an address, and steps \
+            of events.
+
             EXAMPLES
               regards plan
               regards plan --from 2027-05-01 --to 2027-06-01 --rule birthday-card
               regards plan --customer 17 --json
+              regards plan --from 2027-05-01 --ics > may.ics
+              regards plan --against /etc/regards.before
+              regards plan --customers tests/customers.csv --csv
             """)
+
+    enum Format: String, EnumerableFlag {
+        case json, csv, ics
+
+        static func help(for value: Format) -> ArgumentHelp? {
+            switch value {
+            case .json: "One JSON object a line."
+            case .csv: "Comma-separated values (RFC 4180), with a header."
+            case .ics: "A calendar of what goes, and of what is held (RFC 5545)."
+            }
+        }
+    }
 
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var period: PeriodOptions
@@ -26,62 +46,124 @@ struct Plan: ParsableCommand {
     @Option(help: ArgumentHelp("Only this customer.", valueName: "id"))
     var customer: String?
 
-    @Flag(help: "One JSON object a line.")
-    var json = false
+    @Flag(help: "Also who does not meet a rule's conditions, is in no sample, or never consented.")
+    var all = false
+
+    @Flag(help: "Only the totals per day and rule.")
+    var totals = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What this configuration adds, moves and removes, compared with the one in another folder.", valueName: "folder"))
+    var against: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Customers of a CSV file in place of the database, their columns in its first line; without a state.",
+            valueName: "file"))
+    var customers: String?
+
+    @Flag(exclusivity: .exclusive)
+    var format: Format?
+
+    func validate() throws {
+        if against != nil, format == .csv || format == .ics || totals {
+            throw ValidationError("--against is shown as text or with --json")
+        }
+        if totals, format == .csv || format == .ics { throw ValidationError("--totals are shown as text or with --json") }
+    }
 
     func run() throws {
         try carryOut {
             let assembly = try options.load()
-            let range = try period.range(in: assembly.book.house.business.zone)
-            try assembly.requireRule(rule)
-            var forecast = Forecast(
-                assembly: assembly, source: try Workshop.source(assembly), outbox: try assembly.ledger(),
-                hash: AddressHash(key: try assembly.key()), isGuarding: true)
-            let report = try forecast.report(
+            let subject = try PlanSubject(assembly, customers: customers)
+            let zone = assembly.book.house.business.zone
+            let range = try period.range(in: zone)
+            let other = try against.map { try PlanSubject(PlanSubject.other($0), customers: customers, as: subject) }
+            if other?.hasRule(rule) != true { try assembly.requireRule(rule) }
+            let asked = Forecast.Asked(
                 from: range.lowerBound, to: range.upperBound, now: SystemClock().now(), rule: rule, customer: customer)
-            if let customer, report.customers == 0 { throw TrialError.noCustomer(customer) }
-            json ? report.lines.forEach { Terminal.write($0.json.description) } : printTable(report)
+            if let other {
+                try PlanComparison(old: other, new: subject, asked, isJSON: format == .json, zone: zone).print()
+            } else {
+                try show(subject, asked, zone)
+            }
         }
     }
 
-    private func printTable(_ report: Forecast.Report) {
-        var table = Table(["WHEN (THEIR TIME)", "ZONE", "CUSTOMER", "RULE", "STEP", "CARD", "WHAT"])
-        for line in report.lines {
-            let outreach = line.outreach
-            let (word, reason) = line.verdict
-            table.add([
-                "\(line.local.date.weekday) \(line.local.date) \(line.local.time)",
-                outreach.zone + (line.zoneSource == .column ? "" : " (\(line.zoneSource.rawValue)'s)"),
-                outreach.key.customer, outreach.key.rule, outreach.key.step, line.card,
-                reason.isEmpty ? word : "\(word): \(reason)",
-            ])
+    private func show(_ subject: PlanSubject, _ asked: Forecast.Asked, _ zone: Zone) throws {
+        let progress = ProgressLine()
+        var output = PlanOutput(format: format, isTotal: totals, range: asked.from..<asked.to, zone: zone)
+        var count = PlanCount()
+        let session = try subject.forecast.begin(asked)
+        try session.forEach { lines in
+            progress.show("\(Words.count(session.customers, "customer"))…")
+            output.add(count.take(lines, all: all))
         }
-        table.print()
-        Terminal.write(Terminal.dim(summary(report)))
-    }
-
-    private func summary(_ report: Forecast.Report) -> String {
-        let due = report.lines.count { $0.verdict.word == "due" }
-        var parts = [
-            "\(Words.count(report.lines.count, "occasion")), \(due) due", Words.count(report.customers, "customer"),
-        ]
-        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            parts.append("\(customers.count) with \(problem.rawValue): \(customers.firstIDs.joined(separator: ", "))")
-        }
-        return NoticeText.printable(parts.joined(separator: "; "))
+        progress.clear()
+        if let customer, session.customers == 0 { throw TrialError.noCustomer(customer) }
+        output.end()
+        guard format == nil else { return }
+        Terminal.write(Terminal.dim(NoticeText.printable(count.summary(session.report(), zone))))
     }
 }
 
-extension Forecast.Line {
-    fileprivate var json: JSON {
-        .object([
-            "customer": .text(outreach.key.customer), "rule": .text(outreach.key.rule),
-            "occasion": .text(outreach.key.occasion), "step": .text(outreach.key.step),
-            "recipient": .text(outreach.key.recipient), "card": .text(card), "due_at": .text(Moment.utc(outreach.dueAt)),
-            "local": .text("\(local.date)T\(local.time)"), "zone": .text(outreach.zone),
-            "zone_from": .text(zoneSource.rawValue), "expires_at": .optional(outreach.expiresAt.map(Moment.utc)),
-            "channel": .text(outreach.channel.description), "verdict": .text(verdict.word),
-            "reason": .text(verdict.reason),
-        ])
+/// Whose plan is made: a configuration, its customers, and its state.
+struct PlanSubject {
+    let assembly: Assembly
+    let forecast: Forecast
+    /// Kept as long as its customers are asked for.
+    private let fixture: CustomerFixture?
+
+    /// - Parameters:
+    ///   - customers: a CSV file in place of the database.
+    ///   - original: whose database and state are used, whatever the configuration says of them.
+    init(_ assembly: Assembly, customers: String?, as original: PlanSubject? = nil) throws {
+        let fixture = try customers.map { try CustomerFixture(file: $0, assembly.book) }
+        let own = original.map { assembly.reading($0.assembly) } ?? assembly
+        let read = fixture.map { own.reading($0) } ?? own
+        self.assembly = read
+        self.fixture = fixture
+        forecast = Forecast(
+            assembly: read, source: try Workshop.source(read), outbox: fixture == nil ? try read.ledger() : nil,
+            hash: AddressHash(key: try fixture == nil ? read.key() : .random()), isGuarding: fixture == nil)
+    }
+
+    func hasRule(_ name: String?) -> Bool { assembly.book.rules.contains { $0.name == name } }
+
+    /// The configuration of another folder, or file.
+    static func other(_ path: String) throws -> Assembly {
+        let options = try ConfigurationOptions.parse(["--config", path.hasSuffix(".yaml") ? path : path + "/regards.yaml"])
+        return try options.load()
+    }
+}
+
+/// Counts what was found, and leaves out what only `--all` shows.
+struct PlanCount {
+    private(set) var shown = 0
+    private(set) var due = 0
+    private var hidden: [String: Int] = [:]
+
+    mutating func take(_ lines: [Forecast.Line], all: Bool) -> [Forecast.Line] {
+        let kept = lines.filter { line in
+            if all || line.isWorthKnowing { return true }
+            hidden[line.verdict.reason.prefix { $0 != ":" }.description, default: 0] += 1
+            return false
+        }
+        shown += kept.count
+        due += kept.count { $0.verdict.word == "due" }
+        return kept
+    }
+
+    func summary(_ report: Forecast.Report, _ zone: Zone) -> String {
+        var parts = ["\(Words.count(shown, "occasion")), \(due) due", Words.count(report.customers, "customer")]
+        if !hidden.isEmpty {
+            let reasons = hidden.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
+            parts.append("left out: \(reasons.joined(separator: ", ")) (--all shows them)")
+        }
+        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            parts.append("\(customers.count) with \(problem.rawValue): \(customers.firstIDs.joined(separator: ", "))")
+        }
+        return parts.joined(separator: "; ")
     }
 }

@@ -61,7 +61,7 @@ final class Service: Sendable {
         announcer =
             JournalAnnouncer.isConnected(environment: environment)
             ? JournalAnnouncer(hash: hash)
-            : TerminalAnnouncer(hash: hash, zone: zones.systemZone() ?? .utc, environment: environment)
+            : TerminalAnnouncer(hash: hash, zone: assembly.book.house.business.zone, environment: environment)
         var daemonOptions = Daemon.Options(
             file: file, environment: environment, zones: zones, announcer: announcer, hash: hash, salt: key.salt)
         daemonOptions.notify = notify

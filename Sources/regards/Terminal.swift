@@ -1,18 +1,26 @@
 import Glibc
+import RegardsCalendar
 import RegardsDaemon
+import Synchronization
 
 /// Where text goes: results to standard output, everything else to standard error, nothing kept back.
 enum Terminal {
-    static func write(_ line: String) { put(Array((line + "\n").utf8), STDOUT_FILENO) }
-    static func write(bytes: [UInt8]) { put(bytes, STDOUT_FILENO) }
-    static func error(_ line: String) { put(Array((line + "\n").utf8), STDERR_FILENO) }
+    static func write(_ line: String) { write(bytes: Array((line + "\n").utf8)) }
+    static func write(bytes: [UInt8]) {
+        clearProgress()
+        put(bytes, STDOUT_FILENO)
+    }
+    static func error(_ line: String) {
+        clearProgress()
+        put(Array((line + "\n").utf8), STDERR_FILENO)
+    }
 
     /// A question, without a line end.
     static func prompt(_ text: String) { put(Array(text.utf8), STDERR_FILENO) }
 
     /// What was asked for must arrive: a full disk behind standard output ends the command with 74. A reader that closed
     /// the pipe wants no more: that is no error.
-    private static func put(_ bytes: [UInt8], _ descriptor: Int32) {
+    fileprivate static func put(_ bytes: [UInt8], _ descriptor: Int32) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -42,49 +50,112 @@ enum Terminal {
     static func dim(_ text: String) -> String { hasColours ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
 
     /// Cells of the terminal; nil where standard output is none.
-    static var width: Int? {
+    static var width: Int? { cells(of: STDOUT_FILENO) }
+
+    fileprivate static func cells(of descriptor: Int32) -> Int? {
         var size = winsize()
-        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
         return Int(size.ws_col)
+    }
+
+    /// When the line of progress was last shown; nil: it is not there.
+    fileprivate static let progress = Mutex<Instant?>(nil)
+
+    fileprivate static func clearProgress() {
+        let isShown = progress.withLock { shown in
+            defer { shown = nil }
+            return shown != nil
+        }
+        if isShown { put(Array("\r\u{1b}[K".utf8), STDERR_FILENO) }
     }
 
     private static let hasColours = TerminalAnnouncer.wantsColours(
         descriptor: STDOUT_FILENO, environment: Process.environment)
 }
 
-/// Long work that shows where it is, in one line of a terminal that the next replaces; elsewhere it says nothing.
+/// Long work that shows where it is once it has lasted a second, in one line of a terminal that the next replaces and
+/// every result clears; elsewhere it says nothing.
 struct ProgressLine {
-    private let isShown = isatty(STDERR_FILENO) == 1
+    private static let patience = TimeSpan.seconds(1)
+    /// A terminal over a slow line must not hold up the work.
+    private static let pause = TimeSpan(microseconds: 100_000)
 
-    func show(_ text: String) { if isShown { put("\r\u{1b}[K\(text)") } }
-    func clear() { if isShown { put("\r\u{1b}[K") } }
+    private let isTerminal = isatty(STDERR_FILENO) == 1 && Process.environment["TERM"] != "dumb"
+    private let begun = SystemClock().now()
 
-    private func put(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    func show(_ text: String) {
+        guard isTerminal else { return }
+        let now = SystemClock().now()
+        guard now - begun >= ProgressLine.patience else { return }
+        let isDue = Terminal.progress.withLock { shown in
+            guard shown.map({ now - $0 >= ProgressLine.pause }) ?? true else { return false }
+            shown = now
+            return true
+        }
+        guard isDue else { return }
+        let room = Terminal.cells(of: STDERR_FILENO).map { $0 - 1 } ?? 79
+        Terminal.put(Array("\r\u{1b}[K\(DisplayWidth.cut(text, to: room))".utf8), STDERR_FILENO)
     }
+
+    func clear() { Terminal.clearProgress() }
 }
 
 /// Columns of text, as wide as their widest cell. Cells come from other people's databases, so nothing in them is obeyed.
+///
+/// On a terminal the last column goes on below itself where there is no room; elsewhere a row is a line.
 struct Table {
     private var rows: [[String]] = []
+    private let numbers: Set<Int>
 
-    init(_ header: [String]) { rows.append(header) }
+    /// - Parameter numbers: columns that are set flush right.
+    init(_ header: [String], numbers: Set<Int> = []) {
+        rows.append(header)
+        self.numbers = numbers
+    }
 
     mutating func add(_ row: [String]) { rows.append(row.map(NoticeText.printable)) }
 
+    /// Of each column's widest cell.
+    var widths: [Int] { rows[0].indices.map { column in rows.map { DisplayWidth.of($0[column]) }.max() ?? 0 } }
+
+    /// Of the whole table.
+    var width: Int { widths.reduce(-2) { $0 + $1 + 2 } }
+
     /// Prints nothing when there are no rows.
-    func print() {
+    /// - Parameters:
+    ///   - fixed: the columns' widths, where earlier rows have set them.
+    ///   - hasHeader: false for rows that follow others.
+    func print(fixed: [Int]? = nil, hasHeader: Bool = true) {
         guard rows.count > 1 else { return }
-        let columns = rows[0].indices
-        let widths = columns.map { column in rows.map { DisplayWidth.of($0[column]) }.max() ?? 0 }
-        for (number, row) in rows.enumerated() {
-            let cells = columns.map { column in
-                column == columns.last ? row[column] : DisplayWidth.padded(row[column], widths[column])
-            }
-            var line = cells.joined(separator: "  ")
-            while line.last == " " { line.removeLast() }
-            Terminal.write(number == 0 ? Terminal.bold(line) : line)
+        let widths = fixed ?? widths
+        for (number, row) in rows.enumerated() where hasHeader || number > 0 {
+            for line in lines(row, widths) { Terminal.write(number == 0 ? Terminal.bold(line) : line) }
         }
+    }
+
+    private func lines(_ row: [String], _ widths: [Int]) -> [String] {
+        let last = row.count - 1
+        let cells = row.indices.dropLast().map { column in
+            numbers.contains(column)
+                ? DisplayWidth.paddedLeft(row[column], widths[column]) : DisplayWidth.padded(row[column], widths[column])
+        }
+        let front = cells.map { $0 + "  " }.joined()
+        let text = numbers.contains(last) ? DisplayWidth.paddedLeft(row[last], widths[last]) : row[last]
+        let taken = DisplayWidth.of(front)
+        // Where hardly anything is left, breaking it up would only make it worse.
+        guard let width = Terminal.width, width - taken >= 16 else { return [(front + text).withoutEnd] }
+        let parts = DisplayWidth.wrapped(text, to: width - taken)
+        return parts.enumerated().map { number, part in
+            ((number == 0 ? front : String(repeating: " ", count: taken)) + part).withoutEnd
+        }
+    }
+}
+
+extension String {
+    /// Without spaces at the end.
+    fileprivate var withoutEnd: String {
+        var text = self
+        while text.last == " " { text.removeLast() }
+        return text
     }
 }

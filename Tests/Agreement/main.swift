@@ -54,12 +54,12 @@ struct Agreement {
     }
 
     private func simulate(_ days: Int64) throws {
-        let report = try Simulation(assembly: assembly, folder: folder + "/simulated").run(from: start, to: start + .days(days))
+        let report = try Simulation(assembly: assembly).run(from: start, to: start + .days(days))
         try write(report.sentByRule.map { "\($0.key)\t\($0.value)" }, to: "simulated.tsv")
     }
 
     private func forecast(until end: Instant) throws -> [String] {
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: hash)
+        let forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: hash)
         // Also what is overdue after an outage, or was put off.
         let report = try forecast.report(from: clock.now() - .days(90), to: end, now: clock.now())
         return report.lines.filter { $0.verdict.word == "due" }.map { line in

@@ -20,7 +20,7 @@ struct ChinookTests {
         return nil
     }()
 
-    private static let databases: [TestShop.Database] =
+    static let databases: [TestShop.Database] =
         [.statements("chinook.sql")] + (real.map { [.copy(of: $0)] } ?? [])
 
     private static let employees = """
@@ -56,7 +56,7 @@ struct ChinookTests {
         let shop = try shop(database, Self.employees, rules: ["birthday"])
         let assembly = try shop.assembly()
         let (from, to) = try year(shop)
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil, hash: AddressHash(key: .random()))
+        let forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil, hash: AddressHash(key: .random()))
         let report = try forecast.report(from: from, to: to, now: from)
         // Told by SQLite itself, in the text of the date.
         let expected = try shop.database.read { database in
@@ -83,7 +83,7 @@ struct ChinookTests {
         let people = try names(shop)
         if case .copy = database { #expect(people.count == 59) }
 
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil, hash: AddressHash(key: .random()))
+        let forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: nil, hash: AddressHash(key: .random()))
         // From the first moment of the year anywhere to the last.
         let planned = try forecast.report(from: from - .hours(26), to: to + .hours(26), now: from).lines
             .filter { $0.outreach.localDate.year == 2027 }

@@ -116,7 +116,7 @@ struct ExplainAgreementTests {
         let assembly = try shop.assembly()
         let hash = ExplainShop.hash
         let source = try Workshop.source(assembly)
-        var forecast = Forecast(assembly: assembly, source: source, outbox: daemon.outbox, hash: hash)
+        let forecast = Forecast(assembly: assembly, source: source, outbox: daemon.outbox, hash: hash)
         let plan = try forecast.report(from: now, to: now + .days(31), now: now).lines
         let lines = Dictionary(plan.map { ($0.outreach.key, $0) }, uniquingKeysWith: { first, _ in first })
         var explainer = Explainer(assembly: assembly, source: source, outbox: daemon.outbox, hash: hash)

@@ -11,7 +11,7 @@ import Testing
 struct ForecastTests {
     private func verdicts(_ shop: TestShop, _ outbox: (any Outbox)?, customer: String? = nil) throws -> [String] {
         let assembly = try shop.assembly()
-        var forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: AddressHash(key: .random()))
+        let forecast = Forecast(assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: AddressHash(key: .random()))
         let report = try forecast.report(
             from: try at("2027-05-01T00:00:00Z"), to: try at("2027-06-01T00:00:00Z"),
             now: try at("2027-05-01T00:00:00Z"), rule: "birthday-card", customer: customer)

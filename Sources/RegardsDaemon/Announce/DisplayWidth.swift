@@ -10,6 +10,23 @@ package enum DisplayWidth {
         text + String(repeating: " ", count: max(0, cells - of(text)))
     }
 
+    /// With spaces before it up to a number of cells.
+    package static func paddedLeft(_ text: String, _ cells: Int) -> String {
+        String(repeating: " ", count: max(0, cells - of(text))) + text
+    }
+
+    /// At most so many cells; `…` stands for what had no room.
+    package static func cut(_ text: String, to cells: Int) -> String {
+        guard of(text) > cells else { return text }
+        var (kept, taken) = ("", 0)
+        for character in text {
+            taken += width(character)
+            guard taken < cells else { break }
+            kept.append(character)
+        }
+        return cells > 0 ? kept + "…" : ""
+    }
+
     /// Lines of at most so many cells, broken at spaces; a longer word keeps its line to itself. Spaces inside a line
     /// stay as they are.
     package static func wrapped(_ text: String, to cells: Int) -> [String] {

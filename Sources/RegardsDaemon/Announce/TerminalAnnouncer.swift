@@ -16,7 +16,7 @@ package final class TerminalAnnouncer: Announcer {
     /// - Parameters:
     ///   - descriptor: where the lines go; standard error unless told.
     ///   - colours: see `wantsColours`.
-    ///   - zone: whose wall clock the lines show: the machine's (`ZoneCatalog.systemZone`).
+    ///   - zone: whose wall clock the lines show: the business's, as in all that commands show.
     ///   - now: the clock to show, virtual under `simulate`.
     package init(
         descriptor: Int32 = STDERR_FILENO, colours: Bool, hash: AddressHash, zone: Zone,

@@ -178,7 +178,7 @@ final class CaseWorld {
         _ source: any CustomerSource, _ outbox: any Outbox, _ period: Range<Instant>, now: Instant
     ) throws -> [Forecast.Line] {
         guard testCase.expected.contains(where: { $0.fate != .goes }) else { return [] }
-        var forecast = Forecast(assembly: assembly, source: source, outbox: outbox, hash: hash)
+        let forecast = Forecast(assembly: assembly, source: source, outbox: outbox, hash: hash)
         return try forecast.report(from: period.lowerBound, to: period.upperBound, now: now).lines
     }
 

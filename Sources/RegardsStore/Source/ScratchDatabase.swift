@@ -42,6 +42,22 @@ package final class ScratchDatabase: Sendable {
         }
     }
 
+    /// Adds rows, all in one transaction.
+    /// - Throws: `SourceError`.
+    package func fill(_ table: String, _ rows: [(id: String, values: [String: Value])]) throws {
+        let name = ScratchDatabase.quoted(table)
+        try write(queue.path) { database in
+            for row in rows {
+                let columns = row.values.keys.sorted()
+                let names = columns.map { ", \(ScratchDatabase.quoted($0))" }.joined()
+                let marks = String(repeating: ", ?", count: columns.count)
+                let statement = try database.cachedStatement(sql: "INSERT INTO \(name) (id\(names)) VALUES (?\(marks))")
+                try statement.execute(
+                    arguments: StatementArguments([row.id.databaseValue] + columns.map { row.values[$0, default: .null].databaseValue }))
+            }
+        }
+    }
+
     /// - Throws: `SourceError`.
     package func remove(_ table: String, id: String) throws {
         try write(queue.path) { database in
