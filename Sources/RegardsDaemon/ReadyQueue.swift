@@ -1,4 +1,4 @@
-import RegardsCalendar
+package import RegardsCalendar
 import RegardsCore
 import RegardsStore
 
@@ -100,5 +100,52 @@ struct ReadyQueue {
     mutating func removeAll(for channel: ChannelName? = nil) -> [ReadyOutreach] {
         let channels = channel.map { [$0] } ?? Array(lines.keys)
         return channels.flatMap { take(.max, for: $0) }
+    }
+}
+
+/// Rows that are marked, by id, and how many of them go by each channel.
+struct SendingRows {
+    private var rows: [Int64: ReadyOutreach] = [:]
+    private var counts: [ChannelName: Int] = [:]
+
+    var isEmpty: Bool { rows.isEmpty }
+    var count: Int { rows.count }
+    func count(_ channel: ChannelName) -> Int { counts[channel] ?? 0 }
+
+    mutating func add(_ item: ReadyOutreach) {
+        rows[item.outreach.id] = item
+        counts[item.outreach.plan.channel, default: 0] += 1
+    }
+
+    /// The mark is durable, so this attempt counts.
+    mutating func countAttempt(_ id: Int64) { rows[id]?.outreach.attempts += 1 }
+
+    @discardableResult
+    mutating func remove(_ id: Int64) -> ReadyOutreach? {
+        guard let item = rows.removeValue(forKey: id) else { return nil }
+        counts[item.outreach.plan.channel, default: 1] -= 1
+        return item
+    }
+}
+
+extension SendLoop {
+    /// How much is under way at most, and how long things wait.
+    package struct Limits: Sendable {
+        /// Rows claimed and decided together.
+        package var claim = 128
+        /// Rows ready or on their way before no more are claimed.
+        package var ready = 512
+        package var readyBytes = 16 << 20
+        /// Lines that wait to be told before no more rows are claimed.
+        package var untold = 4_096
+        /// A relay that is down is tried again after this long.
+        package var probe = TimeSpan.seconds(60)
+        /// No message is marked on facts older than this.
+        package var freshness = TimeSpan.seconds(5)
+        package var storageRetry = TimeSpan.seconds(5)
+        package var sourceRetry = TimeSpan.seconds(30)
+        /// What the relays taught is kept at least this often; at once where a domain was slowed.
+        package var keepPace = TimeSpan.seconds(30)
+        package init() {}
     }
 }
