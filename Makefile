@@ -9,7 +9,7 @@ SHELL := /bin/bash
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 RELEASE := -c release --static-swift-stdlib
 
-.PHONY: help run build test test-swift test-agreement test-package test-system check check-long release deb bench clean
+.PHONY: help run build test test-swift test-agreement test-kill test-package test-system check check-long release deb bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -26,14 +26,20 @@ test: test-swift test-package test-system ## pass every test, the booted systemd
 test-swift: ## the tests that need no other machine
 	@scripts/install-deps test
 	@scripts/check-warnings $(SWIFT_BUILD) --build-tests
-	@swift test --skip-build --skip RealTimeTests
-	@swift test --skip-build --no-parallel --filter RealTimeTests
+	@swift test --skip-build --skip RealTimeTests --skip RestartTests
+	@swift test --skip-build --no-parallel --filter 'RealTimeTests|RestartTests'
 	@scripts/check-layers
 
 test-agreement: ## compare with Python for 10,000 customers and two years
 	@scripts/install-deps build
 	@$(SWIFT_BUILD) $(RELEASE) --product AgreementTest
 	@Tests/Agreement/agree .build/release/AgreementTest
+
+test-kill: ## kill and stop the daemon 1,200 times while it sends, and start it on a million rows
+	@scripts/install-deps test
+	@scripts/check-warnings $(SWIFT_BUILD) --build-tests
+	@REGARDS_KILLS=1000 REGARDS_STOPS=200 swift test --skip-build --filter KillTests
+	@REGARDS_ROWS=1000000 swift test --skip-build --filter RestartTests
 
 test-package: deb ## lintian, completions, manual pages and permissions of the package
 	@scripts/install-deps test

@@ -218,6 +218,8 @@ package enum CancelReason: String, CaseIterable, Hashable, Sendable {
     case reachable
     /// The event came late and a higher rung of the ladder is due already.
     case overtaken
+    /// `regards outbox cancel`; the one reason that planning does not undo.
+    case byHand = "by-hand"
 }
 
 /// Why an outreach waits, and by that what releases it. Raw values are stored: frozen.
@@ -232,6 +234,8 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
     case approval
     /// Far more is due today than was planned; released by `regards approve --day`.
     case guardDay
+    /// `regards outbox hold`; released by `regards outbox release`.
+    case byHand
     /// The customer is not in the database, and neither are most others; released when they are back, or by
     /// `regards approve --customers`.
     case customersMissing
@@ -243,6 +247,7 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
         case .paused: "paused"
         case .approval: "approval"
         case .guardDay: "guard-day"
+        case .byHand: "by-hand"
         case .customersMissing: "customers-missing"
         }
     }
@@ -256,6 +261,8 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
             self = .approval
         } else if text == "guard-day" {
             self = .guardDay
+        } else if text == "by-hand" {
+            self = .byHand
         } else if text == "customers-missing" {
             self = .customersMissing
         } else if text.hasPrefix("open:"), text.utf8.count > 5 {

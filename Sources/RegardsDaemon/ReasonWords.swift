@@ -47,6 +47,7 @@ extension CancelReason {
         case .suppressed: "the address gets no more of this"
         case .reachable: "mail reaches the customer, so nobody need call"
         case .overtaken: "a higher rung was due already when the event was first seen"
+        case .byHand: "somebody cancelled it: regards outbox cancel"
         }
     }
 }
@@ -59,6 +60,7 @@ extension HoldReason {
         case .paused: "waits until a pause ends"
         case .approval: "waits until the rule is approved: regards approve"
         case .guardDay: "far more is due today than was planned; waits for regards approve --day"
+        case .byHand: "somebody holds it; waits for regards outbox release"
         case .customersMissing: "most customers are missing, this one too; waits until they are back, or for regards approve --customers"
         }
     }

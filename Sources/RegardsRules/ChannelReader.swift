@@ -17,6 +17,11 @@ struct ChannelReader {
         }
     }
 
+    /// What a budget, a condition or a yearly occasion may ask for lies within 402 days.
+    func retention(_ item: Item) -> TimeSpan? {
+        item.scalar == "off" ? nil : item.span(.days(430)...(.days(36_600)), named: "430d to 36600d, or off")
+    }
+
     /// systemd gives several folders in one variable, separated by colons.
     static func defaultState(environment: [String: String], folder: String) -> StateSettings {
         let given = environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)

@@ -11,6 +11,8 @@ package struct Configuration: Sendable {
     /// Rules, event kinds, the customers' columns and the house. Cards add columns later.
     package var ruleBook: RuleBook
     package var state: StateSettings
+    /// How long the ledger keeps what has ended, 430 to 36,600 days; nil: for ever. Default 1,100 days.
+    package var retention: TimeSpan?
     package var source: CustomerSettings
     /// One for each of `ruleBook.eventKinds`, in the same order.
     package var events: [EventSettings]

@@ -40,6 +40,11 @@ struct SQLStatement {
         if let value { bind(index, value) } else { bindNull(index) }
     }
 
+    /// The value under another statement's cursor, of whatever type it is.
+    func bind(_ index: Int32, _ column: Int32, of other: SQLStatement) {
+        sqlite3_bind_value(handle, index, sqlite3_column_value(other.handle, column))
+    }
+
     /// Does nothing where the statement has no such parameter.
     func bind(named name: String, _ value: String) {
         let index = sqlite3_bind_parameter_index(handle, name)

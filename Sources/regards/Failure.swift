@@ -51,7 +51,7 @@ extension OutboxError {
         switch self {
         case .inUse, .busy, .older: .tryAgain
         case .missing: .noInput
-        case .foreign, .bothHaveLedgers, .twoRulesOfOneName: .config
+        case .foreign, .newer, .bothHaveLedgers, .twoRulesOfOneName: .config
         default: .io
         }
     }

@@ -7,8 +7,11 @@ import RegardsStore
 
 struct OutboxCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "outbox", abstract: "Look into the ledger of everything owed.",
-        subcommands: [OutboxList.self, OutboxShow.self, OutboxSettle.self])
+        commandName: "outbox", abstract: "Look into the ledger of everything owed, and see to single messages.",
+        subcommands: [
+            OutboxList.self, OutboxShow.self, OutboxSettle.self, OutboxRetry.self, OutboxHold.self, OutboxRelease.self,
+            OutboxCancel.self,
+        ])
 }
 
 struct OutboxList: ParsableCommand {

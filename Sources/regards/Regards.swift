@@ -36,7 +36,7 @@ struct Regards: ParsableCommand {
         subcommands: [
             Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Test.self, Simulate.self,
             Reload.self, GoLive.self, Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self,
-            OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
+            OutboxCommand.self, Recover.self, CalendarCommand.self, Init.self, Demo.self,
         ])
 
     static func main() {

@@ -68,6 +68,10 @@ final class Service: Sendable {
         daemonOptions.watched = [Pulse.Part(name: "signals", ask: Signals.ask)]
         let rules = Words.count(assembly.book.rules.count, "rule")
         announcer.announce(Notice(.started, detail: "regards \(Version.text), \(rules)"))
+        if let held = outbox.heldAsOlder {
+            let detail = "the state file is older than the one that was used here last; what has fallen due since may have been sent"
+            announcer.announce(Notice(.inDoubt, count: held, detail: detail + ", and waits for regards outbox settle"))
+        }
         daemon = try Daemon(assembly: assembly, outbox: outbox, options: daemonOptions)
         patience.ask { [daemon] in daemon.isGettingOn() }
     }
@@ -81,6 +85,7 @@ final class Service: Sendable {
                 patience.end()
                 self.announcer.announce(Notice(.ready))
                 self.notify.ready(status: self.daemon.status())
+                if !self.outbox.isWholeChecked { self.checkState() }
                 Memory.giveBack()
             }
         }
@@ -110,6 +115,21 @@ final class Service: Sendable {
             try report.write(state: state)
         } catch {
             announcer.announce(Notice(.fault, detail: "nobody can see what became of the reload: \(error)"))
+        }
+    }
+
+    /// A large state was looked at in part before it was used; the rest is looked at beside the loops.
+    private func checkState() {
+        DispatchQueue.global(qos: .utility).async { [self] in
+            do {
+                try outbox.checkWhole()
+            } catch OutboxError.damaged(let path, let detail) {
+                let error = OutboxError.damaged(path: path, detail: detail)
+                announcer.announce(Notice(.stateUnwritable, detail: "\(error)"))
+                stop(after: error)
+            } catch {
+                announcer.announce(Notice(.fault, detail: "\(error)"))
+            }
         }
     }
 

@@ -41,7 +41,7 @@ import Testing
         #expect(
             CancelReason.allCases.map(\.rawValue) == [
                 "customer-gone", "rule-gone", "occasion-gone", "condition-false", "do-not-contact", "no-consent", "no-address", "event-ended",
-                "rule-off", "not-sampled", "suppressed", "reachable", "overtaken",
+                "rule-off", "not-sampled", "suppressed", "reachable", "overtaken", "by-hand",
             ])
     }
 
@@ -57,7 +57,7 @@ import Testing
     @Test(arguments: ["", "Mail", "webhook", "webhook:", "list:", "smtp"])
     func noChannelNames(text: String) { #expect(ChannelName(text) == nil) }
 
-    @Test(arguments: ["in-doubt", "open:complaint", "open:a:b", "paused", "approval", "guard-day", "customers-missing"])
+    @Test(arguments: ["in-doubt", "open:complaint", "open:a:b", "paused", "approval", "guard-day", "by-hand", "customers-missing"])
     func holdReasons(text: String) { #expect(HoldReason(text)?.description == text) }
 
     @Test(arguments: ["", "open", "open:", "late"])

@@ -1,6 +1,7 @@
 import Glibc
 import RegardsCalendar
 import RegardsCore
+import RegardsStore
 import RegardsTestSupport
 import Testing
 
@@ -57,17 +58,88 @@ struct CheckTests {
         #expect(try ChildProcess.run([ChildProcess.regards, "check", "--config", shop.file]).ending.status == 78)
     }
 
-    @Test("a rule that the daemon has read is no news, and one that was changed is")
+    @Test("a rule that was approved is no news, and one that was changed is")
     func news() async throws {
         let shop = try shop("reach")
         let daemon = try TestDaemon(shop, now: try at("2027-05-04T08:00:00Z"))
         try await daemon.cleanPass(at: "2027-05-04T08:00:00Z")
         try await daemon.stop()
-        func line() throws -> String? {
-            try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:10:00Z")).summary.first { $0.hasPrefix("monthly:") }
+        func lines() throws -> [String] {
+            try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:10:00Z")).summary
         }
-        #expect(try line() == "monthly: 3 due in the next 31 days")
-        try shop.rules("monthly: {purpose: greeting, when: {schedule: \"*-*-06\", at: 10:00}, send: birthday}\n", file: "rules")
-        #expect(try line()?.hasPrefix("monthly: changed since the daemon read it") == true)
+        #expect(try lines().contains("birthday-card: 1 due in the next 31 days"))
+        try shop.rules("birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 12:00}, send: birthday}\n", file: "rules")
+        #expect(try lines().contains("birthday-card: changed since the daemon read it; unsent messages will follow it"))
+        #expect(try lines().contains("birthday-card: 2 due in the next 31 days; new: 2 messages in its first 31 days, 1 on the first"))
+    }
+
+    @Test("a rule that is switched on is asked about as a new one is")
+    func switchedOn() async throws {
+        let shop = try shop("reach")
+        let rule = "monthly: {purpose: greeting, when: {schedule: \"*-*-05\", at: 10:00}, send: birthday, enabled: no}\n"
+        try shop.rules(rule, file: "rules")
+        let daemon = try TestDaemon(shop, now: try at("2027-05-03T08:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-03T08:00:00Z")
+        try await daemon.stop()
+        try shop.rules(rule.replacing("enabled: no", with: "enabled: yes"), file: "rules")
+        let later = try TestDaemon(shop, now: try at("2027-05-04T09:00:00Z"))
+        try await later.cleanPass(at: "2027-05-04T09:00:00Z")
+        try await later.cleanPass(at: "2027-05-05T08:30:00Z")
+        let rows = try later.outbox.list(OutreachFilter(states: [.held]), limit: 10, after: 0)
+        #expect(rows.map(\.reason) == ["approval", "approval", "approval"])
+        try await later.stop()
+    }
+
+    // MARK: Files nobody wrote to help
+
+    /// How long this thread has worked: a busy machine makes nothing slower.
+    private var seconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// REGARDS_BADINPUT names another folder of such files.
+    private static func badFiles() throws -> [String] {
+        let own = TestTools.root + "/Tests/Fixtures/badinput"
+        let folder = getenv("REGARDS_BADINPUT").map { String(cString: $0) } ?? own
+        let all = try TemporaryFolder.names(in: folder).map { "\(folder)/\($0)" }
+        let yaml = folder + "/yaml"
+        return try all.filter { $0 != yaml } + (access(yaml, F_OK) == 0 ? TemporaryFolder.names(in: yaml).map { "\(yaml)/\($0)" } : [])
+    }
+
+    /// What grows when it is read: aliases of aliases, depth, width, and a whole mebibyte of each kind of nonsense.
+    private static let growing: [String: String] = {
+        let mebibyte = 1 << 20
+        var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+        for level in 1...30 { bomb += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ") + "]\n" }
+        func whole(_ piece: String) -> String { String(repeating: piece, count: mebibyte / piece.utf8.count) }
+        return [
+            "bomb": bomb, "depth": whole("[") , "width": "a: [" + whole("x, ").dropLast(8) + "]", "keys": whole("a: b\n"),
+            "tags": whole("{{#a}}").replacing("\n", with: ""), "text": whole("word "), "braces": whole("{"), "larger": whole("# x\n") + "# and more\n",
+        ]
+    }()
+
+    @Test("whatever lies in a file, check names it, within a second")
+    func bad() throws {
+        let shop = try shop("switched-off")
+        let good = try (TestShop.text(shop.file), TestShop.text(shop.path + "/cards/birthday.html"))
+        var inputs = CheckTests.growing.map { ($0.key, Array($0.value.utf8)) }
+        for file in try CheckTests.badFiles() { inputs.append((file, try TestShop.bytes(file))) }
+        #expect(inputs.count > 10)
+        for (name, bytes) in inputs {
+            for place in ["rules.d/more.yaml", "regards.yaml", "cards/birthday.html"] {
+                try shop.folder.write(bytes: bytes, to: place, mode: 0o644)
+                let start = seconds
+                let check = try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:00:00Z"))
+                #expect(seconds - start < 1, "\(name) as \(place)")
+                #expect(check.hasErrors, "\(name) as \(place)")
+                #expect(check.mistakes.allSatisfy { $0.description.utf8.count < 1500 }, "\(name) as \(place)")
+                try shop.folder.write(good.0, to: "regards.yaml")
+                try shop.card(good.1, name: "birthday")
+                unlink(shop.path + "/rules.d/more.yaml")
+            }
+        }
+        #expect(!(try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:00:00Z")).hasErrors))
     }
 }

@@ -164,7 +164,8 @@ struct FailureTests {
         #expect(run.ending.status == 69)
         #expect(
             run.errors == [
-                "\(shop.path)/regards.yaml:6:13: warning: customers.database: \(shop.path)/shop.sqlite is in WAL mode, and SQLite reads such "
+                "\(shop.path)/regards.yaml:6:13: customers.database: the customer database cannot be read: "
+                    + "\(shop.path)/shop.sqlite is in WAL mode, and SQLite reads such "
                     + "a database only where it may write to the folder, unless a writer has it open; let regards write to "
                     + "\(shop.path): systemctl edit regards, then [Service] ReadWritePaths=\(shop.path) "
                     + "SupplementaryGroups=<the folder's group>"
@@ -305,6 +306,27 @@ struct FailureTests {
         #expect(refused.code == 550)
         #expect(refused.customer == "2")
         #expect(!refused.detail.contains("mail.example"), "\(refused.detail)")
+        try await daemon.stop()
+    }
+
+    @Test("what failed for good leaves its room in the budget to others")
+    func freedRoom() async throws {
+        var settings = TestShop.Settings()
+        settings.extra = "limits: {budgets: {overall: 1 per 14d}}"
+        let shop = try shop(1, settings)
+        try shop.rules(
+            """
+            birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 09:00}, send: birthday, if_late: {grace: 3d}}
+            open-day: {purpose: greeting, priority: 10, when: {on: 2027-05-05, at: 10:00}, send: birthday, if_late: {grace: 3d}}
+            """)
+        let channel = ScriptedChannel(.refused(.messageRefused))
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"), channel: channel)
+        try await planned(daemon)
+        try await daemon.cleanPass(at: FailureTests.birthday)
+        #expect(try daemon.row(rule: "birthday-card").standing == "failed(message-refused)")
+        channel.answer(.delivered)
+        try await daemon.cleanPass(at: "2027-05-05T08:00:00Z")
+        #expect(try daemon.row(rule: "open-day").standing == "sent")
         try await daemon.stop()
     }
 

@@ -95,6 +95,9 @@ final class InterposedOutbox: Outbox {
     func events(kind: String, openOrSince since: Instant) throws -> [Event] {
         try ledger.events(kind: kind, openOrSince: since)
     }
+    func events(kind: String, awaitedBy rules: [String], before: Instant) throws -> [Event] {
+        try ledger.events(kind: kind, awaitedBy: rules, before: before)
+    }
     func openEvents(customers: [String]) throws -> [Event] { try ledger.openEvents(customers: customers) }
     func event(kind: String, id: String, generation: Int) throws -> Event? {
         try ledger.event(kind: kind, id: id, generation: generation)
@@ -142,6 +145,7 @@ final class InterposedOutbox: Outbox {
         try ledger.settleListItem(id, as: outcome, tryAgainAt: tryAgainAt, now: now)
     }
     func markMailed(_ ids: [Int64], on day: CivilDate) throws { try ledger.markMailed(ids, on: day) }
+    func retire(_ retention: Retention, atMost: Int) throws -> Int { try ledger.retire(retention, atMost: atMost) }
     func liveMachine() throws -> String? { try ledger.liveMachine() }
     func setLiveMachine(_ machine: String?, now: Instant) throws { try ledger.setLiveMachine(machine, now: now) }
 }

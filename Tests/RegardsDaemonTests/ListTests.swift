@@ -272,7 +272,9 @@ struct ListTests {
         }
         try Snapshot.check(try run([]).output, "list")
         try Snapshot.check(try run(["--for", "bo@shop.example", "--json"]).output, "list-json")
-        #expect(try run(["--list", "gifts"]).output == ["nothing is open"])
+        let unknown = try run(["--list", "gifts"])
+        #expect(unknown.ending.status == 64)
+        #expect(unknown.errors.first?.hasPrefix("regards: there is no list gifts; ") == true)
         let ids = try run(["--list", "calls"]).output.dropFirst().map { String($0.prefix { $0 != " " }) }
         #expect(try run(["done", ids[0]]).output == ["item \(ids[0]) is done"])
         #expect(try run(["not-reached", ids[1]]).output == ["item \(ids[1]): not reached"])

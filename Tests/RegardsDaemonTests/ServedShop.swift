@@ -10,17 +10,22 @@ import Testing
 /// birthday yesterday, and are owed a card now.
 struct ServedShop {
     let shop: TestShop
+    /// The ledger's file.
+    let state: String
 
     /// - Parameters:
     ///   - port: of a relay on this machine; nil: mail goes to the maildir.
     ///   - mail: instead: what regards.yaml says of relays.
-    init(customers: Int, port: Int? = nil, mail: String? = nil, isLive: Bool = true) throws {
+    ///   - state: the ledger's file, where it is not to lie in the shop's folder.
+    init(customers: Int, port: Int? = nil, mail: String? = nil, state: String? = nil, isLive: Bool = true) throws {
         var settings = TestShop.Settings()
         settings.zone = "UTC"
         if let port { settings.mail = "smtp: {host: 127.0.0.1, port: \(port), security: none}" }
         if let mail { settings.mail = mail }
         settings.events = ""
+        if let state { settings.state = "sqlite:\(state)" }
         shop = try TestShop(rules: [], settings)
+        self.state = state ?? shop.state
         try shop.rules(
             """
             birthday-card:
@@ -57,7 +62,7 @@ struct ServedShop {
 
     /// The ledger as it is on disk.
     func rows(_ states: Set<OutreachState>? = nil) throws -> [Outreach] {
-        let outbox = try SQLiteOutbox.openForCommand(path: shop.state, access: .read)
+        let outbox = try SQLiteOutbox.openForCommand(path: state, access: .read)
         let rows = try outbox.list(OutreachFilter(states: states), limit: .max, after: 0)
         try outbox.close()
         return rows

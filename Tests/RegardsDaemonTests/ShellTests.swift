@@ -71,7 +71,7 @@ struct ShellTests {
         #expect(run.ending.status == 0)
         #expect(try served.rows().map(\.standing) == ["sent", "sent", "sent"])
         // The lock holds the process id and none of the lines that had nowhere to go.
-        #expect(try TestShop.text(served.shop.state + ".lock").contains(/^[0-9]+\n$/))
+        #expect(try TestShop.text(served.shop.state + ".lock").contains(/^[0-9]+\n[0-9]+\n$/))
         let output = try sh("regards status >&-", in: served.shop.path)
         #expect(output.ending.status == 0)
         #expect(output.errors == [])

@@ -24,8 +24,9 @@ final class TestDaemon: Sendable {
     ///   - liveMachine: what `go-live` was given for; nil: this machine.
     init(
         _ shop: TestShop, now: Instant?, isLive: Bool = true, liveMachine: String? = nil, channel: ScriptedChannel? = nil,
-        interposed: Bool = false, state: String? = nil, announcer: RecordingAnnouncer = RecordingAnnouncer(),
-        zones: ZoneCatalog = ZoneCatalog(), configure: (inout Daemon.Options) -> Void = { _ in }
+        interposed: Bool = false, state: String? = nil, patience: TimeSpan = .seconds(5),
+        announcer: RecordingAnnouncer = RecordingAnnouncer(), zones: ZoneCatalog = ZoneCatalog(),
+        configure: (inout Daemon.Options) -> Void = { _ in }
     ) throws {
         self.shop = shop
         self.announcer = announcer
@@ -33,7 +34,7 @@ final class TestDaemon: Sendable {
         let clock = now.map(VirtualClock.init)
         self.clock = clock
         let wall: any WallClock = clock ?? SystemClock()
-        outbox = try SQLiteOutbox.openForDaemon(path: state ?? shop.state, now: wall.now())
+        outbox = try SQLiteOutbox.openForDaemon(path: state ?? shop.state, now: wall.now(), patience: patience)
         faults = interposed ? InterposedOutbox(outbox) : nil
         if isLive { try outbox.setLiveMachine(liveMachine ?? Machine.identity(), now: wall.now()) }
         var options = Daemon.Options(

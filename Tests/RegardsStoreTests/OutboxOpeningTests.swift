@@ -90,7 +90,7 @@ import Testing
         let error = #expect(throws: OutboxError.self) { try SQLiteOutbox.openForDaemon(path: path, now: noon) }
         #expect(
             error?.description == "\(path): the state file is damaged (file is not a database); "
-                + "restore it from a backup, or move it away and start anew")
+                + "put a backup in its place, or salvage what can be read: regards recover")
     }
 
     @Test func aLedgerWithABrokenPageIsDamaged() throws {

@@ -17,6 +17,8 @@ package final class RecordingSMTPServer: Sendable {
         package var record: String?
         /// A folder in which each message becomes a file named by its recipient's local part; it is not said then.
         package var folder: String?
+        /// Says nothing of messages: for thousands of them, which stand in `record`.
+        package var isQuiet = false
         /// 0: any free one.
         package var port = 0
         package init() {}
@@ -48,6 +50,7 @@ package final class RecordingSMTPServer: Sendable {
         if !options.offersUTF8 { arguments.append("--no-smtputf8") }
         if let login = options.login { arguments += ["--auth", "\(login.user):\(login.password)"] }
         if let record = options.record { arguments += ["--record", record] }
+        if options.isQuiet { arguments.append("--quiet") }
         if let folder = options.folder { arguments += ["--folder", folder] }
         arguments += ["--size", "\(options.size)", "--port", "\(options.port)"] + options.security.arguments
         process = try ServerProcess(arguments)
@@ -74,6 +77,22 @@ package final class RecordingSMTPServer: Sendable {
     /// Waits until that many have come.
     package func awaitCount(_ count: Int, seconds: Int = 30) throws {
         try process.await("\(count) messages", seconds: seconds) { Self.count(in: $0) >= count ? () : nil }
+    }
+
+    /// What a relay can see of a message under way; see recording_server.py.
+    package enum Stage: String, CaseIterable, Sendable {
+        case ehlo = "EHLO", mail = "MAIL", rcpt = "RCPT", data = "DATA", dot = "DOT", kept = "KEPT"
+    }
+
+    /// Asks to be told when so many more of these have come; one alarm at a time, each under a number of its own.
+    package func setAlarm(_ number: Int, _ stage: Stage, count: Int) {
+        process.tell("alarm \(number) \(stage.rawValue) \(count)")
+        // Heard, before anything more can come.
+        _ = process.said
+    }
+
+    package func awaitAlarm(_ number: Int, seconds: Int = 60) throws {
+        _ = try process.await("alarm \(number)", seconds: seconds) { lines in lines.last { $0 == "alarm \(number)" } }
     }
 
     private static func count(in lines: [String]) -> Int { lines.count { $0.hasPrefix("message ") } }

@@ -30,6 +30,8 @@ package final class Pulse: Sendable {
         var silent: Set<Int> = []
     }
     private let state = Mutex(State())
+    /// Whether some part did long work between the last two beats. Touched by the thread that calls `beat`.
+    private(set) nonisolated(unsafe) var hasWorked = false
 
     package init(_ parts: [Part]) { self.parts = parts }
 
@@ -42,6 +44,7 @@ package final class Pulse: Sendable {
         for work in parts.flatMap(\.work) where moved[ObjectIdentifier(work)] == nil {
             moved[ObjectIdentifier(work)] = work.hasMoved()
         }
+        hasWorked = moved.values.contains(true)
         for (place, part) in parts.enumerated() where !silent.contains(place) {
             state.withLock { _ = $0.silent.insert(place) }
             part.ask { [weak self] in self?.state.withLock { _ = $0.silent.remove(place) } }

@@ -14,6 +14,8 @@ package enum OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A command met a file that only a daemon start may bring up to date, and a daemon holds it.
     case older(path: String)
     case diskFull(path: String)
+    /// A migration would not have room for the backup that comes before it; in bytes.
+    case noRoom(path: String, needed: Int64, free: Int64)
     /// The file cannot be opened, read or written.
     case unreachable(path: String, detail: String)
     /// Somebody else wrote for longer than we wait.
@@ -44,10 +46,15 @@ package enum OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "\(lock) is locked; stop it first, or give this one its own state file"
         case .missing(let path): "\(path): no state file yet; it is made by the first start of the daemon"
         case .damaged(let path, let detail):
-            "\(path): the state file is damaged (\(detail)); restore it from a backup, or move it away and start anew"
+            "\(path): the state file is damaged (\(detail)); put a backup in its place, or salvage what can be read: "
+                + "regards recover"
         case .foreign(let path): "\(path): this SQLite database was not made by regards; name another file under state:"
-        case .newer(let path): "\(path): written by a newer release of regards; install that release again"
+        case .newer(let path): "\(path): written by a newer release of regards; install that release again, or put its backup "
+                + "\(path).before-… in its place"
         case .older(let path): "\(path): the running daemon is of an older release; restart it first"
+        case .noRoom(let path, let needed, let free):
+            "\(path): an update of the state makes a backup first and needs \(Self.megabytes(needed)) beside it, but "
+                + "\(Self.megabytes(free)) are free; make room and start again"
         case .diskFull(let path): "\(path): no space left for the state file; nothing is sent until there is"
         case .unreachable(let path, let detail): "\(path): the state file cannot be used: \(detail)"
         case .busy(let path): "\(path): another process has been writing for too long; try again"
@@ -66,6 +73,9 @@ package enum OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
         case .passEnded: "the planning pass has ended"
         }
     }
+
+    /// Rounded up.
+    private static func megabytes(_ bytes: Int64) -> String { "\((bytes + 999_999) / 1_000_000) MB" }
 
     init(_ error: DatabaseError, path: String) {
         let detail = error.message ?? error.resultCode.description

@@ -17,8 +17,8 @@ private enum ReconcileSQL {
     /// The unique key is the last word on doubles, whatever the code before it believes.
     static let insert = """
         INSERT INTO outreach (customer, rule_id, occasion, step_id, recipient, state, due_at, expires_at, zone,
-            local_date, local_time, channel, lane, rule_hash, created_at, updated_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)
+            local_date, local_time, channel, lane, rule_hash, created_at, updated_at, reason)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?15, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?16)
         """
     private static let derived = """
         due_at = ?6, expires_at = ?7, zone = ?8, local_date = ?9, local_time = ?10, channel = ?11, lane = ?12,
@@ -26,10 +26,10 @@ private enum ReconcileSQL {
         """
     /// By primary key. A row that the send loop claimed in between keeps what it was claimed with.
     static let update = "UPDATE outreach SET \(derived) WHERE id = ?1 AND state IN (0, 3)"
-    /// By primary key. The only way back from an end, and only from this one.
+    /// By primary key. The only way back from an end, and only from this one; what somebody cancelled stays so.
     static let reopen = """
-        UPDATE outreach SET state = 0, reason = '', not_before = NULL, ended_at = NULL, \(derived)
-        WHERE id = ?1 AND state = 13
+        UPDATE outreach SET state = ?15, reason = ?16, not_before = NULL, ended_at = NULL, \(derived)
+        WHERE id = ?1 AND state = 13 AND reason <> '\(CancelReason.byHand.rawValue)'
         """
     /// By primary key. Unsent rows only: what is claimed is the send loop's to decide, what is in doubt the operator's.
     static let cancel = """
@@ -102,6 +102,8 @@ struct Reconciler {
     private var updates: [(id: Int64, row: Int, isPlanned: Bool)] = []
     private var cancellations: [(id: Int64, reason: CancelReason)] = []
     private var lastRule: LedgerNames.RuleEntry?
+    /// A row that was due before it and is new now may have been sent, and forgotten: see `StateRecovery`.
+    private let doubtBefore: Int64
 
     var names: LedgerNames
     var counts = ReconcileCounts()
@@ -121,6 +123,7 @@ struct Reconciler {
         self.now = now
         open = try SQLStatement(database, ReconcileSQL.openOfCustomer)
         byKey = try SQLStatement(database, ReconcileSQL.byKey)
+        doubtBefore = try Meta.value(Meta.doubtBefore, database).flatMap { Int64($0) } ?? .min
     }
 
     /// - Parameters:
@@ -252,8 +255,10 @@ struct Reconciler {
             let statement = try SQLStatement(database, ReconcileSQL.reopen)
             statement.bind(1, id)
             bindDerived(row, statement)
-            counts.reopened += try statement.run()
-            counts.woken(at: row.dueAt)
+            bindBeginning(row, statement)
+            let reopened = try statement.run()
+            counts.reopened += reopened
+            if reopened == 0 { counts.unchanged += 1 } else { woken(row) }
             met(id)
         case (_, let state)?:
             // An open row would have been matched, unless another derived row had its key.
@@ -290,9 +295,23 @@ struct Reconciler {
         statement.bind(4, step)
         statement.bind(5, row.key.recipient)
         bindDerived(row, statement)
+        bindBeginning(row, statement)
         counts.inserted += try statement.run()
         if let edge = plannedThrough[rule], row.dueAt.microseconds < edge { counts.insertedBehind += 1 }
-        counts.woken(at: row.dueAt)
+        woken(row)
+    }
+
+    private func isDoubtful(_ row: PlannedOutreach) -> Bool { row.dueAt.microseconds < doubtBefore }
+
+    private mutating func woken(_ row: PlannedOutreach) {
+        if !isDoubtful(row) { counts.woken(at: row.dueAt) }
+    }
+
+    /// Parameters 15 and 16: where a row begins that is new, or owed again.
+    private func bindBeginning(_ row: PlannedOutreach, _ statement: SQLStatement) {
+        let state: OutreachState = isDoubtful(row) ? .held : .planned
+        statement.bind(15, state.rawValue)
+        statement.bind(16, isDoubtful(row) ? HoldReason.inDoubt.description : "")
     }
 
     /// Parameters 6 to 14, the same in `insert`, `update` and `reopen`.

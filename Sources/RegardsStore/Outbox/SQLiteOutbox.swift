@@ -22,15 +22,23 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     private let reader: DatabaseQueue
     private let lock: StateLock?
     private let isDurable: Bool
+    /// A large file was only looked at in part: see `checkWhole`.
+    package let isWholeChecked: Bool
+    /// The file is older than the one that was used here last. The number of rows that have fallen due since it was made,
+    /// and are held in doubt; nil where the file is the one that was used last.
+    package let heldAsOlder: Int?
     /// Of the planning pass under way.
     let passMarks = Mutex<PassMarks?>(nil)
 
     /// Opens the state for the daemon: takes the lock, makes or migrates the file, raises the epoch.
     /// - Throws: `OutboxError.inUse` when another daemon has it; `.damaged`, `.foreign`, `.newer`, `.unreachable`,
-    ///   `.diskFull`, `.settingRefused`.
-    package static func openForDaemon(path: String, now: Instant) throws -> SQLiteOutbox {
+    ///   `.diskFull`, `.noRoom`, `.settingRefused`.
+    /// - Parameter patience: how long a write waits for somebody else's.
+    package static func openForDaemon(
+        path: String, now: Instant, patience: TimeSpan = StateConnection.patience
+    ) throws -> SQLiteOutbox {
         let lock = try StateLock(state: path)
-        return try SQLiteOutbox(path: path, lock: lock, durability: .full, now: now)
+        return try SQLiteOutbox(path: path, lock: lock, durability: .full, patience: patience, now: now)
     }
 
     /// The process of the daemon that works on a state file now; nil where none does.
@@ -46,14 +54,21 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
 
     /// A ledger for `simulate`: everything works as for the daemon, but nothing waits for the disk.
     package static func openScratch(path: String, now: Instant) throws -> SQLiteOutbox {
-        try SQLiteOutbox(path: path, lock: StateLock(state: path), durability: .none, now: now)
+        try SQLiteOutbox(path: path, lock: StateLock(state: path), durability: .none, patience: StateConnection.patience, now: now)
     }
 
-    private init(path: String, lock: StateLock, durability: StateConnection.Durability, now: Instant) throws {
-        let writer = try StateConnection.openWriter(path: path, durability: durability)
-        epoch = try OutboxError.translate(path) {
+    private init(
+        path: String, lock: StateLock, durability: StateConnection.Durability, patience: TimeSpan, now: Instant
+    ) throws {
+        let writer = try StateConnection.openWriter(path: path, durability: durability, patience: patience)
+        (isWholeChecked, epoch, heldAsOlder) = try OutboxError.translate(path) {
+            let isWhole = try StateCheck.before(writer, path: path)
             try StateConnection.migrate(writer, path: path)
-            return try writer.write { try Self.raiseEpoch($0, now: now) }
+            return try writer.write { database in
+                let held = try OlderState.doubt(database, lastKnown: lock.newestSent, now: now)
+                lock.note(newestSent: try OlderState.newestSent(database))
+                return (isWhole, try Self.raiseEpoch(database, now: now), held)
+            }
         }
         reader = try StateConnection.openReader(path: path)
         self.path = path
@@ -79,6 +94,8 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         epoch = 0
         lock = nil
         isDurable = true
+        isWholeChecked = true
+        heldAsOlder = nil
     }
 
     private init(path: String, commandReading: Void) throws {
@@ -92,17 +109,34 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         epoch = 0
         lock = nil
         isDurable = true
+        isWholeChecked = true
+        heldAsOlder = nil
     }
 
     /// Closes both connections and gives up the lock; the outbox cannot be used after it. Without it all three go with
     /// the last reference.
     package func close() throws {
+        do {
+            try noteNewestSent()
+        } catch {
+            // A file that cannot be read is closed all the same; the next start notices less.
+        }
         try OutboxError.translate(path) {
             try reader.close()
             try writer?.close()
         }
         lock?.release()
     }
+
+    /// Lets the next start know how new this file was: from time to time, and at the end.
+    func noteNewestSent() throws {
+        guard let lock, lock.isHeld else { return }
+        lock.note(newestSent: try read(OlderState.newestSent))
+    }
+
+    /// Looks at all of the file beside whoever uses it; takes seconds where there are millions of rows.
+    /// - Throws: `OutboxError.damaged`: nothing more may be sent by this ledger.
+    package func checkWhole() throws { try StateCheck.whole(path: path) }
 
     // MARK: Access
 
@@ -174,6 +208,10 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
 
 /// Single values about the ledger as a whole.
 enum Meta {
+    /// Rows that are new and were due before this instant may have been sent before the ledger was damaged. An instant in
+    /// microseconds; missing in a ledger that never was.
+    static let doubtBefore = "doubt_before"
+
     /// By primary key.
     private static let select = "SELECT value FROM meta WHERE key = ?1"
     /// Last writer wins: only the daemon and `go-live` write here.

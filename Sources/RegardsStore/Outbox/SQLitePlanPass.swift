@@ -104,6 +104,7 @@ final class SQLitePlanPass: PlanPass {
             return counts
         }
         hasEnded = true
+        try outbox.noteNewestSent()
         outbox.passMarks.withLock { if $0 === marks { $0 = nil } }
         return counts
     }

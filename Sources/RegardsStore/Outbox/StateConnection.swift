@@ -1,9 +1,10 @@
 import GRDB
 import GRDBSQLite
 import Glibc
+package import RegardsCalendar
 
 /// Opens connections to a state file with the settings that its promises depend on.
-enum StateConnection {
+package enum StateConnection {
     enum Durability {
         /// A committed transaction survives a power cut.
         case full
@@ -14,7 +15,7 @@ enum StateConnection {
     }
 
     /// How long a write waits for a command, and a command for the daemon.
-    private static let patience = Database.BusyMode.timeout(5)
+    package static let patience = TimeSpan.seconds(5)
 
     /// 16 MB: the upper pages of the indexes of some million rows stay in memory.
     private static let cache = "PRAGMA cache_size = -16000"
@@ -22,9 +23,11 @@ enum StateConnection {
     /// Of all connections together: past it a page that is read takes the place of one that was not used for longest.
     private static let heap: Int64 = 20 << 20
 
-    static func openWriter(path: String, durability: Durability) throws -> DatabaseQueue {
+    static func openWriter(
+        path: String, durability: Durability, patience: TimeSpan = StateConnection.patience
+    ) throws -> DatabaseQueue {
         var configuration = Configuration()
-        configuration.busyMode = patience
+        configuration.busyMode = .timeout(Double(patience.microseconds) / 1_000_000)
         configuration.foreignKeysEnabled = true
         configuration.label = "regards.outbox.write"
         makePrivate(path)
@@ -53,7 +56,7 @@ enum StateConnection {
     static func openReader(path: String) throws -> DatabaseQueue {
         guard access(path, F_OK) == 0 else { throw OutboxError.missing(path: path) }
         var configuration = Configuration()
-        configuration.busyMode = patience
+        configuration.busyMode = .timeout(Double(patience.microseconds) / 1_000_000)
         configuration.readonly = true
         configuration.label = "regards.outbox.read"
         return try OutboxError.translate(path) {
@@ -66,9 +69,12 @@ enum StateConnection {
         }
     }
 
+    /// Brings the schema up to date. What was there before is backed up first: see `StateBackup`.
     static func migrate(_ writer: DatabaseQueue, path: String) throws {
         guard try needsMigration(writer, path: path) else { return }
+        let backup = try StateBackup(before: writer, path: path)
         try LedgerMigrations.migrator.migrate(writer)
+        backup?.dropOlder()
     }
 
     /// - Throws: `OutboxError.newer` for a file of a newer release.
@@ -95,9 +101,10 @@ enum StateConnection {
         guard found == wanted else { throw OutboxError.settingRefused(name: name, wanted: value, found: found) }
     }
 
+    /// A first start that died before its first migration leaves the list of migrations alone: that file is ours.
     private static func refuseForeign(_ database: Database, path: String) throws {
         guard try pragma(database, "application_id") != String(LedgerMigrations.applicationID) else { return }
-        let statement = try SQLStatement(database, "SELECT count(*) FROM sqlite_schema")
+        let statement = try SQLStatement(database, "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'grdb_migrations'")
         defer { statement.reset() }
         guard try statement.step(), statement.int(0) == 0 else { throw OutboxError.foreign(path: path) }
     }

@@ -2,9 +2,14 @@ import Glibc
 import Synchronization
 
 /// The lock that lets one daemon at a time work on a state file: flock(2) on `STATE.lock`, which the kernel gives up
-/// when the process ends, however it ends. The file holds the process id for the error message only.
+/// when the process ends, however it ends.
+///
+/// The file holds the process id, for the error message only; and when the newest message was sent that its state knew
+/// of, in microseconds, by which the next start finds out that the state is an older one: a backup that was put back.
 final class StateLock: Sendable {
     private let descriptor: Mutex<Int32>
+    /// What the last daemon left; nil where there was none.
+    let newestSent: Int64?
 
     /// - Throws: `OutboxError.inUse` when another process holds it, `.unreachable` when the file cannot be made.
     init(state path: String) throws(OutboxError) {
@@ -18,9 +23,21 @@ final class StateLock: Sendable {
             guard code == EWOULDBLOCK else { throw .unreachable(path: lock, detail: String(cString: strerror(code))) }
             throw .inUse(lock: lock, process: holder)
         }
+        let lines = StateLock.lines(in: descriptor)
+        newestSent = lines.count > 1 ? Int64(lines[1]) : nil
         self.descriptor = Mutex(descriptor)
-        StateLock.write("\(getpid())\n", to: descriptor)
+        note(newestSent: newestSent)
     }
+
+    /// Nothing depends on its reaching the disk: a note that is too old only notices less.
+    func note(newestSent: Int64?) {
+        descriptor.withLock { descriptor in
+            guard descriptor >= 0 else { return }
+            StateLock.write("\(getpid())\n" + (newestSent.map { "\($0)\n" } ?? ""), to: descriptor)
+        }
+    }
+
+    var isHeld: Bool { descriptor.withLock { $0 >= 0 } }
 
     deinit { release() }
 
@@ -52,10 +69,11 @@ final class StateLock: Sendable {
         _ = text.withUTF8 { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
     }
 
-    private static func process(in descriptor: Int32) -> Int32? {
-        var bytes = [UInt8](repeating: 0, count: 16)
+    private static func process(in descriptor: Int32) -> Int32? { lines(in: descriptor).first.flatMap { Int32($0) } }
+
+    private static func lines(in descriptor: Int32) -> [Substring] {
+        var bytes = [UInt8](repeating: 0, count: 64)
         let count = pread(descriptor, &bytes, bytes.count, 0)
-        guard count > 0 else { return nil }
-        return Int32(String(decoding: bytes[0..<count].prefix { $0 != 10 }, as: UTF8.self))
+        return String(decoding: bytes[..<max(0, count)], as: UTF8.self).split(separator: "\n")
     }
 }

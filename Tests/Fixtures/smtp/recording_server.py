@@ -5,6 +5,10 @@ A message is on disk (fsync) before it is answered with 250, so whatever a clien
 is in the file, even if this process is killed the next moment. Prints `port N` when it listens and
 one line for each message; ends when its standard input ends, so it never outlives the test.
 
+With --quiet it says nothing of messages. `alarm NUMBER STAGE COUNT` on its standard input asks for a line `alarm NUMBER`
+when that many more commands of a stage have come: EHLO, MAIL, RCPT, DATA, DOT (a message is there, and nowhere else) or
+KEPT (it is on disk, and not yet answered).
+
 A record is one line of tab separated fields:
     number, session, "tls" or "plain", user or "-", sender, recipients (comma), MAIL parameters, message in hex
 """
@@ -27,6 +31,15 @@ class Recorder:
         self.file = open(options.record, "ab") if options.record else None
         self.count = 0
         self.sessions = {}
+        self.alarm = None
+
+    def stage(self, name):
+        """A command has come. The tuple is put in place whole, so the thread that reads the input needs no lock."""
+        if self.alarm and self.alarm[1] == name:
+            number, _, left = self.alarm
+            self.alarm = (number, name, left - 1) if left > 1 else None
+            if left == 1:
+                say("alarm " + number)
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if address in self.refused:
@@ -35,6 +48,7 @@ class Recorder:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        self.stage("DOT")
         self.count += 1
         number = self.sessions.setdefault(id(session), len(self.sessions) + 1)
         user = getattr(session, "user", "-")
@@ -55,10 +69,32 @@ class Recorder:
             self.file.write(line.encode() + b"\n")
             self.file.flush()
             os.fsync(self.file.fileno())
-        say("message " + line)
+        self.stage("KEPT")
+        if not self.options.quiet:
+            say("message " + line)
         if self.options.fail_after_dot:
             server.transport.abort()
         return "250 2.0.0 recorded as %d" % self.count
+
+
+class Server(SMTP):
+    """Tells the recorder which command has come, before it is carried out."""
+
+    async def smtp_EHLO(self, hostname):
+        self.event_handler.stage("EHLO")
+        await super().smtp_EHLO(hostname)
+
+    async def smtp_MAIL(self, arg):
+        self.event_handler.stage("MAIL")
+        await super().smtp_MAIL(arg)
+
+    async def smtp_RCPT(self, arg):
+        self.event_handler.stage("RCPT")
+        await super().smtp_RCPT(arg)
+
+    async def smtp_DATA(self, arg):
+        self.event_handler.stage("DATA")
+        await super().smtp_DATA(arg)
 
 
 def say(text):
@@ -66,11 +102,14 @@ def say(text):
     sys.stdout.buffer.flush()
 
 
-def answer_pings():
+def answer(recorder):
     """Until the input ends. What was said before a `pong` happened before its `ping`."""
     for line in sys.stdin:
-        if line.startswith("ping "):
-            say("pong " + line[5:].strip())
+        words = line.split()
+        if words[0] == "ping":
+            say("pong " + words[1])
+        if words[0] == "alarm":
+            recorder.alarm = (words[1], words[2], int(words[3]))
 
 
 def authenticator(login):
@@ -87,6 +126,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--record", help="file that gets one line for each message")
     parser.add_argument("--folder", help="where each message becomes a file, instead of being said and made durable")
+    parser.add_argument("--quiet", action="store_true", help="say nothing of messages")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--refuse", action="append", default=[], metavar="ADDRESS=CODE")
     parser.add_argument("--fail-after-dot", action="store_true", help="record, then cut the connection")
@@ -106,7 +146,7 @@ def factory(options, recorder, context):
     if options.auth:
         keywords.update(authenticator=authenticator(options.auth), auth_required=True)
         keywords.update(auth_require_tls=options.tls == "starttls")
-    return lambda: SMTP(recorder, **keywords)
+    return lambda: Server(recorder, **keywords)
 
 
 async def serve(options):
@@ -116,10 +156,11 @@ async def serve(options):
         context.load_cert_chain(options.cert, options.key)
     loop = asyncio.get_running_loop()
     implicit = context if options.tls == "implicit" else None
-    make = factory(options, Recorder(options), context)
+    recorder = Recorder(options)
+    make = factory(options, recorder, context)
     server = await loop.create_server(make, "127.0.0.1", options.port, ssl=implicit)
     say("port %d" % server.sockets[0].getsockname()[1])
-    await loop.run_in_executor(None, answer_pings)
+    await loop.run_in_executor(None, answer, recorder)
     os._exit(0)
 
 
