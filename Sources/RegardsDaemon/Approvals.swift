@@ -20,7 +20,7 @@ package struct Approvals {
     /// Rules that nobody has approved as they are in the files, and that would send more than `guard.new_rule`, in the
     /// order of the files. Empty where the guard is off.
     /// - Throws: `SourceError`, `OutboxError`.
-    package func waiting(now: Instant) throws -> [GuardDesk.Finding] {
+    package func waiting(now: Instant) throws -> [GuardDesk.WaitingRule] {
         let book = assembly.book
         guard let limit = book.house.guards.newRule else { return [] }
         let hashes = Dictionary(book.rules.map { ($0.name, $0.hash) }, uniquingKeysWith: { first, _ in first })
@@ -31,7 +31,7 @@ package struct Approvals {
         return asked.compactMap { index in
             let messages = counts[index]?.messages ?? 0
             guard messages > limit else { return nil }
-            return GuardDesk.Finding(
+            return GuardDesk.WaitingRule(
                 rule: book.rules[index].name, hash: book.rules[index].hash, messages: messages, limit: limit)
         }
     }

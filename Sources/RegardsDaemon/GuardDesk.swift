@@ -13,7 +13,7 @@ package final class GuardDesk: @unchecked Sendable {
     }
 
     /// A rule that waits for approval.
-    package struct Finding: Hashable, Sendable {
+    package struct WaitingRule: Hashable, Sendable {
         package var rule: String
         package var hash: UInt64
         package var messages: Int
@@ -53,7 +53,7 @@ package final class GuardDesk: @unchecked Sendable {
     /// Approves what reaches few, and names what reaches many, each once. Costs one look at the ledger where nothing is
     /// new.
     /// - Throws: `SourceError`, `OutboxError`; what was not counted waits, and is counted at the next call.
-    package func assess(now: Instant) throws -> [Finding] {
+    package func assess(now: Instant) throws -> [WaitingRule] {
         guard isGuarding else { return [] }
         let book = assembly.book
         let hashes = Dictionary(uniqueKeysWithValues: rules.map { (book.rules[$0].name, book.rules[$0].hash) })
@@ -70,7 +70,7 @@ package final class GuardDesk: @unchecked Sendable {
             assembly, source: source, outbox: outbox, hash: hash, ranks: standings.ranks ?? SegmentRanks(), now: now,
             step: progress.step)
         let counts = try survey.count(asked)
-        var findings: [Finding] = []
+        var waiting: [WaitingRule] = []
         for index in asked {
             let messages = counts[index]?.messages ?? 0
             guard messages > limit else {
@@ -78,11 +78,11 @@ package final class GuardDesk: @unchecked Sendable {
                 continue
             }
             counted.insert(book.rules[index].name)
-            findings.append(
-                Finding(rule: book.rules[index].name, hash: book.rules[index].hash, messages: messages, limit: limit))
+            waiting.append(
+                WaitingRule(rule: book.rules[index].name, hash: book.rules[index].hash, messages: messages, limit: limit))
         }
         try standings.read(now: now)
-        return findings
+        return waiting
     }
 
     private func approve(_ index: Int, now: Instant) throws {

@@ -9,11 +9,10 @@ struct PeopleReader {
 
     func people(_ item: Item) -> (people: [Role: Person], absences: [Absence]) {
         guard let entries = item.entries() else { return ([:], []) }
-        let absent = entries.first { $0.name == PeopleReader.absent }
-        let misspelt = absent == nil ? entries.filter { $0.item.looksLikeAbsences } : []
-        for entry in misspelt { item.fail(.unknownKey(entry.name, known: [PeopleReader.absent]), at: entry.place) }
+        let strays = entries.filter { isAbsentMisspelled($0.name, $0.item) }
+        for stray in strays { item.fail(.unknownKey(stray.name, known: [PeopleReader.absent]), at: stray.place) }
         let roles = entries.filter { entry in
-            entry.name != PeopleReader.absent && !misspelt.contains { $0.name == entry.name }
+            entry.name != PeopleReader.absent && !strays.contains { $0.name == entry.name }
         }
         draft.roles = roles.map(\.name)
         var people: [Role: Person] = [:]
@@ -21,7 +20,19 @@ struct PeopleReader {
             people[Role(entry.name)] = person(entry.item, role: entry.name)
         }
         refuseCircles(people, roles.map { ($0.name, $0.item) })
+        let absent = entries.first { $0.name == PeopleReader.absent }
         return (people, absent?.item.oneOrMore().compactMap { absence($0, people) } ?? [])
+    }
+
+    /// A role holds people; days stand with those who are away.
+    private func isAbsentMisspelled(_ name: String, _ item: Item) -> Bool {
+        guard name != PeopleReader.absent else { return false }
+        let values: [YAMLValue] = if case .list(let values) = item.value.content { values } else { [item.value] }
+        return values.contains { value in
+            guard case .mapping(let pairs) = value.content else { return false }
+            let keys = Set(pairs.map(\.key))
+            return !keys.isDisjoint(with: ["from", "to", "substitute"]) && keys.isDisjoint(with: ["name", "column"])
+        }
     }
 
     private func isRoleName(_ name: String, _ place: Place, _ item: Item) -> Bool {
@@ -113,17 +124,6 @@ struct PeopleReader {
         people.values.allSatisfy { person in
             guard case .fixed(let contacts) = person.source else { return false }
             return contacts.allSatisfy { $0.address.text.lowercased() != address.text.lowercased() }
-        }
-    }
-}
-
-extension Item {
-    /// A list of who is away under another name than `absent`; no person has days.
-    fileprivate var looksLikeAbsences: Bool {
-        guard case .list(let values) = value.content else { return false }
-        return values.contains { value in
-            guard case .mapping(let pairs) = value.content else { return false }
-            return ["from", "to"].allSatisfy { key in pairs.contains { $0.key == key } }
         }
     }
 }
