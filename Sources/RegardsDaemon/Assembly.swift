@@ -27,6 +27,14 @@ package struct Assembly: Sendable {
         return (keepsAllCards ? assembly : assembly.withCardsInUse(), found.mistakes)
     }
 
+    /// What can be read of files that may have mistakes: to look at, and never to send from.
+    package static func look(
+        file: String, environment: [String: String], zones: ZoneCatalog
+    ) -> (assembly: Assembly?, mistakes: [Mistake]) {
+        let found = survey(file: file, environment: environment, zones: zones)
+        return (found.assembly, found.mistakes)
+    }
+
     private func withCardsInUse() -> Assembly {
         let names = book.rules.filter(\.isEnabled).flatMap { rule in rule.steps.flatMap(rule.cards) } + book.listCards
         return Assembly(

@@ -15,6 +15,7 @@ package struct Workshop: Sendable {
     package let dateGuard: GuardDesk
     package let eventGuard: GuardDesk
     package let lists: ListDesk
+    package let retention: RetentionDesk
     /// Looks for changes of the customer database.
     package let watch: any CustomerSource
     package let send: SendDesk
@@ -86,10 +87,10 @@ extension Workshop {
                 assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
                 isGuarding: isGuarding, progress: premises.planProgress),
             events: EventDesk(
-                assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
+                assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash, isGuarding: isGuarding,
                 progress: premises.eventProgress),
             dateGuard: newRules(.dates, premises.planProgress), eventGuard: newRules(.events, premises.eventProgress),
-            lists: lists, watch: source(),
+            lists: lists, retention: RetentionDesk(assembly: assembly, outbox: outbox), watch: source(),
             send: SendDesk(
                 assembly: assembly, mode: mode,
                 facts: FactsLoader(outbox: outbox, source: source(), histories: histories, book: book),

@@ -40,6 +40,14 @@ struct ConfigurationOptions: ParsableArguments {
         return "regards.yaml"
     }
 
+    /// What can be read of files that may have mistakes.
+    /// - Throws: `Failure` 66 when there is no file, 78 where hardly anything can be read.
+    func look() throws -> (assembly: Assembly, mistakes: [Mistake]) {
+        let found = Assembly.look(file: try requirePath(), environment: Process.environment, zones: ZoneCatalog())
+        guard let assembly = found.assembly else { throw Failure(mistakes: found.mistakes) }
+        return (assembly, found.mistakes)
+    }
+
     /// The checked files.
     /// - Throws: `Failure` 66 when there is no file, 78 with every mistake when one is an error.
     func load(

@@ -35,7 +35,7 @@ struct Demo: ParsableCommand {
     func run() throws {
         try carryOut {
             let today = Zone.utc.local(at: SystemClock().now()).date
-            let place = try DemoFolder(at: folder, shipped: try shippedFolder(), seed: seed, today: today)
+            let place = try DemoFolder(at: folder, shipped: try Folder.shipped(shipped), seed: seed, today: today)
             Terminal.error(
                 "A shop of \(DemoShop.customerCount) made-up customers (seed \(place.shop.seed)) in \(folder)/"
                     + (place.isNew ? "" : ", as the last demo left it"))
@@ -47,16 +47,6 @@ struct Demo: ParsableCommand {
             DemoRun(place: place, assembly: assembly, service: service).schedule()
             service.run(once: false)
         }
-    }
-
-    private func shippedFolder() throws -> String {
-        let folders = shipped.map { [$0] } ?? ["config", "/usr/share/regards/config", "/etc/regards"]
-        for folder in folders
-        where access(folder + "/rules.d", F_OK) == 0 && access(folder + "/cards", F_OK) == 0 {
-            return folder
-        }
-        let looked = folders.joined(separator: ", ")
-        throw Failure(.noInput, "\(looked): no rules.d and cards; name their folder with --shipped")
     }
 }
 
