@@ -108,7 +108,6 @@ import Testing
         #expect(try retire(ledger, atMost: 600) == 1000)
         #expect(try retire(ledger) == 800)
         #expect(try ledger.all().isEmpty)
-        #expect(try ledger.outbox.size().free > 0)
     }
 
     @Test func theNewestStayOfACustomerInASegmentStays() throws {

@@ -145,23 +145,3 @@ extension SQLiteOutbox {
         }
     }
 }
-
-/// How much room a ledger takes.
-package struct StateSize: Hashable, Sendable {
-    /// Of the file and its write-ahead log, in bytes.
-    package var bytes: Int64
-    /// Of these, what deleted rows left and new ones take again.
-    package var free: Int64
-}
-
-extension SQLiteOutbox {
-    package func size() throws -> StateSize {
-        try read { database in
-            func number(_ name: String) throws -> Int64 { Int64(try StateConnection.pragma(database, name)) ?? 0 }
-            let page = try number("page_size")
-            return StateSize(
-                bytes: try number("page_count") * page + StateBackup.bytes(of: path + "-wal"),
-                free: try number("freelist_count") * page)
-        }
-    }
-}

@@ -72,12 +72,6 @@ struct StateBackup {
         return Int64(clamping: UInt64(facts.f_bavail)) * Int64(clamping: UInt64(facts.f_frsize))
     }
 
-    /// 0 where there is no such file.
-    static func bytes(of path: String) -> Int64 {
-        var facts = stat()
-        return stat(path, &facts) == 0 ? Int64(facts.st_size) : 0
-    }
-
     static func sync(folderOf path: String) -> Bool {
         let descriptor = Glibc.open(parts(of: path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
