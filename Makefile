@@ -9,7 +9,7 @@ SHELL := /bin/bash
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 RELEASE := -c release --static-swift-stdlib
 
-.PHONY: help run build test test-swift test-agreement test-system check release deb bench clean
+.PHONY: help run build test test-swift test-agreement test-package test-system check check-long release deb bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -21,7 +21,7 @@ build: ## build for development
 	@scripts/install-deps build
 	@$(SWIFT_BUILD) --product regards
 
-test: test-swift test-system ## pass every test, the booted systemd included
+test: test-swift test-package test-system ## pass every test, the booted systemd included
 
 test-swift: ## the tests that need no other machine
 	@scripts/install-deps test
@@ -35,12 +35,20 @@ test-agreement: ## compare with Python for 10,000 customers and two years
 	@$(SWIFT_BUILD) $(RELEASE) --product AgreementTest
 	@Tests/Agreement/agree .build/release/AgreementTest
 
+test-package: deb ## lintian, completions, manual pages and permissions of the package
+	@scripts/install-deps test
+	@Tests/Package/run
+
 test-system: deb ## install the package in a booted Debian and use it there
 	@scripts/install-deps test
 	@Tests/System/run
 
 check: ## style of code, scripts, manual pages and unit, without building
 	@scripts/check-style
+
+check-long: deb ## build the package a second time, elsewhere: it must be the same, byte for byte
+	@scripts/install-deps deb
+	@packaging/check-reproducible
 
 release: ## build what ships: optimised, with the Swift runtime inside
 	@scripts/install-deps build

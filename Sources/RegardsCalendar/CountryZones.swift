@@ -11,7 +11,10 @@ package struct CountryZones: Sendable {
     /// Reads `zone.tab` and `iso3166.tab` of the folder; knows no country where they are missing.
     package init(directory: String = ZoneCatalog.systemDirectory) {
         for fields in CountryZones.rows("\(directory)/iso3166.tab") where fields.count >= 2 {
-            codes[fields[1].lowercased()] = fields[0]
+            let name = fields[1].lowercased()
+            codes[name] = fields[0]
+            // Most people write what tzdata has as `bosnia & herzegovina` with an and.
+            codes[name.split(separator: "&").map { $0.trimmingSpaces }.joined(separator: " and ")] = fields[0]
             codes[fields[0].lowercased()] = fields[0]
         }
         for fields in CountryZones.rows("\(directory)/zone.tab") where fields.count >= 3 {
@@ -55,5 +58,15 @@ package struct CountryZones: Sendable {
         "viet nam": "VN", "vietnam": "VN", "usa": "US", "united states of america": "US", "taiwan": "TW",
         "hong kong": "HK", "macau": "MO", "macao": "MO", "ivory coast": "CI", "holland": "NL",
         "the netherlands": "NL", "russian federation": "RU", "turkey": "TR", "türkiye": "TR", "uae": "AE",
+        "myanmar": "MM", "burma": "MM", "eswatini": "SZ", "swaziland": "SZ", "samoa": "WS", "american samoa": "AS",
+        "democratic republic of the congo": "CD", "republic of the congo": "CG", "republic of korea": "KR",
+        "republic of ireland": "IE", "cape verde": "CV", "cabo verde": "CV", "east timor": "TL", "timor-leste": "TL",
+        "north macedonia": "MK", "united arab emirates": "AE",
     ]
+}
+
+extension Substring {
+    fileprivate var trimmingSpaces: String {
+        String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
 }

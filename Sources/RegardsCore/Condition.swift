@@ -59,5 +59,8 @@ package indirect enum Condition: Sendable {
         case number(Double)
         case date(CivilDate)
         case text(String)
+        /// `yes`, `no`, `true` or `false`, as it is written: databases have many ways to say so. What says neither in any
+        /// of them is compared as text.
+        case flag(Bool, as: String)
     }
 }

@@ -201,6 +201,8 @@ extension Record {
             guard let left = instant(slot, zone: zone) else { return nil }
             let date = zone.local(at: left).date
             return date < right ? -1 : date > right ? 1 : 0
+        case .flag(let right, let words):
+            return truth(slot).map { $0 == right ? 0 : 1 } ?? order(slot, .text(words), zone)
         case .text(let right):
             return withText(slot) { bytes in
                 bytes.map { TextMatch.order($0, right) } ?? TextMatch.order(of: string(slot) ?? "", right)

@@ -49,19 +49,22 @@ package struct Decision: Hashable, Sendable {
             if facts.isMissing(standing) { return Decision(.hold(.customersMissing)) }
             return Decision(.cancel(facts.customer == nil && facts.event == nil ? .customerGone : .occasionGone))
         }
-        let rule = book.rules[candidate.rule]
-        if let reason = off(candidate, rule) ?? ended(candidate, rule, facts, book, standing, now) { return reason }
+        // Each part of the rule is asked for by itself: a copy of the whole is made of some thirty references, and this
+        // runs for everybody on a first of the month.
+        let number = candidate.rule
+        if let reason = off(candidate, book) ?? ended(candidate, facts, book, standing, now) { return reason }
         if candidate.outreach.dueAt > now { return Decision(.move(to: candidate.outreach.dueAt)) }
-        let way = Way(candidate, rule)
+        let way = Way(candidate, book)
         if let reason = needless(candidate, facts) ?? unaddressed(candidate, way, facts, book)
-            ?? forbidden(rule.purpose, way, facts) ?? unmatched(rule.condition, facts, book, standing, now)
-            ?? unmatched(rule.steps[candidate.step].condition, facts, book, standing, now)
+            ?? forbidden(book.rules[number].purpose, way, facts)
+            ?? unmatched(book.rules[number].condition, facts, book, standing, now)
+            ?? unmatched(book.rules[number].steps[candidate.step].condition, facts, book, standing, now)
         {
             return facts.isMissing(standing) ? Decision(.hold(.customersMissing)) : reason
         }
         if let expiresAt = candidate.outreach.expiresAt, now >= expiresAt { return Decision(.skip(.late)) }
-        if let reason = repeated(candidate, rule, way, facts, book) { return reason }
-        return waiting(candidate, rule, way, facts, book, standing, now) ?? Decision(.send)
+        if let reason = repeated(candidate, way, facts, book) { return reason }
+        return waiting(candidate, way, facts, book, standing, now) ?? Decision(.send)
     }
 
     /// For a row whose facts are not at hand, and whose time has passed.
@@ -76,12 +79,12 @@ package struct Decision: Hashable, Sendable {
         case told(Role)
         case list(Role)
 
-        init(_ candidate: Candidate, _ rule: Rule) {
-            if candidate.isFallback, let list = rule.unreachable {
+        init(_ candidate: Candidate, _ book: RuleBook) {
+            if candidate.isFallback, let list = book.rules[candidate.rule].unreachable {
                 self = .list(list.role)
                 return
             }
-            switch rule.steps[candidate.step].action {
+            switch book.rules[candidate.rule].steps[candidate.step].action {
             case .send: self = .mail
             case .webhook: self = .webhook
             case .tell(let role, _): self = .told(role)
@@ -95,20 +98,20 @@ package struct Decision: Hashable, Sendable {
     // MARK: Cancel
 
     /// 2. Both are settled long before the time comes.
-    private static func off(_ candidate: Candidate, _ rule: Rule) -> Decision? {
-        if !rule.isEnabled { return Decision(.cancel(.ruleOff), because: "enabled") }
-        guard let sample = rule.sample, !candidate.outreach.key.isSampled(sample) else { return nil }
+    private static func off(_ candidate: Candidate, _ book: RuleBook) -> Decision? {
+        if !book.rules[candidate.rule].isEnabled { return Decision(.cancel(.ruleOff), because: "enabled") }
+        guard let sample = book.rules[candidate.rule].sample, !candidate.outreach.key.isSampled(sample) else { return nil }
         return Decision(.cancel(.notSampled), because: "sample")
     }
 
     /// 3. Steps that hang on the event's start or limit end with the event; those on a column of their own
     /// (`3d after complaint.solved_at`) outlive it.
     private static func ended(
-        _ candidate: Candidate, _ rule: Rule, _ facts: Facts, _ book: RuleBook, _ standing: Standing, _ now: Instant
+        _ candidate: Candidate, _ facts: Facts, _ book: RuleBook, _ standing: Standing, _ now: Instant
     ) -> Decision? {
         let overtaken = candidate.isOvertaken ? Decision(.cancel(.overtaken)) : nil
-        guard case .event(let trigger) = rule.trigger, let event = facts.event else { return overtaken }
-        if case .column = rule.steps[candidate.step].time { return overtaken }
+        guard let event = facts.event, case .event(let trigger) = book.rules[candidate.rule].trigger else { return overtaken }
+        if case .column = book.rules[candidate.rule].steps[candidate.step].time { return overtaken }
         let kind = book.eventKinds[trigger.kind]
         guard facts.eventRecord != nil else {
             // The row is gone, and with it what it said last; the ledger remembers whether it was over.
@@ -176,9 +179,9 @@ package struct Decision: Hashable, Sendable {
 
     /// 7. One that is being sent counts too: what becomes of it would become of this one, at the same address.
     private static func repeated(
-        _ candidate: Candidate, _ rule: Rule, _ way: Way, _ facts: Facts, _ book: RuleBook
+        _ candidate: Candidate, _ way: Way, _ facts: Facts, _ book: RuleBook
     ) -> Decision? {
-        guard way == .mail, rule.sameAddress ?? book.house.limits.sameAddress == .once else { return nil }
+        guard way == .mail, book.rules[candidate.rule].sameAddress ?? book.house.limits.sameAddress == .once else { return nil }
         let key = candidate.outreach.key
         let isRepeated = facts.history.toAddress.contains {
             $0.customer != key.customer && $0.rule == key.rule && $0.step == key.step
@@ -189,19 +192,20 @@ package struct Decision: Hashable, Sendable {
 
     /// 8. What staff are told waits for no event of the customer's.
     private static func waiting(
-        _ candidate: Candidate, _ rule: Rule, _ way: Way, _ facts: Facts, _ book: RuleBook, _ standing: Standing,
-        _ now: Instant
+        _ candidate: Candidate, _ way: Way, _ facts: Facts, _ book: RuleBook, _ standing: Standing, _ now: Instant
     ) -> Decision? {
         let key = candidate.outreach.key
-        for pause in standing.pauses where pause.holds(rule: key.rule, customer: key.customer, purpose: rule.purpose, at: now) {
+        let purpose = book.rules[candidate.rule].purpose
+        for pause in standing.pauses where pause.holds(rule: key.rule, customer: key.customer, purpose: purpose, at: now) {
             // A customer who is left in peace still has a complaint to be answered: staff are told of it.
-            if case .customer = pause.scope, way.isTold, rule.purpose == .care { continue }
+            if case .customer = pause.scope, way.isTold, purpose == .care { continue }
             return Decision(.hold(.paused), because: pause.reason)
         }
-        if standing.unapproved.contains(rule.name) { return Decision(.hold(.approval)) }
-        if standing.isGuardTripped, rule.purpose != .care { return Decision(.hold(.guardDay)) }
+        if standing.unapproved.contains(key.rule) { return Decision(.hold(.approval)) }
+        if standing.isGuardTripped, purpose != .care { return Decision(.hold(.guardDay)) }
         if way.isTold { return nil }
-        for index in facts.openEvents where book.eventKinds[index].pauses.contains(rule.purpose) {
+        if let event = facts.event, standing.floods[event.kind]?.holds(event) == true { return Decision(.hold(.guardDay)) }
+        for index in facts.openEvents where book.eventKinds[index].pauses.contains(purpose) {
             return Decision(.hold(.eventOpen(kind: book.eventKinds[index].name)))
         }
         return nil

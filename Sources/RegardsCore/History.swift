@@ -56,17 +56,21 @@ package struct History: Hashable, Sendable {
     package var cards: [String: [SentCard]]
     /// The address is suppressed for these purposes; for `care` too where no mail reaches it (see `isUnreachable`).
     package var suppressed: Set<Purpose>
+    /// Messages to the customer that failed or were skipped, and when: they never go, so they stand in nobody's way. Known
+    /// only where messages are weighed against each other.
+    package var lost: [OutreachKey: Instant]
     /// Steps of the event's rules whose recipient was refused for good, and when: `RULE/STEP`.
     package var refused: [String: Instant]
 
     package init(
         toAddress: [PastContact] = [], lastReceived: [String: Instant] = [:], cards: [String: [SentCard]] = [:],
-        suppressed: Set<Purpose> = [], refused: [String: Instant] = [:]
+        suppressed: Set<Purpose> = [], lost: [OutreachKey: Instant] = [:], refused: [String: Instant] = [:]
     ) {
         self.toAddress = toAddress
         self.lastReceived = lastReceived
         self.cards = cards
         self.suppressed = suppressed
+        self.lost = lost
         self.refused = refused
     }
 
@@ -115,6 +119,8 @@ package struct Standing: Hashable, Sendable {
     package var unapproved: Set<String>
     /// The guard of the day has tripped: all but `care` waits.
     package var isGuardTripped: Bool
+    /// Events whose messages to customers wait for an answer to the guard of the day, `care` too; by the name of the kind.
+    package var floods: [String: EventFlood]
     /// Far fewer customers are in the database than before: what is owed to one who is not waits.
     package var areCustomersMissing: Bool
     /// Where ranked segments begin.
@@ -125,15 +131,32 @@ package struct Standing: Hashable, Sendable {
 
     package init(
         pauses: [Pause] = [], unapproved: Set<String> = [], isGuardTripped: Bool = false,
-        areCustomersMissing: Bool = false, ranks: SegmentRanks = SegmentRanks(), baselines: [String: Instant] = [:]
+        floods: [String: EventFlood] = [:], areCustomersMissing: Bool = false, ranks: SegmentRanks = SegmentRanks(), baselines: [String: Instant] = [:]
     ) {
         self.pauses = pauses
         self.unapproved = unapproved
         self.isGuardTripped = isGuardTripped
+        self.floods = floods
         self.areCustomersMissing = areCustomersMissing
         self.ranks = ranks
         self.baselines = baselines
     }
+}
+
+/// Events of one kind that appeared all at once although they had happened before the last look: ids that were given out
+/// anew, a lost `WHERE`, a past that was filled in.
+package struct EventFlood: Hashable, Sendable {
+    /// When they were first seen, or later.
+    package var since: Instant
+    /// When they should have been seen: what happened after it is news.
+    package var before: Instant
+
+    package init(since: Instant, before: Instant) {
+        self.since = since
+        self.before = before
+    }
+
+    package func holds(_ event: Event) -> Bool { event.firstSeen >= since && event.at < before }
 }
 
 /// Where ranked segments begin, by index of the segment: one bound for `top`, n-1 rising bounds for n classes. Bounds

@@ -208,7 +208,7 @@ struct Arbiter {
         current?.claims = [:]
     }
 
-    /// What a rule owes the customer, may still go, and is not sent.
+    /// What a rule owes the customer, may still go, and has not ended.
     private mutating func claims(of index: Int, _ book: RuleBook, _ known: inout Case) -> [Claim] {
         if let found = known.claims[index] { return found }
         let baseline = known.standing.baselines.isEmpty ? nil : known.standing.baselines[book.rules[index].name]
@@ -219,8 +219,10 @@ struct Arbiter {
         for candidate in candidates(of: index, known, in: window) where !candidate.isFallback {
             guard case .send = book.rules[index].steps[candidate.step].action else { continue }
             let claim = claim(candidate, book, now: known.now)
-            let isSent = known.facts.history.toAddress.contains { $0.isAbout(claim.key) }
-            guard !isSent, Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict == .send
+            let history = known.facts.history
+            let isOver = history.lost[claim.key].map { $0 <= known.now } ?? false
+            guard !isOver, !history.toAddress.contains(where: { $0.isAbout(claim.key) }),
+                Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict == .send
             else { continue }
             found.append(claim)
         }

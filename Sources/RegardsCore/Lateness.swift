@@ -6,12 +6,24 @@ extension Rule {
         guard let belated, lateness != .forever else { return lateness.longest }
         return max(lateness.longest, belated.within)
     }
+}
+
+/// How long a rule's messages may be late.
+struct Patience {
+    let lateness: Lateness
+    /// Of the belated card; nil: there is none.
+    let within: TimeSpan?
+
+    init(_ rule: Rule) {
+        lateness = rule.lateness
+        within = rule.belated?.within
+    }
 
     /// From when on the message is late, in the customer's zone: then the belated card goes, or none. nil: never.
     ///
     /// The day that ends is the one on which the message is really due: the date meant can be another one (a day that
     /// the zone left out, a schedule with a zone of its own, quiet hours).
-    package func graceEnd(due: Instant, in zone: Zone) -> Instant? {
+    func graceEnd(due: Instant, in zone: Zone) -> Instant? {
         switch lateness {
         case .untilMidnight: zone.startOfDay(zone.local(at: due).date + 1)
         case .grace(let span): due + span
@@ -20,8 +32,8 @@ extension Rule {
     }
 
     /// From when on nothing goes, not even the belated card. nil: never.
-    package func expiry(due: Instant, in zone: Zone) -> Instant? {
+    func expiry(due: Instant, in zone: Zone) -> Instant? {
         guard let graceEnd = graceEnd(due: due, in: zone) else { return nil }
-        return belated.map { max(graceEnd, due + $0.within) } ?? graceEnd
+        return within.map { max(graceEnd, due + $0) } ?? graceEnd
     }
 }

@@ -23,6 +23,7 @@ extension Planner {
         of occasion: LocalOccasion, rule index: Int, step: Int, _ spread: TimeSpan, _ customer: Customer, _ zone: CustomerZone
     ) -> Message? {
         guard let meant = plans[index].steps[step].moment(of: occasion) else { return nil }
+        let spread = plans[index].steps[step].isList ? .zero : spread
         let due = allowed(from: meant.dueAt + spread, plans[index].steps[step], customer, zone.zone)
         return Message(occasion: occasion.id, meant: meant, zone: occasion.zone, dueAt: due)
     }
@@ -87,15 +88,15 @@ extension Planner {
     /// What staff are told is never too late, but for a repetition whose successor's time has come.
     private func expiry(of message: Message, _ index: Int, _ step: StepPlan, _ zone: Zone) -> Instant? {
         if step.isTell { return message.replacedAt }
-        let rule = book.rules[index]
-        let expiry = step.isSend ? rule.expiry(due: message.dueAt, in: zone) : rule.graceEnd(due: message.dueAt, in: zone)
+        let patience = plans[index].patience
+        let expiry = step.isSend ? patience.expiry(due: message.dueAt, in: zone) : patience.graceEnd(due: message.dueAt, in: zone)
         guard let replacedAt = message.replacedAt else { return expiry }
         return expiry.map { min($0, replacedAt) } ?? replacedAt
     }
 
     private func belatedFrom(_ message: Message, _ index: Int, _ step: StepPlan, _ zone: Zone) -> Instant? {
-        guard step.isSend, book.rules[index].belated != nil else { return nil }
-        return book.rules[index].graceEnd(due: message.dueAt, in: zone)
+        guard step.isSend, plans[index].patience.within != nil else { return nil }
+        return plans[index].patience.graceEnd(due: message.dueAt, in: zone)
     }
 }
 

@@ -42,17 +42,21 @@ package struct Mistake: Hashable, Sendable, CustomStringConvertible {
 /// Suggestions for a name that is not known.
 package enum NearestName {
     /// The candidate with the smallest edit distance, if it is close enough to be meant: at most a third of the shorter
-    /// name, or one letter of several. The letters A-Z compare without case; ties go to the first.
+    /// name, or one letter of several; else the first of which one begins with the other, as `gold` and `golden` do. The
+    /// letters A-Z compare without case; ties go to the first.
     package static func of(_ name: String, among candidates: some Sequence<String>) -> String? {
         let wanted = name.utf8.map(TextMatch.folded)
         var best: (name: String, distance: Int)?
+        var longer: String?
         for candidate in candidates {
-            let distance = editDistance(wanted, candidate.utf8.map(TextMatch.folded))
-            let shorter = min(wanted.count, candidate.utf8.count)
+            let known = candidate.utf8.map(TextMatch.folded)
+            let distance = editDistance(wanted, known)
+            let shorter = min(wanted.count, known.count)
+            if shorter > 2, longer == nil, distance > 0, wanted.starts(with: known) || known.starts(with: wanted) { longer = candidate }
             guard distance < max(1, shorter), distance <= max(1, shorter / 3) else { continue }
             if best == nil || distance < best!.distance { best = (candidate, distance) }
         }
-        return best?.name
+        return best?.name ?? longer
     }
 
     /// Levenshtein distance with transpositions of neighbours (optimal string alignment).

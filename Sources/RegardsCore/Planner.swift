@@ -311,7 +311,8 @@ extension Planner {
             guard let message = message(of: occasion, rule: index, step: step, spread, customer, zone) else { continue }
             // A follow-up of what was not served is none.
             let isFollowUp = plans[index].steps[step].move != .none
-            guard window.contains(message.dueAt), !isFollowUp || occasion.dueAt + spread >= window.baseline else { continue }
+            let begun = plans[index].steps[step].isList ? occasion.dueAt : occasion.dueAt + spread
+            guard window.contains(message.dueAt), !isFollowUp || begun >= window.baseline else { continue }
             emit(message, rule: index, step: step, customerKey: customer.id, customer: customer, zone: zone, body)
         }
     }

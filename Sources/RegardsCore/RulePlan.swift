@@ -6,6 +6,7 @@ struct RulePlan {
     let hash: UInt64
     let lane: Lane
     let active: ActivePeriod?
+    let patience: Patience
     let isEnabled: Bool
     /// Seconds; 0 for none.
     let spread: UInt64
@@ -18,6 +19,7 @@ struct RulePlan {
         hash = rule.hash
         lane = rule.purpose == .care ? .care : .rest
         active = rule.active
+        patience = Patience(rule)
         isEnabled = rule.isEnabled
         let spread = rule.trigger.hasSpread ? max(0, rule.spread?.seconds ?? 0) : 0
         self.spread = UInt64(spread)
@@ -26,8 +28,9 @@ struct RulePlan {
         for (number, step) in steps.enumerated() {
             guard var days = step.move.days else { continue }
             // To a spread of 24 hours a day that is shorter adds another date.
-            if spread > 0 { days = days.lowerBound...(days.upperBound + Int(spread / 86_400) + 2) }
-            let isExact = step.move == .none && spread == 0 && !step.obeysQuiet
+            let isSpread = spread > 0 && !step.isList
+            if isSpread { days = days.lowerBound...(days.upperBound + Int(spread / 86_400) + 2) }
+            let isExact = step.move == .none && !isSpread && !step.obeysQuiet
             let group = StepGroup(days: days, obeysQuiet: step.obeysQuiet, isExact: isExact, steps: [number])
             if let known = groups.firstIndex(where: group.isDueAs) {
                 groups[known].steps.append(number)
@@ -95,6 +98,8 @@ struct StepPlan {
     let channel: ChannelName
     let isTell: Bool
     let isSend: Bool
+    /// Items of a list are gathered for one mail a morning: to divide them over hours would only leave some to the next.
+    let isList: Bool
     let obeysQuiet: Bool
     let move: Move
     let fallback: Fallback?
@@ -106,6 +111,7 @@ struct StepPlan {
         channel = step.action.channel
         isTell = if case .tell = step.action { true } else { false }
         isSend = step.action.isSend
+        isList = if case .list = step.action { true } else { false }
         self.obeysQuiet = obeysQuiet
         move = Move(step)
         self.fallback = fallback

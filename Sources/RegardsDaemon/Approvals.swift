@@ -20,7 +20,7 @@ package struct Approvals {
     /// Rules that nobody has approved as they are in the files, and that would send more than `guard.new_rule`, in the
     /// order of the files. Empty where the guard is off.
     /// - Throws: `SourceError`, `OutboxError`.
-    package func waiting(now: Instant) throws -> [GuardDesk.Finding] {
+    package func waiting(now: Instant) throws -> [GuardDesk.WaitingRule] {
         let book = assembly.book
         guard let limit = book.house.guards.newRule else { return [] }
         let hashes = Dictionary(book.rules.map { ($0.name, $0.hash) }, uniquingKeysWith: { first, _ in first })
@@ -31,7 +31,7 @@ package struct Approvals {
         return asked.compactMap { index in
             let messages = counts[index]?.messages ?? 0
             guard messages > limit else { return nil }
-            return GuardDesk.Finding(
+            return GuardDesk.WaitingRule(
                 rule: book.rules[index].name, hash: book.rules[index].hash, messages: messages, limit: limit)
         }
     }
@@ -43,13 +43,13 @@ package struct Approvals {
         return try count([index], now: now)[index] ?? Reach()
     }
 
-    /// What each rule that is new to the ledger, or was changed since, would send; by index. Asks nothing where the daemon
-    /// has read the files as they are.
+    /// What each rule would send that nobody has approved as it is in the files; by index.
     /// - Throws: `SourceError`, `OutboxError`.
     func reachesOfNews(_ source: any CustomerSource, now: Instant) throws -> [Int: Reach] {
-        let known = Dictionary(try outbox?.ruleLedgers().map { ($0.name, $0.hash) } ?? [], uniquingKeysWith: { $1 })
         let rules = assembly.book.rules
-        let asked = rules.indices.filter { rules[$0].isEnabled && known[rules[$0].name] != rules[$0].hash }
+        let hashes = Dictionary(rules.map { ($0.name, $0.hash) }, uniquingKeysWith: { first, _ in first })
+        let news = try outbox?.unapproved(hashes) ?? Set(hashes.keys)
+        let asked = rules.indices.filter { rules[$0].isEnabled && news.contains(rules[$0].name) }
         return asked.isEmpty ? [:] : try count(asked, source, now: now)
     }
 

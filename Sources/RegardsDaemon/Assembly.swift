@@ -15,14 +15,24 @@ package struct Assembly: Sendable {
 
     /// Reads every file and finds every mistake in one pass, in the order of files and lines.
     ///
-    /// - Parameter keepsAllCards: false for a process that stays: cards that no rule which is on names are checked and let
-    ///   go.
+    /// - Parameters:
+    ///   - shippedCards: what serves where the business has no card of that name.
+    ///   - keepsAllCards: false for a process that stays: cards that no rule which is on names are checked and let go.
     package static func load(
-        file: String, environment: [String: String], zones: ZoneCatalog, keepsAllCards: Bool = true
+        file: String, environment: [String: String], zones: ZoneCatalog, shippedCards: String? = ShippedCards.folder,
+        keepsAllCards: Bool = true
     ) -> (assembly: Assembly?, mistakes: [Mistake]) {
-        let found = survey(file: file, environment: environment, zones: zones)
+        let found = survey(file: file, environment: environment, zones: zones, shippedCards: shippedCards)
         guard let assembly = found.assembly, found.isSound else { return (nil, found.mistakes) }
         return (keepsAllCards ? assembly : assembly.withCardsInUse(), found.mistakes)
+    }
+
+    /// What can be read of files that may have mistakes: to look at, and never to send from.
+    package static func look(
+        file: String, environment: [String: String], zones: ZoneCatalog
+    ) -> (assembly: Assembly?, mistakes: [Mistake]) {
+        let found = survey(file: file, environment: environment, zones: zones)
+        return (found.assembly, found.mistakes)
     }
 
     private func withCardsInUse() -> Assembly {
@@ -45,14 +55,16 @@ struct FileSurvey {
 
 extension Assembly {
     /// Goes on after mistakes: what rules say is read where the house has some, cards where rules have some.
-    static func survey(file: String, environment: [String: String], zones: ZoneCatalog) -> FileSurvey {
+    static func survey(
+        file: String, environment: [String: String], zones: ZoneCatalog, shippedCards: String? = ShippedCards.folder
+    ) -> FileSurvey {
         let result = ConfigurationLoader(environment: environment, zones: zones).load(file: file)
         var survey = FileSurvey(mistakes: result.mistakes, isHouseSound: result.isHouseSound)
         // Where the cards are is one of the things a mistake may be about.
         let isFolderKnown = !result.mistakes.contains { $0.place.file == file && $0.path == "cards" && $0.severity == .error }
         guard let configuration = result.configuration ?? result.partial, isFolderKnown else { return survey }
         let (cards, mistakes) = CardLibrary.partial(
-            folder: configuration.cardsFolder, needed: configuration.ruleBook.neededCards)
+            folder: configuration.cardsFolder, shipped: shippedCards, needed: configuration.ruleBook.neededCards)
         survey.mistakes += mistakes
         guard let cards else { return survey }
         var book = configuration.ruleBook

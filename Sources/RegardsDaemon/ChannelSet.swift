@@ -142,14 +142,14 @@ package final class ChannelSet: Sendable {
     }
 
     /// Asks each channel's thread for a sign of life.
-    /// - Returns: whether all have answered the call before this one.
-    package func haveAnswered() -> Bool {
+    /// - Returns: those that have not answered the call before this one.
+    package func unanswered() -> [ChannelName] {
         let silent = guarded.withLock { $0.silent }
         for name in names where !silent.contains(name) {
             guarded.withLock { _ = $0.silent.insert(name) }
             channels[name]?.ping { [weak self] in self?.guarded.withLock { _ = $0.silent.remove(name) } }
         }
-        return silent.isEmpty
+        return names.filter(silent.contains)
     }
 
     /// One word for status lines.

@@ -62,7 +62,8 @@ extension Checkup {
         guard rows.customers > 0 else { return }
         let place = assembly.configuration.source.query.place
         let columns = assembly.book.customers.columns
-        for slot in columns.names.indices where rows.filled[slot] == 0 {
+        let ofPeople = assembly.book.house.columnsOfPeople
+        for slot in columns.names.indices where rows.filled[slot] == 0 && !ofPeople.contains(slot) {
             guard let place = columns.places[slot] else { continue }
             warn(place, columns.names[slot], "no customer has a value in this column, so what hangs on it never happens")
         }
@@ -74,9 +75,14 @@ extension Checkup {
                     + "customer here: CAST(… AS TEXT) makes all alike" + Checkup.names(examples, of: texts))
         }
         tellBirthdays(rows, place)
-        let here = "\(rows.withoutPlace) live by the business's clock, because neither time_zone nor country says another"
-        if rows.withoutPlace > 0 { summary.append(here) }
-        if rows.withoutAddress > 0 { summary.append("\(rows.withoutAddress) have no mail address") }
+        if rows.withoutPlace > 0 {
+            summary.append(
+                Words.count(rows.withoutPlace, "customer lives", "customers live")
+                    + " by the business's clock, because neither time_zone nor country says another")
+        }
+        if rows.withoutAddress > 0 {
+            summary.append(Words.count(rows.withoutAddress, "customer has", "customers have") + " no mail address")
+        }
         try tellShared(rows, assembly, source)
     }
 
@@ -180,10 +186,22 @@ extension Checkup {
 
     private func words(_ reach: Reach, _ rule: Rule, _ limit: Int?) -> String? {
         guard rule.steps.contains(where: { if case .send = $0.action { true } else { false } }) else { return nil }
-        var words = Words.count(reach.messages, "message") + (rule.isAboutEvents ? " for the last 31 days of events" : " in its first 31 days")
-        words += ", \(reach.onFirstDay) on the first day"
-        if let limit, reach.messages > limit { words += "; more than guard.new_rule, so live it waits for regards approve" }
-        return "new: " + words
+        guard reach.messages > 0 else { return rule.isAboutEvents ? "new" : "new: nothing within a year" }
+        var words = "new: \(Words.count(reach.messages, "message")) "
+        words += rule.isAboutEvents ? "for events as in the last 31 days" : "in its first 31 days"
+        words += ", \(reach.onFirstDay) on the first"
+        if let limit, reach.messages > limit { words += "; over guard.new_rule, so once live it waits for regards approve" }
+        return words
+    }
+}
+
+extension House {
+    /// Customers without an advisor are no mistake: somebody stands in.
+    fileprivate var columnsOfPeople: Set<Int> {
+        people.values.reduce(into: []) { found, person in
+            guard case .column(let email, let name, let phone) = person.source else { return }
+            found.formUnion([email, name, phone].compactMap { $0 })
+        }
     }
 }
 

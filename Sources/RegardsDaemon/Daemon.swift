@@ -5,11 +5,8 @@ import RegardsRules
 package import RegardsStore
 import Synchronization
 
-/// The running service: three loops, each on a serial queue of its own, and the timers that wake them.
-///
-/// - *plan* passes over all customers at each `refresh`;
-/// - *events* looks for changes of the customer database every two seconds;
-/// - *send* sends what is due (`SendLoop`).
+/// The running service: three loops, each on a serial queue of its own with the timer that wakes it (`PlanLoop`,
+/// `EventLoop`, `SendLoop`), their start and end, and the reload that changes all three over at once.
 ///
 /// Signals and flags belong to the command; it calls `start`, `reload` and `stop`.
 package final class Daemon: @unchecked Sendable {
@@ -23,6 +20,10 @@ package final class Daemon: @unchecked Sendable {
         package var salt: [UInt8]
         package var notify = Notify(socket: nil)
         package var pollEvery = TimeSpan.seconds(2)
+        /// How often every part is asked for a sign of life; nil: a third of the watchdog's time, and 10 seconds at most.
+        package var beatEvery: TimeSpan?
+        /// What else must move beside the daemon's own loops and channels.
+        package var watched: [Pulse.Part] = []
 
         package init(
             file: String, environment: [String: String], zones: ZoneCatalog, announcer: any Announcer,
@@ -41,32 +42,19 @@ package final class Daemon: @unchecked Sendable {
     private let outbox: any Outbox
     private let premises: Workshop.Premises
     private let givenChannels: ChannelSet?
-    private let planQueue = DispatchQueue(label: "regards.plan")
-    private let eventQueue = DispatchQueue(label: "regards.events")
     private let statusQueue = DispatchQueue(label: "regards.status")
     private let reloadQueue = DispatchQueue(label: "regards.reload")
     private let sendLoop: SendLoop
+    private var planLoop: PlanLoop!
+    private var eventLoop: EventLoop!
+    private let standingWatch: StandingWatch
     private let health: Health
     private let isStopping = Atomic<Bool>(false)
 
-    // Each of these is touched on its own queue only.
-    private var planDesk: PlanDesk
-    private var planAlarm: Alarm!
-    private var refresh: TimeSpan
-    /// Told again only when they are others: every pass meets them.
-    private var toldUnusable: [CustomerProblem: UnusableCustomers] = [:]
-    private var toldUnusableEvents: [EventProblem: UnusableCustomers] = [:]
-    private var eventDesk: EventDesk
-    private var eventAlarm: Alarm!
-    private var watch: any CustomerSource
-    private var seenToken: ChangeToken?
-    private var dateGuard: GuardDesk
-    private var eventGuard: GuardDesk
-    private var standings: StandingDesk
-    private let standingWatch: StandingWatch
-    /// Thread-safe in itself; which one is in force is known on the event queue, and on the plan queue.
-    private var lists: ListDesk
     private var statusTimer: (any DispatchSourceTimer)?
+    private(set) var pulse: Pulse!
+    /// Since when something does not move, in beats; told once.
+    private var beatsMissed = 0
 
     /// What is in force, for whoever asks.
     private struct InForce {
@@ -92,29 +80,52 @@ package final class Daemon: @unchecked Sendable {
         let workshop = try Workshop(assembly, premises, channels: channels)
         try Daemon.adopt(assembly.book, outbox, now, options.announcer)
         try Daemon.recover(assembly.book, outbox, now, options.announcer)
-        planDesk = workshop.plan
-        eventDesk = workshop.events
-        watch = workshop.watch
-        dateGuard = workshop.dateGuard
-        eventGuard = workshop.eventGuard
-        standings = workshop.standings
-        lists = workshop.lists
         standingWatch = StandingWatch(outbox: outbox, announcer: options.announcer)
-        refresh = assembly.configuration.source.refresh
         inForce = Mutex(
             InForce(
                 assembly: assembly, mode: workshop.mode, state: assembly.configuration.state, channels: workshop.channels))
         sendLoop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: options.clock,
             announcer: options.announcer, health: health, hash: options.hash)
-        planAlarm = Alarm(queue: planQueue, clock: options.clock) { [weak self] in self?.planTimeCame() }
-        eventAlarm = Alarm(queue: eventQueue, clock: options.clock) { [weak self] in self?.eventTimeCame() }
-        sendLoop.whenStaffRefused { [weak self] in
-            guard let self else { return }
-            // The next rung of the ladder is due at once.
-            eventQueue.async { _ = self.syncEvents(all: true) }
-        }
+        makeLoops(workshop)
+        pulse = Pulse(parts + options.watched)
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
+    }
+
+    private func makeLoops(_ workshop: Workshop) {
+        let context = LoopContext(
+            clock: options.clock, announcer: options.announcer, hash: options.hash, health: health,
+            standingWatch: standingWatch, isStopping: { [weak self] in self?.hasStopped ?? true },
+            wake: { [weak self] in self?.sendLoop.wake() })
+        eventLoop = EventLoop(workshop, context, progress: premises.eventProgress, pollEvery: options.pollEvery)
+        planLoop = PlanLoop(
+            workshop, context, progress: premises.planProgress, hasRung: { [weak self] in self?.lookAtZones() },
+            hasPlanned: { [weak self] in self?.lookAtEvents() })
+        // The next rung of the ladder is due at once.
+        sendLoop.whenStaffRefused { [weak self] in self?.lookAtEvents() }
+    }
+
+    private var hasStopped: Bool { isStopping.load(ordering: .relaxed) }
+
+    private func lookAtZones() { reloadQueue.async { self.followZones() } }
+
+    private func lookAtEvents() { eventLoop.queue.async { _ = self.eventLoop.sync(all: true) } }
+    /// What must move while the daemon runs, its channels apart: they may be others after a reload.
+    private var parts: [Pulse.Part] {
+        let (plan, events, send) = (premises.planProgress, premises.eventProgress, sendLoop.progress)
+        return [
+            Pulse.Part(name: "plan", work: [plan]) { [queue = planLoop.queue] in queue.async(execute: $0) },
+            Pulse.Part(name: "events", work: [events]) { [queue = eventLoop.queue] in queue.async(execute: $0) },
+            Pulse.Part(name: "send", work: [send]) { [sendLoop] in sendLoop.answer($0) },
+            // A reload waits for the loops.
+            Pulse.Part(name: "reload", work: [plan, events, send]) { [reloadQueue] in reloadQueue.async(execute: $0) },
+        ]
+    }
+
+    /// Whether the first pass gets on: a start may take long, and must not take for ever.
+    package func isGettingOn() -> Bool {
+        // Both are asked each time: each answer is about the time since the last question.
+        [premises.planProgress, premises.eventProgress].map { $0.hasMoved() }.contains(true)
     }
 
     // MARK: Start and stop
@@ -123,10 +134,10 @@ package final class Daemon: @unchecked Sendable {
     ///
     /// Events come first: a complaint that came in while nothing ran must hold a greeting back that is due now.
     package func start(ready: @escaping @Sendable () -> Void) {
-        eventQueue.async {
-            _ = self.syncEvents(all: true)
-            self.planQueue.async {
-                _ = self.plan()
+        eventLoop.queue.async {
+            _ = self.eventLoop.sync(all: true)
+            self.planLoop.queue.async {
+                _ = self.planLoop.plan()
                 self.sendLoop.wake()
                 self.statusQueue.async {
                     guard !self.isStopping.load(ordering: .relaxed) else { return }
@@ -140,10 +151,10 @@ package final class Daemon: @unchecked Sendable {
     /// Plans once, sends all that is due, and calls `done` when nothing more can be done now, with what kept it from
     /// doing all of it.
     package func runOnce(done: @escaping @Sendable ((any Error)?) -> Void) {
-        eventQueue.async {
-            let trouble = self.syncEvents(all: true)
-            self.planQueue.async {
-                let failure = self.plan() ?? trouble
+        eventLoop.queue.async {
+            let trouble = self.eventLoop.sync(all: true)
+            self.planLoop.queue.async {
+                let failure = self.planLoop.plan() ?? trouble
                 self.sendLoop.whenIdle { done(failure ?? self.sendingTrouble) }
             }
         }
@@ -158,8 +169,8 @@ package final class Daemon: @unchecked Sendable {
 
     /// Looks at the clock and the customer database at once, as after a jump of the clock.
     package func lookAgain() {
-        eventQueue.async { self.eventTimeCame() }
-        planQueue.async { self.planTimeCame() }
+        eventLoop.queue.async { self.eventLoop.timeCame() }
+        planLoop.queue.async { self.planLoop.timeCame() }
         sendLoop.wake()
     }
 
@@ -175,12 +186,12 @@ package final class Daemon: @unchecked Sendable {
         let ended = DispatchGroup()
         reloadQueue.async(group: ended) {}
         statusQueue.async(group: ended) { self.statusTimer?.cancel() }
-        planQueue.async(group: ended) { self.planAlarm.cancel() }
-        eventQueue.async(group: ended) { self.eventAlarm.cancel() }
+        planLoop.queue.async(group: ended) { self.planLoop.cancel() }
+        eventLoop.queue.async(group: ended) { self.eventLoop.cancel() }
         ended.enter()
         sendLoop.stop(grace: .seconds(8)) { ended.leave() }
         // A reload that was under way gives its loops one pass more, which ends at its first step.
-        ended.notify(queue: planQueue) { self.eventQueue.async { done() } }
+        ended.notify(queue: planLoop.queue) { self.eventLoop.queue.async { done() } }
     }
 
     // MARK: Reload
@@ -228,25 +239,18 @@ package final class Daemon: @unchecked Sendable {
         let workshop = try Workshop(assembly, premises, channels: givenChannels)
         // The ledger learns the new rules while no loop works by the old ones: else a pass under way could plan for a
         // rule that is gone, or find nothing under the name of one that was renamed.
-        try planQueue.sync {
-            try eventQueue.sync {
+        try planLoop.queue.sync {
+            try eventLoop.queue.sync {
                 try Daemon.adopt(assembly.book, outbox, options.clock.now(), options.announcer)
-                planDesk = workshop.plan
-                refresh = assembly.configuration.source.refresh
-                eventDesk = workshop.events
-                watch = workshop.watch
-                dateGuard = workshop.dateGuard
-                eventGuard = workshop.eventGuard
-                standings = workshop.standings
-                lists = workshop.lists
-                seenToken = nil
+                planLoop.change(to: workshop)
+                eventLoop.change(to: workshop)
                 sendLoop.replace(desk: workshop.send, channels: workshop.channels)
             }
         }
         inForce.withLock { $0 = InForce(assembly: assembly, mode: workshop.mode, state: state, channels: workshop.channels) }
         if workshop.mode != .live { tellMode(workshop.mode, written: assembly.book.house.mode) }
-        eventQueue.async { _ = self.syncEvents(all: true) }
-        planQueue.async { _ = self.plan() }
+        lookAtEvents()
+        planLoop.queue.async { _ = self.planLoop.plan() }
     }
 
     // MARK: Time zones
@@ -283,213 +287,49 @@ package final class Daemon: @unchecked Sendable {
         }
     }
 
-    // MARK: The plan loop
-
-    private func planTimeCame() {
-        reloadQueue.async { self.followZones() }
-        let now = options.clock.now()
-        // A wait longer than the longest there is: the clock was set back.
-        guard now >= nextPlan || nextPlan - now > refresh else { return planAlarm.arm(for: nextPlan) }
-        _ = plan()
-        eventQueue.async { _ = self.syncEvents(all: true) }
-    }
-
-    private var nextPlan = Instant(seconds: 0)
-
-    /// - Returns: what kept it from a whole pass.
-    private func plan() -> (any Error)? {
-        dispatchPrecondition(condition: .onQueue(planQueue))
-        guard !isStopping.load(ordering: .relaxed) else { return nil }
-        premises.planProgress.begin()
-        defer {
-            premises.planProgress.end()
-            planAlarm.arm(for: nextPlan)
-        }
-        let now = options.clock.now()
-        nextPlan = now + refresh
-        do {
-            standingWatch.tell(try dateGuard.assess(now: now))
-            let report = try planDesk.plan(now: now)
-            try standingWatch.lookAtGuards()
-            health.sourceWorked(.plan)
-            health.stateWorked(.plan)
-            announce(report)
-            try lists.settle(now: now)
-            if report.counts.changes > 0 { sendLoop.wake() }
-            return nil
-        } catch {
-            nextPlan = now + min(refresh, .seconds(30))
-            health.failed(.plan, error)
-            return error
-        }
-    }
-
-    private func announce(_ report: PlanDesk.Report) {
-        let counts = report.counts
-        if counts.changes > 0 {
-            options.announcer.announce(
-                Notice(
-                    .planned, count: report.customers,
-                    numbers: [
-                        ("inserted", counts.inserted), ("updated", counts.updated), ("reopened", counts.reopened),
-                        ("cancelled", counts.cancelled),
-                    ]))
-        }
-        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue })
-        where toldUnusable[problem] != customers {
-            options.announcer.announce(
-                Notice(
-                    .unusableCustomers, reason: problem.rawValue, count: customers.count,
-                    detail: "customers " + customers.firstIDs.map(options.hash.customer).joined(separator: ", ")))
-        }
-        toldUnusable = report.unusable
-    }
-
-    // MARK: The event loop
-
-    private func eventTimeCame() {
-        dispatchPrecondition(condition: .onQueue(eventQueue))
-        guard !isStopping.load(ordering: .relaxed) else { return }
-        followStanding(thorough: false)
-        mailLists()
-        do {
-            let token = try watch.changeToken()
-            if token != seenToken { return _ = syncEvents(all: false, token: token) }
-        } catch {
-            sourceFailed(error)
-        }
-        eventAlarm.arm(for: options.clock.now() + options.pollEvery)
-    }
-
-    /// What commands wrote into the ledger beside us: pauses, approvals.
-    private func followStanding(thorough: Bool) {
-        do {
-            let released = try standingWatch.look(standings, thorough: thorough, now: options.clock.now())
-            guard released > 0 else { return }
-            options.announcer.announce(Notice(.released, count: released))
-            sendLoop.wake()
-        } catch {
-            health.failed(.events, error)
-        }
-    }
-
-    /// - Returns: what kept it from seeing every event.
-    private func syncEvents(all: Bool, token: ChangeToken? = nil) -> (any Error)? {
-        dispatchPrecondition(condition: .onQueue(eventQueue))
-        guard !isStopping.load(ordering: .relaxed) else { return nil }
-        premises.eventProgress.begin()
-        defer {
-            premises.eventProgress.end()
-            eventAlarm.arm(for: options.clock.now() + options.pollEvery)
-        }
-        if all {
-            followStanding(thorough: true)
-            mailLists()
-        }
-        do {
-            // Before the queries: what changes while they run is then seen at the next look.
-            let token = try token ?? watch.changeToken()
-            let doubt = all ? assessEventRules() : nil
-            let report = try eventDesk.sync(now: options.clock.now(), all: all)
-            announce(report)
-            if report.counts.changes > 0 || report.released > 0 { sendLoop.wake() }
-            health.stateWorked(.events)
-            if let failure = report.failure ?? doubt { throw failure }
-            // Only now: what failed is asked for again at the next look.
-            seenToken = token
-            health.sourceWorked(.events)
-            return nil
-        } catch {
-            sourceFailed(error)
-            return error
-        }
-    }
-
-    /// The morning's mails to staff, once their time has come.
-    private func mailLists() {
-        do {
-            if try lists.mail(now: options.clock.now()) > 0 { sendLoop.wake() }
-        } catch {
-            health.failed(.events, error)
-        }
-    }
-
-    /// Rules that cannot be asked about wait; events are looked for all the same.
-    /// - Returns: what kept it from asking.
-    private func assessEventRules() -> (any Error)? {
-        do {
-            standingWatch.tell(try eventGuard.assess(now: options.clock.now()))
-            return nil
-        } catch {
-            return error
-        }
-    }
-
-    /// The next look reads everything again, whether or not the database has changed until then.
-    private func sourceFailed(_ error: any Error) {
-        seenToken = nil
-        health.failed(.events, error)
-    }
-
-    private func announce(_ report: EventDesk.Report) {
-        if report.released > 0 { options.announcer.announce(Notice(.released, count: report.released)) }
-        for (problem, rows) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue })
-        where toldUnusableEvents[problem] != rows {
-            options.announcer.announce(
-                Notice(
-                    .unusableCustomers, reason: problem.rawValue, count: rows.count,
-                    detail: "events " + rows.firstIDs.map(options.hash.customer).joined(separator: ", ")))
-        }
-        toldUnusableEvents.merge(report.unusable) { _, new in new }
-        for (_, change) in report.changes where !change.event.isBaseline {
-            // An event of a kind without `done` is over as soon as it happened: nothing opens or ends.
-            let hasOpened = change.kind == .new || change.kind == .reopened
-            guard change.event.isOpen == hasOpened else { continue }
-            let kind: NoticeKind
-            switch change.kind {
-            case .new: kind = .eventOpened
-            case .reopened: kind = .eventOpened
-            case .done: kind = .eventEnded
-            case .gone: kind = .eventEnded
-            case .edited, .returned: continue
-            }
-            options.announcer.announce(
-                Notice(
-                    kind, customer: change.event.customerKey, occasion: change.event.occasion,
-                    until: kind == .eventOpened ? change.event.limits.values.min() : nil, detail: change.event.kind))
-        }
-        let baseline = report.changes.count { $0.change.kind == .new && $0.change.event.isBaseline }
-        if baseline > 0 {
-            options.announcer.announce(
-                Notice(
-                    .ruleBaseline, count: baseline,
-                    detail: "they were there before this start; only a rule's backfill: sends about them"))
-        }
-    }
-
     // MARK: Status
 
     private func startStatus() {
         let timer = DispatchSource.makeTimerSource(queue: statusQueue)
-        let beat = options.notify.watchdogInterval.map { max(1, $0.seconds / 3) } ?? 10
-        timer.schedule(deadline: .now(), repeating: .seconds(Int(min(beat, 10))))
+        timer.schedule(deadline: .now(), repeating: .microseconds(Int(beatEvery.microseconds)), leeway: .milliseconds(10))
         timer.setEventHandler { [weak self] in self?.beat() }
         timer.activate()
         statusTimer = timer
     }
 
+    private var beatEvery: TimeSpan {
+        if let given = options.beatEvery { return given }
+        guard let interval = options.notify.watchdogInterval else { return .seconds(10) }
+        return min(max(TimeSpan(microseconds: interval.microseconds / 3), .seconds(1)), .seconds(10))
+    }
+
     private func beat() {
-        let loops = [sendLoop.progress, premises.planProgress, premises.eventProgress].map { $0.hasMoved() }
         let channels = inForce.withLock { $0.channels }
         // Both are asked each time: each answer is about the time since the last question.
-        let haveAnswered = channels.haveAnswered()
-        if loops.allSatisfy({ $0 }), haveAnswered { options.notify.feedWatchdog() }
+        let silent = [pulse.beat(), channels.unanswered().map { "channel \($0)" }].flatMap { $0 }
+        if silent.isEmpty {
+            beatsMissed = 0
+            options.notify.feedWatchdog()
+        } else {
+            beatsMissed += 1
+            tellStuck(silent)
+        }
         options.notify.status(status())
+    }
+
+    /// Once half of the time is over that the watchdog waits: a slow disk alone is no news.
+    private func tellStuck(_ names: [String]) {
+        let missed = options.notify.watchdogInterval.map { max(1, Int($0.microseconds / beatEvery.microseconds)) } ?? 3
+        guard beatsMissed == missed else { return }
+        let end = options.notify.watchdogInterval == nil ? "" : "; systemd restarts the daemon soon, unless it moves again"
+        options.announcer.announce(Notice(.stuck, detail: names.joined(separator: ", ") + end))
     }
 
     /// One sentence with numbers, as `systemctl status` shows it.
     package func status() -> String {
-        let (mode, channels, isReloadRefused) = inForce.withLock { ($0.mode, $0.channels, $0.isReloadRefused) }
+        let (mode, written, channels, isReloadRefused) = inForce.withLock {
+            ($0.mode, $0.assembly.book.house.mode, $0.channels, $0.isReloadRefused)
+        }
         let now = options.clock.now()
         var parts: [String] = []
         do {
@@ -503,9 +343,18 @@ package final class Daemon: @unchecked Sendable {
             parts.append("the state file cannot be read")
         }
         for name in channels.names { parts.append("\(name) \(channels.summary(name))") }
-        if mode != .live { parts.insert("rehearsing", at: 0) }
+        if mode != .live { parts.insert(nextStep(mode, written: written), at: 0) }
         if isReloadRefused { parts.insert("the last reload was refused, the old rules run", at: 0) }
         return parts.joined(separator: ", ")
+    }
+
+    /// What keeps messages from customers, and how that ends.
+    private func nextStep(_ mode: Mode, written: Mode) -> String {
+        switch (mode, written) {
+        case (.redirect, _): "rehearsing, all mail goes to one address"
+        case (_, .live): "rehearsing, nobody is mailed (next: regards go-live)"
+        default: "rehearsing, nobody is mailed (next: edit \(options.file), regards check, systemctl reload regards)"
+        }
     }
 
     // MARK: Telling

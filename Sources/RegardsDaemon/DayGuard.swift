@@ -17,13 +17,16 @@ final class DayGuard: @unchecked Sendable {
     private let standings: StandingDesk
     /// Only where messages reach customers.
     private let isGuarding: Bool
-    /// Added by passes that the customer database broke off: their rows stand there for the next pass to find.
+    /// As the ledger has them: what passes added that were broken off, what stands there of that by now, and whether it
+    /// is too much.
     private var carried = 0
+    private var noted = 0
+    private var isSuspecting = false
 
     /// Fewer customers than this come and go as they like.
     private static let few = 20
     /// More messages than this are asked about, where no rule's guard says how many are few.
-    private static let fewMessages = 50
+    static let fewMessages = 50
 
     init(outbox: any Outbox, house: House, standings: StandingDesk, isGuarding: Bool) {
         self.outbox = outbox
@@ -63,34 +66,54 @@ final class DayGuard: @unchecked Sendable {
 
     // MARK: More messages
 
-    /// Looks at a pass while it runs: what it wrote up to here may go out at once. In doubt everything but `care` is held
-    /// until the pass has seen all customers.
-    func look(at counts: ReconcileCounts) {
+    /// Before a pass. What earlier ones added that the customer database, or the end of the daemon, broke off stands in the
+    /// ledger, and this pass finds it there.
+    /// - Throws: `OutboxError`.
+    func begin() throws {
         guard isGuarding else { return }
-        // Once too much is enough: the last pages may be those of a mistake that the first ones hid.
-        if isTooMuch(counts) { standings.suspect(true) }
+        let figures = try outbox.guardFigures()
+        (carried, noted, isSuspecting) = (figures.carried ?? 0, figures.carried ?? 0, figures.suspectedSince != nil)
     }
 
-    /// Judges a pass that ended, or was broken off.
+    /// Looks at a pass while it runs: what it wrote up to here may go out at once. In doubt everything but `care` is held
+    /// until a pass has seen all customers, whatever happens to this one.
     /// - Throws: `OutboxError`.
-    func judge(_ counts: ReconcileCounts, isWhole: Bool, now: Instant) throws {
+    func look(at counts: ReconcileCounts, now: Instant) throws {
         guard isGuarding else { return }
-        guard isWhole else {
-            carried += counts.insertedBehind
-            return
+        // Once too much is enough: the last pages may be those of a mistake that the first ones hid.
+        let isNews = !isSuspecting && isTooMuch(counts)
+        guard isNews || added(counts) != noted else { return }
+        let added = added(counts)
+        try outbox.updateGuardFigures { figures in
+            figures.carried = added
+            if isNews { figures.suspectedSince = figures.suspectedSince ?? now }
         }
-        if isTooMuch(counts) {
+        noted = added
+        guard isNews else { return }
+        isSuspecting = true
+        try standings.read(now: now)
+    }
+
+    /// Judges a pass that saw all customers.
+    /// - Throws: `OutboxError`.
+    func judge(_ counts: ReconcileCounts, now: Instant) throws {
+        guard isGuarding else { return }
+        let isTooMuch = isTooMuch(counts)
+        if isTooMuch || isSuspecting || noted > 0 {
             let (added, planned) = (added(counts), planned(counts))
             try outbox.updateGuardFigures { figures in
+                (figures.carried, figures.suspectedSince) = (nil, nil)
+                guard isTooMuch else { return }
                 figures.trippedSince = figures.trippedSince ?? now
                 figures.added = (figures.added ?? 0) + added
                 figures.planned = figures.planned ?? planned
             }
         }
-        carried = 0
+        let wasSuspecting = isSuspecting
+        (carried, noted, isSuspecting) = (0, 0, false)
         // What was read before the guard tripped must not be believed a moment longer.
         try standings.read(now: now)
-        guard standings.suspect(false), try outbox.guardFigures().trippedSince == nil else { return }
+        guard wasSuspecting, try outbox.guardFigures().trippedSince == nil else { return }
         try outbox.releaseHeld(rule: nil, reason: .guardDay, now: now)
     }
 

@@ -26,19 +26,21 @@ package final class EventDesk: @unchecked Sendable {
     private let settings: [EventSettings]
     private let standings: StandingDesk
     private let histories: HistoryLoader
+    private let eventGuard: EventGuard
     private var planner: Planner
     private let progress: Progress
     private var lastFailed = false
 
     package init(
         assembly: Assembly, outbox: any Outbox, source: any CustomerSource, standings: StandingDesk, hash: AddressHash,
-        progress: Progress
+        isGuarding: Bool, progress: Progress
     ) {
         self.outbox = outbox
         self.source = source
         self.standings = standings
         self.progress = progress
         histories = HistoryLoader(outbox: outbox, hash: hash, book: assembly.book)
+        eventGuard = EventGuard(outbox: outbox, house: assembly.book.house, standings: standings, isGuarding: isGuarding)
         book = assembly.book
         settings = assembly.configuration.events
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
@@ -69,12 +71,28 @@ package final class EventDesk: @unchecked Sendable {
     private func sync(
         _ kind: Int, all: Bool, _ ledgers: [String: RuleLedger], now: Instant, _ report: inout Report
     ) throws {
-        let (changes, records) = try read(kind, now: now, &report)
+        let (changes, records, last) = try read(kind, now: now, &report)
         report.changes += changes.map { (kind, $0) }
-        let events = all
-            ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: now - settings[kind].horizon)
-            : changes.map(\.event)
-        report.counts += try plan(events, former: changes, kind, records, ledgers, now: now, &report)
+        let horizon = now - settings[kind].horizon
+        var events = all
+            ? try outbox.events(kind: book.eventKinds[kind].name, openOrSince: horizon) + awaited(kind, before: horizon) : []
+        let known = Set(events.map(\.occasion))
+        events += changes.map(\.event).filter { !known.contains($0.occasion) }
+        let plans = try plan(events, former: changes, kind, records, ledgers, now: now, &report)
+        try guardAgainst(changes, plans, known: records.count, last, now: now)
+        report.counts += try outbox.reconcileEvents(plans, now: now)
+    }
+
+    private func guardAgainst(
+        _ changes: [EventChange], _ plans: [EventPlan], known: Int, _ last: Instant?, now: Instant
+    ) throws {
+        let new = changes.filter { $0.kind == .new }.map(\.event)
+        let late = new.filter { event in !event.isBaseline && last.map { event.at < $0 } ?? false }
+        guard !late.isEmpty else { return }
+        let occasions = Set(late.map(\.occasion))
+        let messages = plans.lazy.filter { occasions.contains($0.occasion) }
+            .reduce(0) { $0 + $1.rows.count { $0.key.recipient == "\(Role.customer)/0" } }
+        try eventGuard.judge(EventGuard.Look(last: last, known: known - new.count, late: late), messages: messages, now: now)
     }
 
     /// A promise that depends on a ranked segment needs its bounds before the first pass has found them.
@@ -89,7 +107,10 @@ package final class EventDesk: @unchecked Sendable {
 
     // MARK: Reading
 
-    private func read(_ kind: Int, now: Instant, _ report: inout Report) throws -> ([EventChange], [String: Record]) {
+    /// - Returns: what changed, the rows by id, and when the kind was looked at before.
+    private func read(
+        _ kind: Int, now: Instant, _ report: inout Report
+    ) throws -> ([EventChange], [String: Record], last: Instant?) {
         let horizon = now - settings[kind].horizon
         let sync = try outbox.beginEventSync(
             kind: book.eventKinds[kind].name, vanished: book.eventKinds[kind].vanished, horizon: horizon,
@@ -105,9 +126,22 @@ package final class EventDesk: @unchecked Sendable {
         let name = book.eventKinds[kind].name
         let scan = try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
         report.note(scan)
+        sync.expect(try awaited(kind, before: horizon).map(\.id))
         try take(Array(try source.lookUpEvents(kind: name, try sync.unseen()).values))
         changes += try sync.finish()
-        return (changes, records)
+        return (changes, records, sync.lastLook)
+    }
+
+    /// What an appointment that was made before the horizon owes hangs on its columns as before.
+    private func awaited(_ kind: Int, before horizon: Instant) throws -> [Event] {
+        let rules = rules(about: kind).map { book.rules[$0].name }
+        return rules.isEmpty ? [] : try outbox.events(kind: book.eventKinds[kind].name, awaitedBy: rules, before: horizon)
+    }
+
+    private func rules(about kind: Int) -> [Int] {
+        book.rules.indices.filter { index in
+            if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
+        }
     }
 
     private func seen(_ row: EventRow, _ kind: Int) -> SeenEvent {
@@ -145,11 +179,9 @@ package final class EventDesk: @unchecked Sendable {
     private func plan(
         _ events: [Event], former changes: [EventChange], _ kind: Int, _ records: [String: Record],
         _ ledgers: [String: RuleLedger], now: Instant, _ report: inout Report
-    ) throws -> ReconcileCounts {
-        let rules = book.rules.indices.filter { index in
-            if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
-        }
-        guard !rules.isEmpty, !events.isEmpty else { return ReconcileCounts() }
+    ) throws -> [EventPlan] {
+        let rules = rules(about: kind)
+        guard !rules.isEmpty, !events.isEmpty else { return [] }
         let customers = try source.lookUp(Array(Set(events.compactMap(\.customer))))
         let newest = Dictionary(
             changes.filter { $0.kind == .new }.map { ($0.event.id, $0.event.generation) }, uniquingKeysWith: max)
@@ -176,7 +208,7 @@ package final class EventDesk: @unchecked Sendable {
             guard let former = change.formerCustomerKey else { continue }
             plans.append(EventPlan(customer: former, occasion: change.event.occasion, rules: names, rows: []))
         }
-        return try outbox.reconcileEvents(plans, now: now)
+        return plans
     }
 
     private func plan(

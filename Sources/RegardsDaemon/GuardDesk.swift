@@ -13,7 +13,7 @@ package final class GuardDesk: @unchecked Sendable {
     }
 
     /// A rule that waits for approval.
-    package struct Finding: Hashable, Sendable {
+    package struct WaitingRule: Hashable, Sendable {
         package var rule: String
         package var hash: UInt64
         package var messages: Int
@@ -43,13 +43,17 @@ package final class GuardDesk: @unchecked Sendable {
         self.hash = hash
         self.isGuarding = isGuarding
         self.progress = progress
-        rules = assembly.book.rules.indices.filter { assembly.book.rules[$0].isAboutEvents == (part == .events) }
+        // What is off is asked when it is switched on: its hash is the same then.
+        rules = assembly.book.rules.indices.filter { index in
+            let rule = assembly.book.rules[index]
+            return rule.isEnabled && rule.isAboutEvents == (part == .events)
+        }
     }
 
     /// Approves what reaches few, and names what reaches many, each once. Costs one look at the ledger where nothing is
     /// new.
     /// - Throws: `SourceError`, `OutboxError`; what was not counted waits, and is counted at the next call.
-    package func assess(now: Instant) throws -> [Finding] {
+    package func assess(now: Instant) throws -> [WaitingRule] {
         guard isGuarding else { return [] }
         let book = assembly.book
         let hashes = Dictionary(uniqueKeysWithValues: rules.map { (book.rules[$0].name, book.rules[$0].hash) })
@@ -66,7 +70,7 @@ package final class GuardDesk: @unchecked Sendable {
             assembly, source: source, outbox: outbox, hash: hash, ranks: standings.ranks ?? SegmentRanks(), now: now,
             step: progress.step)
         let counts = try survey.count(asked)
-        var findings: [Finding] = []
+        var waiting: [WaitingRule] = []
         for index in asked {
             let messages = counts[index]?.messages ?? 0
             guard messages > limit else {
@@ -74,11 +78,11 @@ package final class GuardDesk: @unchecked Sendable {
                 continue
             }
             counted.insert(book.rules[index].name)
-            findings.append(
-                Finding(rule: book.rules[index].name, hash: book.rules[index].hash, messages: messages, limit: limit))
+            waiting.append(
+                WaitingRule(rule: book.rules[index].name, hash: book.rules[index].hash, messages: messages, limit: limit))
         }
         try standings.read(now: now)
-        return findings
+        return waiting
     }
 
     private func approve(_ index: Int, now: Instant) throws {

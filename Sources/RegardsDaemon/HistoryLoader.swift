@@ -9,6 +9,8 @@ package struct HistoryLoader: Sendable {
     private let received: Set<String>
     private let series: Set<String>
     private let window: TimeSpan
+    /// Messages give way to each other.
+    private let isWeighing: Bool
     /// By index of the rule: whether its decisions need more than the suppressions.
     private let isAsked: [Bool]
 
@@ -21,7 +23,7 @@ package struct HistoryLoader: Sendable {
         // Where messages give way to each other, a year's occasion that was kept already must be known although its day
         // was corrected since: what never goes again takes nobody's place. Two days more, so that a local day is whole
         // wherever the customer lives.
-        let isWeighing = hasBudgets || book.rules.contains { !$0.insteadOf.isEmpty }
+        isWeighing = hasBudgets || book.rules.contains { !$0.insteadOf.isEmpty }
         window = max(book.house.limits.longestWindow, isWeighing ? .days(400) : .zero) + .days(2)
         isAsked = book.rules.map { rule in
             let once = (rule.sameAddress ?? book.house.limits.sameAddress) == .once
@@ -35,7 +37,7 @@ package struct HistoryLoader: Sendable {
     /// A history for each of the customers that has an id.
     /// - Throws: `OutboxError`.
     package func load(_ customers: some Sequence<Customer>, now: Instant) throws -> [String: History] {
-        var question = HistoryQuestion(customers: [], since: now - window, received: received, series: series)
+        var question = HistoryQuestion(customers: [], since: now - window, received: received, series: series, asksForLost: isWeighing)
         for customer in customers {
             question.customers.append(customer.id)
             if let contact = Contact(customer: customer) {

@@ -66,10 +66,34 @@ package struct MessageComposer: Sendable {
         return try mail(candidate, facts, rule, step, card, now, options)
     }
 
+    /// All that a mail is made of, before it is one.
+    private struct Letter {
+        var header: MessageHeader
+        var fields: CardFields
+        var locale: String?
+    }
+
     private func mail(
         _ candidate: Candidate, _ facts: Facts, _ rule: Rule, _ step: Step, _ card: String, _ now: Instant,
         _ options: Options
     ) throws(ComposingError) -> ComposedMessage {
+        let letter = try letter(candidate, facts, rule, step, now, options)
+        do {
+            let message = try assembly.cards.renderMail(
+                card, locale: letter.locale, fields: letter.fields, header: letter.header)
+            let recipient = letter.header.to.address
+            let envelope = Envelope(sender: assembly.book.house.business.email, recipient: recipient)
+            return ComposedMessage(
+                card: card, channel: candidate.outreach.channel, destination: .mailbox(envelope), message: message,
+                recipient: recipient)
+        } catch {
+            throw .card(error)
+        }
+    }
+
+    private func letter(
+        _ candidate: Candidate, _ facts: Facts, _ rule: Rule, _ step: Step, _ now: Instant, _ options: Options
+    ) throws(ComposingError) -> Letter {
         let house = assembly.book.house
         let role = step.action.recipientRole
         let contacts = house.contacts(role, for: facts.customer, on: house.day(of: candidate.outreach.dueAt))
@@ -87,14 +111,26 @@ package struct MessageComposer: Sendable {
             unsubscribeToken: MessageID.unsubscribeToken(customer: key.customer, salt: salt),
             subjectPrefix: options.subjectPrefix,
             extra: options.redirect == nil ? [] : [("X-Regards-Redirected", "yes")])
-        let fields = CardFieldsBuilder.fields(for: candidate, facts, assembly.book, to: to)
+        return Letter(
+            header: header, fields: CardFieldsBuilder.fields(for: candidate, facts, assembly.book, to: to),
+            locale: toStaff ? nil : facts.customer?.text(.locale))
+    }
+
+    /// The mail as a reader sees it; nil for a webhook, which nobody reads.
+    package func look(at candidate: Candidate, _ facts: Facts, now: Instant) throws(ComposingError) -> MessageLook? {
+        let rule = assembly.book.rules[candidate.rule]
+        let step = rule.steps[candidate.step]
+        guard !step.action.isWebhook else { return nil }
+        let letter = try letter(candidate, facts, rule, step, now, Options())
+        let card = rule.card(step, for: candidate, history: facts.history.cards[rule.name] ?? [], now: now).name
         do {
-            let message = try assembly.cards.renderMail(
-                card, locale: toStaff ? nil : facts.customer?.text(.locale), fields: fields, header: header)
-            let envelope = Envelope(sender: house.business.email, recipient: header.to.address)
-            return ComposedMessage(
-                card: card, channel: candidate.outreach.channel, destination: .mailbox(envelope), message: message,
-                recipient: header.to.address)
+            let rendered = try assembly.cards.render(
+                card, locale: letter.locale, fields: letter.fields,
+                unsubscribe: letter.header.offersUnsubscribe ? letter.header.unsubscribe : nil,
+                unsubscribeToken: letter.header.unsubscribeToken)
+            return MessageLook(
+                card: card, from: letter.header.from, to: letter.header.to, sentAt: now, zone: candidate.zone.zone,
+                rendered: rendered)
         } catch {
             throw .card(error)
         }

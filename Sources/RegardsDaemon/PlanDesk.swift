@@ -77,21 +77,17 @@ package final class PlanDesk: @unchecked Sendable {
             rules: rules.map { book.rules[$0].name }, window: from..<(now + PlanWindow.ahead), now: now)
         let segments = watched.isEmpty ? nil : try outbox.beginSegments(watched.map { WatchedSegment(book.segments[$0]) }, now: now)
         planner.beginPass(pass.windows)
-        do {
-            let scan = try source.forEachPage(size: PlanDesk.page) { customers in
-                try self.page(customers, segments, &pass)
-                pass.report.counts += try plan.reconcile(customers: pass.ids, rows: pass.rows) {
-                    pass.reasons[$0] ?? .occasionGone
-                }
-                dayGuard.look(at: pass.report.counts)
-                try progress.step()
+        try dayGuard.begin()
+        let scan = try source.forEachPage(size: PlanDesk.page) { customers in
+            try self.page(customers, segments, &pass)
+            pass.report.counts += try plan.reconcile(customers: pass.ids, rows: pass.rows) {
+                pass.reasons[$0] ?? .occasionGone
             }
-            pass.report.note(scan)
-        } catch {
-            try dayGuard.judge(pass.report.counts, isWhole: false, now: now)
-            throw error
+            try dayGuard.look(at: pass.report.counts, now: now)
+            try progress.step()
         }
-        try dayGuard.judge(pass.report.counts, isWhole: true, now: now)
+        pass.report.note(scan)
+        try dayGuard.judge(pass.report.counts, now: now)
         pass.report.hasCollapsed = try dayGuard.hasCollapsed(customers: pass.report.customers, now: now)
         if !pass.report.hasCollapsed {
             try segments?.finish()

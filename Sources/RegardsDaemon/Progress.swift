@@ -1,28 +1,17 @@
 import Synchronization
 
-/// Tells the watchdog whether a loop moves: it is idle, or it has begun or ended something since the last look.
+/// Tells `Pulse` whether a loop that is busy gets on: it has begun or ended something since the last look.
 package final class Progress: Sendable {
     private struct State {
         var steps = 0
-        var isBusy = false
         var seen = 0
         var isCancelled = false
     }
     private let state = Mutex(State())
 
-    package func begin() {
-        state.withLock {
-            $0.steps += 1
-            $0.isBusy = true
-        }
-    }
+    package func begin() { state.withLock { $0.steps += 1 } }
 
-    package func end() {
-        state.withLock {
-            $0.steps += 1
-            $0.isBusy = false
-        }
-    }
+    package func end() { state.withLock { $0.steps += 1 } }
 
     /// A step inside long work, at which it may be broken off.
     /// - Throws: `CancellationError` after `cancel`.
@@ -37,11 +26,11 @@ package final class Progress: Sendable {
     /// Ends long work at its next step.
     package func cancel() { state.withLock { $0.isCancelled = true } }
 
-    /// True when idle, or when something happened since the last call.
-    package func hasMoved() -> Bool {
+    /// True when something happened since the last call.
+    func hasMoved() -> Bool {
         state.withLock { state in
             defer { state.seen = state.steps }
-            return !state.isBusy || state.steps != state.seen
+            return state.steps != state.seen
         }
     }
 }

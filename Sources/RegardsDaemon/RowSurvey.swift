@@ -96,6 +96,7 @@ extension RowSurvey {
         let rest = birthDates.filter { !suspects.contains($0.key) }
         let all = rest.values.reduce(0, +)
         let count = rest.filter { $0.key.month == 1 && $0.key.day == 1 }.values.reduce(0, +)
-        return count >= 5 && count * 365 > 5 * all ? count : nil
+        // Among few it may be chance.
+        return all >= 300 && count * 365 > 5 * all ? count : nil
     }
 }

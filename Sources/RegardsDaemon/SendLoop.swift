@@ -87,6 +87,9 @@ package final class SendLoop: @unchecked Sendable {
     /// Something may be due: planning wrote rows, time passed, a customer's complaint was solved.
     package func wake() { queue.async { self.wakeOnQueue() } }
 
+    /// Calls `body` on the loop's own queue, after what it is at.
+    func answer(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+
     /// Called when a member of staff cannot be told: the ladder's next rung may be due at once.
     package func whenStaffRefused(_ body: @escaping @Sendable () -> Void) {
         queue.async { self.whenStaffRefused = body }

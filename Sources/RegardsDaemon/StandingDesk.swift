@@ -10,14 +10,6 @@ package final class StandingDesk: Sendable {
         var standing = Standing()
         var readAt: Instant?
         var hasRanks = false
-        /// A pass that is under way adds more than it should.
-        var isSuspicious = false
-
-        var answer: Standing {
-            var answer = standing
-            answer.isGuardTripped = answer.isGuardTripped || isSuspicious
-            return answer
-        }
     }
 
     /// What the ledger says is read again when it is older than this. Pauses act sooner: each mark asks for them.
@@ -40,7 +32,7 @@ package final class StandingDesk: Sendable {
     /// - Throws: `OutboxError`.
     package func standing(now: Instant) throws -> Standing {
         let known = state.withLock { state in
-            state.readAt.flatMap { $0 <= now && now - $0 < StandingDesk.freshness ? state.answer : nil }
+            state.readAt.flatMap { $0 <= now && now - $0 < StandingDesk.freshness ? state.standing : nil }
         }
         return try known ?? read(now: now)
     }
@@ -58,20 +50,14 @@ package final class StandingDesk: Sendable {
             state.standing.pauses = pauses
             state.standing.unapproved = unapproved
             for rule in book.rules { state.standing.baselines[rule.name] = ledgers[rule.name].map(rule.baseline) }
-            state.standing.isGuardTripped = isGuarding && figures.trippedSince != nil && book.house.guards.day != nil
+            let isTripped = figures.trippedSince != nil || figures.suspectedSince != nil
+            state.standing.isGuardTripped = isGuarding && isTripped && book.house.guards.day != nil
+            // An answer to the guard is one to all of it.
+            let isFlooded = state.standing.isGuardTripped && figures.trippedSince != nil
+            state.standing.floods = isFlooded ? figures.floods : [:]
             state.standing.areCustomersMissing = figures.collapsedSince != nil
             state.readAt = now
-            return state.answer
-        }
-    }
-
-    /// Says that a pass under way adds more than it should, or that it does not after all.
-    /// - Returns: what was said before.
-    @discardableResult
-    package func suspect(_ isSuspicious: Bool) -> Bool {
-        state.withLock { state in
-            defer { state.isSuspicious = isSuspicious && book.house.guards.day != nil }
-            return state.isSuspicious
+            return state.standing
         }
     }
 

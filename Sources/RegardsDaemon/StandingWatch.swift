@@ -6,14 +6,14 @@ import Synchronization
 /// Follows what commands write into the ledger beside a running daemon: pauses, approvals, guards. Tells of each change
 /// once, and sets free what waited for it. Lives as long as the daemon, over reloads.
 ///
-/// `look` belongs to the event queue; findings come from any.
+/// `look` belongs to the event queue; waiting rules come from any.
 final class StandingWatch: Sendable {
     private struct State {
         /// nil before the first look.
         var standing: Standing?
         var figures = GuardFigures()
         /// Rules that were told to wait, as they were then.
-        var waiting: [GuardDesk.Finding] = []
+        var waiting: [GuardDesk.WaitingRule] = []
     }
 
     private let outbox: any Outbox
@@ -26,16 +26,16 @@ final class StandingWatch: Sendable {
     }
 
     /// Rules that wait for approval are told once, whatever is reloaded meanwhile.
-    func tell(_ findings: [GuardDesk.Finding]) {
-        for finding in findings {
+    func tell(_ rules: [GuardDesk.WaitingRule]) {
+        for rule in rules {
             let isNews = state.withLock { state in
-                guard !state.waiting.contains(where: { $0.rule == finding.rule && $0.hash == finding.hash }) else { return false }
-                state.waiting.removeAll { $0.rule == finding.rule }
-                state.waiting.append(finding)
+                guard !state.waiting.contains(where: { $0.rule == rule.rule && $0.hash == rule.hash }) else { return false }
+                state.waiting.removeAll { $0.rule == rule.rule }
+                state.waiting.append(rule)
                 return true
             }
             guard isNews else { continue }
-            announcer.announce(Notice(.guardTripped, finding))
+            announcer.announce(Notice(.guardTripped, rule))
         }
     }
 
@@ -95,7 +95,7 @@ final class StandingWatch: Sendable {
             return state.waiting.filter { !standing.unapproved.contains($0.rule) }
         }
         // Where nobody is mailed nothing waits, and nothing was approved either.
-        for finding in approved where isGuarding { announcer.announce(Notice(.approved, rule: finding.rule, count: finding.messages)) }
+        for rule in approved where isGuarding { announcer.announce(Notice(.approved, rule: rule.rule, count: rule.messages)) }
     }
 
     private func tellGuards(_ before: GuardFigures, _ now: GuardFigures) {
@@ -118,7 +118,7 @@ extension GuardFigures {
     /// Why the guard of the day holds messages, and what to do.
     package var dayWords: String {
         "\(Words.count(added ?? 0, "message")) appeared in hours that had been planned with \(planned ?? 0), as after a "
-            + "mistake in the customers' query: mend it, then, or if they are meant: regards approve --day"
+            + "mistake in a query: mend it, then, or if they are meant: regards approve --day"
     }
 
     /// Why nobody's messages are cancelled, and what to do.
@@ -129,8 +129,8 @@ extension GuardFigures {
 }
 
 extension Notice {
-    fileprivate init(_ kind: NoticeKind, _ finding: GuardDesk.Finding) {
-        self.init(kind, rule: finding.rule, count: finding.messages, detail: finding.words)
+    fileprivate init(_ kind: NoticeKind, _ waiting: GuardDesk.WaitingRule) {
+        self.init(kind, rule: waiting.rule, count: waiting.messages, detail: waiting.words)
     }
 
     /// - Parameter pause: its reason is a person's words, and stays in the ledger.
@@ -145,7 +145,7 @@ extension Notice {
     }
 }
 
-extension GuardDesk.Finding {
+extension GuardDesk.WaitingRule {
     /// Why the rule waits, and what to do.
     package var words: String {
         "it would send \(Words.count(messages, "message")) in its first 31 days, and guard.new_rule is \(limit): "

@@ -2,6 +2,7 @@ import Dispatch
 package import RegardsCalendar
 import RegardsCore
 package import RegardsStore
+import Synchronization
 
 /// The whole daemon under a virtual clock: the same desks and the same send loop. Time passes when it is told to, so a
 /// year takes seconds. Used by one thread at a time.
@@ -10,6 +11,8 @@ package final class VirtualDaemon {
     private let outbox: any Outbox
     private let workshop: Workshop
     private let loop: SendLoop
+    /// Staff could not be told: the next rung of the ladder is due at once.
+    private let refusal = Flag()
 
     /// Adopts the rules and settles what an earlier daemon left, as a start does.
     /// - Parameter channels: the ways out.
@@ -32,6 +35,7 @@ package final class VirtualDaemon {
         loop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: clock, announcer: announcer,
             health: Health(announcer: announcer), hash: hash)
+        loop.whenStaffRefused { [refusal] in refusal.raise() }
     }
 
     /// One look at the customer database: a pass over all customers, and every event.
@@ -45,16 +49,16 @@ package final class VirtualDaemon {
     }
 
     /// Sends what falls due until `end`, each message at its time, and leaves the clock there.
-    /// - Throws: `OutboxError`.
+    /// - Throws: `OutboxError`, `SourceError`.
     package func run(until end: Instant) throws {
         _ = try workshop.lists.mail(now: clock.now())
-        drain()
+        try drain()
         while let wake = try nextWake(), wake < end {
             // A row that is still awake after the drain waits for something that no virtual time brings.
             guard wake > clock.now() else { break }
             clock.set(wake)
             _ = try workshop.lists.mail(now: wake)
-            drain()
+            try drain()
         }
         clock.set(end)
     }
@@ -63,10 +67,19 @@ package final class VirtualDaemon {
         [try outbox.earliestWake(channels: nil), workshop.lists.nextMail(after: clock.now())].compactMap { $0 }.min()
     }
 
-    private func drain() {
-        let idle = DispatchSemaphore(value: 0)
-        loop.whenIdle { idle.signal() }
-        idle.wait()
+    private func drain() throws {
+        repeat {
+            let idle = DispatchSemaphore(value: 0)
+            loop.whenIdle { idle.signal() }
+            idle.wait()
+        } while try climb()
+    }
+
+    /// - Returns: whether a ladder was looked at again.
+    private func climb() throws -> Bool {
+        guard refusal.lower() else { return false }
+        if let failure = try workshop.events.sync(now: clock.now(), all: true).failure { throw failure }
+        return true
     }
 
     /// Ends the send loop; nothing may be called after it.
@@ -74,6 +87,19 @@ package final class VirtualDaemon {
         let stopped = DispatchSemaphore(value: 0)
         loop.stop(grace: .seconds(8)) { stopped.signal() }
         stopped.wait()
+    }
+}
+
+/// Raised on one queue, lowered on another.
+private final class Flag: Sendable {
+    private let isRaised = Mutex(false)
+    func raise() { isRaised.withLock { $0 = true } }
+    /// - Returns: whether it was raised.
+    func lower() -> Bool {
+        isRaised.withLock { isRaised in
+            defer { isRaised = false }
+            return isRaised
+        }
     }
 }
 

@@ -86,7 +86,7 @@ extension Workshop {
                 assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
                 isGuarding: isGuarding, progress: premises.planProgress),
             events: EventDesk(
-                assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash,
+                assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash, isGuarding: isGuarding,
                 progress: premises.eventProgress),
             dateGuard: newRules(.dates, premises.planProgress), eventGuard: newRules(.events, premises.eventProgress),
             lists: lists, watch: source(),

@@ -1,6 +1,7 @@
 import Glibc
 
-/// The files below one folder, by their path in it. All reading of this target happens here.
+/// The files below one folder, by their path in it, and below a second one whose files fill in where the first has
+/// none of that name. All reading of this target happens here.
 struct CardFolder {
     enum Failure: Error {
         case unreadable(reason: String)
@@ -8,15 +9,49 @@ struct CardFolder {
     }
 
     let path: String
-    /// Paths relative to the folder, sorted: `birthday.en.html`, `partials/frame.html`.
+    let shipped: String?
+    /// Paths relative to their folder, sorted: `birthday.en.html`, `partials/frame.html`.
     let files: [String]
+    /// Those of the second folder.
+    private let filling: Set<String>
 
-    /// - Throws: `Failure` when the folder itself cannot be read.
-    init(path: String) throws(Failure) {
+    /// - Parameter shipped: the second folder; it may be missing.
+    /// - Throws: `Failure` when the first folder cannot be read.
+    init(path: String, shipped: String? = nil) throws(Failure) {
         self.path = path
         var found: [String] = []
         try CardFolder.list(path, below: "", depth: 0, into: &found)
-        files = found.sorted()
+        var others: [String] = []
+        if let shipped {
+            do throws(Failure) {
+                try CardFolder.list(shipped, below: "", depth: 0, into: &others)
+                self.shipped = shipped
+            } catch {
+                self.shipped = nil
+            }
+        } else {
+            self.shipped = nil
+        }
+        let own = Set(found)
+        let hidden = Set(found.compactMap(CardFolder.stem))
+        filling = Set(
+            others.filter { file in
+                !own.contains(file) && !(CardFolder.stem(of: file).map(hidden.contains) ?? false)
+            })
+        files = (found + filling).sorted()
+    }
+
+    /// `birthday.zh` for both files of a card in one language: they say the same, so they are replaced together. nil
+    /// for what is replaced file by file: partials, pictures, webhooks' bodies.
+    private static func stem(of file: String) -> String? {
+        guard !file.hasPrefix("partials/") else { return nil }
+        return [".html", ".txt"].first { file.hasSuffix($0) }.map { String(file.dropLast($0.count)) }
+    }
+
+    /// Where a file lies; the first folder for one that is in neither.
+    func home(of file: String) -> String {
+        guard let shipped, filling.contains(file) else { return path }
+        return shipped
     }
 
     /// Follows links, leaves out hidden files and editors' copies.
@@ -44,7 +79,7 @@ struct CardFolder {
 
     /// The bytes of one file.
     func read(_ file: String, limit: Int) throws(Failure) -> [UInt8] {
-        let descriptor = open("\(path)/\(file)", O_RDONLY | O_CLOEXEC)
+        let descriptor = open("\(home(of: file))/\(file)", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .unreadable(reason: CardFolder.reason()) }
         defer { close(descriptor) }
         var status = stat()

@@ -50,21 +50,24 @@ package struct CardLibrary: Sendable {
     ///
     /// - Parameters:
     ///   - folder: as the operator would type it; it begins the places of mistakes.
+    ///   - shipped: a folder whose cards, partials and pictures serve where `folder` has none of that name. A card's
+    ///     two files in one language are replaced together, all else file by file. It may be missing.
     ///   - needed: what the rules name.
     ///   - defaultLocale: the language of cards for customers whose own has none.
     package static func load(
-        folder: String, needed: [CardReference], defaultLocale: String = "en"
+        folder: String, shipped: String? = nil, needed: [CardReference], defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
-        let (library, mistakes) = partial(folder: folder, needed: needed, defaultLocale: defaultLocale)
+        let (library, mistakes) = partial(
+            folder: folder, shipped: shipped, needed: needed, defaultLocale: defaultLocale)
         return (mistakes.contains { $0.severity == .error } ? nil : library, mistakes)
     }
 
     /// The same, with the cards that are sound even where others are not: to find further mistakes by, and never to send
     /// from. nil where the folder cannot be read.
     package static func partial(
-        folder: String, needed: [CardReference], defaultLocale: String = "en"
+        folder: String, shipped: String? = nil, needed: [CardReference], defaultLocale: String = "en"
     ) -> (library: CardLibrary?, mistakes: [Mistake]) {
-        var loader = CardLoader(folder: folder, defaultLocale: defaultLocale)
+        var loader = CardLoader(folder: folder, shipped: shipped, defaultLocale: defaultLocale)
         let library = loader.load(needed: needed)
         return (library, loader.sortedMistakes)
     }

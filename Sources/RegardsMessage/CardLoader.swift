@@ -25,6 +25,8 @@ struct CardLoader {
     }
 
     let folder: String
+    /// What `folder` has no file for comes from here.
+    let shipped: String?
     let defaultLocale: String
     var mistakes: [Mistake] = []
     private var files: CardFolder?
@@ -36,8 +38,9 @@ struct CardLoader {
     /// Compiled partials by kind of content and locale: cards of one language share them.
     var libraries: [CardContent: [String: MustacheLibrary]] = [:]
 
-    init(folder: String, defaultLocale: String) {
+    init(folder: String, shipped: String? = nil, defaultLocale: String) {
         self.folder = folder
+        self.shipped = shipped
         self.defaultLocale = defaultLocale
     }
 
@@ -51,7 +54,7 @@ struct CardLoader {
 
     mutating func load(needed: [CardReference]) -> CardLibrary? {
         do throws(CardFolder.Failure) {
-            files = try CardFolder(path: folder)
+            files = try CardFolder(path: folder, shipped: shipped)
         } catch {
             mistakes.append(Mistake(at: place(nil), "the folder of cards cannot be read: \(CardLoader.words(error))"))
             return nil
@@ -95,7 +98,10 @@ struct CardLoader {
         return Name(path: path, name: name, locale: locale.lowercased(), ending: ending)
     }
 
-    func place(_ path: String?) -> Place { Place(file: path.map { "\(folder)/\($0)" } ?? folder, line: 0, column: 0) }
+    func place(_ path: String?) -> Place { Place(file: path.map(file) ?? folder, line: 0, column: 0) }
+
+    /// As the operator would type it.
+    private func file(_ path: String) -> String { "\(files?.home(of: path) ?? folder)/\(path)" }
 
     static func words(_ failure: CardFolder.Failure) -> String {
         switch failure {
@@ -117,7 +123,7 @@ struct CardLoader {
     /// A file in its parts, tags checked; nil when it cannot be read at all.
     mutating func read(_ name: Name, needsFrontMatter: Bool) -> Source? {
         guard let text = readText(name.path) else { return nil }
-        let file = "\(folder)/\(name.path)"
+        let file = file(name.path)
         var parser = CardFileParser(file: file, needsFrontMatter: needsFrontMatter)
         let parts = parser.parse(text)
         mistakes += parser.mistakes
@@ -147,7 +153,7 @@ struct CardLoader {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             let line = CardLoader.firstBadLine(bytes)
             mistakes.append(
-                Mistake(at: Place(file: "\(folder)/\(path)", line: line, column: 1), "this line is not UTF-8; save the file as UTF-8"))
+                Mistake(at: Place(file: file(path), line: line, column: 1), "this line is not UTF-8; save the file as UTF-8"))
             return nil
         }
         var unified = text.unicodeScalars
@@ -166,7 +172,7 @@ struct CardLoader {
         var bytes = Array(source.body.utf8)
         // From the end, so that earlier ranges stay right.
         for found in PictureReferences.find(in: source.body, line: line).reversed() where !found.isCover {
-            let at = Place(file: "\(folder)/\(source.name.path)", line: found.line, column: found.column)
+            let at = Place(file: file(source.name.path), line: found.line, column: found.column)
             guard let picture = picture(found.value, beside: source.name.path, at: at) else { continue }
             if !source.pictures.contains(where: { $0.contentID == picture.contentID }) {
                 source.pictures.insert(picture, at: 0)

@@ -42,5 +42,5 @@ package struct MessageHeader: Sendable {
     }
 
     /// Care is owed, not offered: it has no way out, and neither has what staff are told.
-    var offersUnsubscribe: Bool { purpose != .care && unsubscribe != nil }
+    package var offersUnsubscribe: Bool { purpose != .care && unsubscribe != nil }
 }

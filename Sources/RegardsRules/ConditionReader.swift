@@ -49,6 +49,7 @@ struct ConditionReader {
         let name = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" || $0 == "." }
         let rest = text[name.endIndex...].trimmed
         guard !name.isEmpty, !rest.isEmpty else { return item.refuse(.sentence(text, near: nil)) }
+        if name == "not" { return item.refuse(.sentence(text, near: "{not: \(rest)}")) }
         let sentence = Sentence(text: text, item: item)
         let found =
             // The words of `Vocabulary.subjects`.
@@ -64,13 +65,17 @@ struct ConditionReader {
     private typealias Meaning = (operand: Condition.Operand, predicate: Condition.Predicate)
 
     private func column(_ name: Substring, _ rest: Substring, _ sentence: Sentence) -> Meaning? {
+        let isCountry = name.split(separator: ".").last.map { $0 == CustomerColumn.country.name } ?? false
+        // The names of some countries are two names and an "and".
+        var sentence = sentence
+        sentence.isLoose = isCountry
         guard let predicate = sentence.predicate(rest, of: name), let operand = operand(String(name), sentence.item) else {
             return nil
         }
-        let bare = name.split(separator: ".").last ?? name
-        guard bare == CustomerColumn.country.name, case .compare(let comparison, let literal) = predicate else {
-            return (operand, predicate)
+        if case .customer = operand, let expected = CustomerColumn.misread(String(name), predicate) {
+            return sentence.item.refuse(.otherKindOfColumn(String(name), expected: expected))
         }
+        guard isCountry, case .compare(let comparison, let literal) = predicate else { return (operand, predicate) }
         return country(comparison, literal, sentence.item).map { (operand, $0) }
     }
 
@@ -184,38 +189,59 @@ struct ConditionReader {
 private struct Sentence {
     let text: String
     let item: Item
+    /// Any words may be meant.
+    var isLoose = false
 
     /// - Parameters:
     ///   - rest: the sentence without its subject.
     ///   - subject: a column, or other words at the front.
     func predicate(_ rest: Substring, of subject: some StringProtocol) -> Condition.Predicate? {
-        if let (comparison, value) = symbol(rest) { return compare(comparison, value) }
+        if let (_, comparison, value) = symbol(rest) { return compare(comparison, value, String(subject)) }
         let (verb, object) = Sentence.firstWord(rest)
         switch verb {
         case "is": return identity(object, String(subject))
-        case "contains": return unquoted(object).map { .contains($0) } ?? item.refuse(.sentence(text, near: nil))
+        case "contains": return contained(object, String(subject))
         case "within": return span(object).map { .within($0) }
         case "older":
             let (than, object) = Sentence.firstWord(object)
             return than == "than" ? span(object).map { .olderThan($0) } : misread(verb)
-        default: return misread(verb)
+        default:
+            if let meant = LooseWords(subject: String(subject), isNegative: false).sign(rest) {
+                return item.refuse(.sentence(text, near: meant))
+            }
+            return misread(verb)
         }
     }
 
     /// A comparison sign at the front; longer ones first.
-    private func symbol(_ rest: Substring) -> (Condition.Comparison, Substring)? {
+    private func symbol(_ rest: Substring) -> (String, Condition.Comparison, Substring)? {
         let signs: [(String, Condition.Comparison)] = [
             (">=", .greaterOrEqual), ("<=", .lessOrEqual), ("!=", .notEqual), ("<>", .notEqual), ("==", .equal),
             ("=", .equal), ("<", .less), (">", .greater), ("≥", .greaterOrEqual), ("≤", .lessOrEqual), ("≠", .notEqual),
         ]
         guard let (sign, comparison) = signs.first(where: { rest.hasPrefix($0.0) }) else { return nil }
-        return (comparison, rest.dropFirst(sign.count).trimmed)
+        return (sign, comparison, rest.dropFirst(sign.count).trimmed)
     }
 
-    private func compare(_ comparison: Condition.Comparison, _ value: Substring) -> Condition.Predicate? {
+    private func compare(_ comparison: Condition.Comparison, _ value: Substring, _ subject: String) -> Condition.Predicate? {
         guard let literal = literal(value) else { return item.refuse(.sentence(text, near: nil)) }
-        if case .text(let text) = literal, comparison != .equal, comparison != .notEqual {
+        // `is > 5`, `> > 5`: no value begins with a sign.
+        if let (sign, _, rest) = symbol(value) {
+            let meant = "\(subject) \(sign) \(rest)"
+            return item.refuse(.looseWords(text, instead: comparison == .notEqual ? "{not: \(meant)}" : meant))
+        }
+        if case .text(let words) = literal, words.count == value.count, !isLoose,
+            let meant = LooseWords(subject: subject, isNegative: comparison == .notEqual).meant(value)
+        {
+            return item.refuse(.looseWords(text, instead: meant))
+        }
+        switch literal {
+        case .text(let text) where comparison != .equal && comparison != .notEqual,
+            .flag(_, let text) where comparison != .equal && comparison != .notEqual:
             return item.refuse(.orderOfText(text))
+        case .text(let day) where day.count == value.count && Sentence.relativeDays.contains(day.lowercased()):
+            return item.refuse(.relativeDay(day))
+        default: break
         }
         return .compare(comparison, literal)
     }
@@ -230,7 +256,16 @@ private struct Sentence {
         default: break
         }
         let (word, remainder) = Sentence.firstWord(object)
-        return word == "not" && !remainder.isEmpty ? compare(.notEqual, remainder) : compare(.equal, object)
+        return word == "not" && !remainder.isEmpty ? compare(.notEqual, remainder, subject) : compare(.equal, object, subject)
+    }
+
+    private func contained(_ object: Substring, _ subject: String) -> Condition.Predicate? {
+        guard let value = unquoted(object) else { return item.refuse(.sentence(text, near: nil)) }
+        let words = value.count == object.count && !isLoose ? value.split { $0.isWhitespace }.map(String.init) : []
+        if let meant = LooseWords(subject: subject, isNegative: false).joined(words, by: "contains") {
+            return item.refuse(.looseWords(text, instead: meant))
+        }
+        return .contains(value)
     }
 
     private func span(_ text: Substring) -> CalendarSpan? {
@@ -247,7 +282,10 @@ private struct Sentence {
         return item.refuse(.sentence(text, near: near))
     }
 
-    /// `1000` is a number, `2027-05-01` a date, all else text, and so is what stands in quotes. Digits with a
+    private static let relativeDays: Set<String> = ["today", "yesterday", "tomorrow", "now"]
+    private static let flags = ["yes": true, "true": true, "no": false, "false": false]
+
+    /// `1000` is a number, `2027-05-01` a date, `yes` a flag, all else text, and so is what stands in quotes. Digits with a
     /// zero in front are text: postal codes and ids look like that.
     private func literal(_ value: Substring) -> Condition.Literal? {
         guard let text = unquoted(value) else { return nil }
@@ -255,6 +293,8 @@ private struct Sentence {
         if let date = CivilDate(text) { return .date(date) }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
         let hasLeadingZero = digits.hasPrefix("0") && digits.dropFirst().first?.isNumber == true
+        // NO is Norway.
+        if !isLoose, let flag = Sentence.flags[text.lowercased()] { return .flag(flag, as: text) }
         if !hasLeadingZero, let number = Decimal.read(digits) { return .number(text.hasPrefix("-") ? -number : number) }
         return .text(text)
     }
@@ -280,7 +320,23 @@ extension Condition.Literal {
         switch self {
         case .number(let number): number == number.rounded() && abs(number) < 1e15 ? String(Int64(number)) : String(number)
         case .date(let date): date.description
-        case .text(let text): text
+        case .text(let text), .flag(_, let text): text
+        }
+    }
+}
+
+extension CustomerColumn {
+    /// What a column of the customer holds, where it has a meaning to Regards and the sentence asks for something else.
+    fileprivate static func misread(_ name: String, _ predicate: Condition.Predicate) -> String? {
+        guard let column = allCases.first(where: { $0.name == name }) else { return nil }
+        switch (column, predicate) {
+        case (_, .isPresent), (_, .isAbsent), (_, .country): return nil
+        case (.orderCount, .compare(_, .number)), (.totalSpent, .compare(_, .number)): return nil
+        case (.orderCount, _), (.totalSpent, _): return "a number, as in \"\(name) >= 5\""
+        case (.birthday, .compare(_, let literal)), (.customerSince, .compare(_, let literal)), (.lastOrderAt, .compare(_, let literal)):
+            if case .date = literal { return nil }
+            return "a day, as in \"\(name) < 2027-05-01\" or \"\(name) older than 180d\""
+        default: return nil
         }
     }
 }

@@ -9,7 +9,11 @@ struct PeopleReader {
 
     func people(_ item: Item) -> (people: [Role: Person], absences: [Absence]) {
         guard let entries = item.entries() else { return ([:], []) }
-        let roles = entries.filter { $0.name != PeopleReader.absent }
+        let strays = entries.filter { isAbsentMisspelled($0.name, $0.item) }
+        for stray in strays { item.fail(.unknownKey(stray.name, known: [PeopleReader.absent]), at: stray.place) }
+        let roles = entries.filter { entry in
+            entry.name != PeopleReader.absent && !strays.contains { $0.name == entry.name }
+        }
         draft.roles = roles.map(\.name)
         var people: [Role: Person] = [:]
         for entry in roles where isRoleName(entry.name, entry.place, item) {
@@ -18,6 +22,17 @@ struct PeopleReader {
         refuseCircles(people, roles.map { ($0.name, $0.item) })
         let absent = entries.first { $0.name == PeopleReader.absent }
         return (people, absent?.item.oneOrMore().compactMap { absence($0, people) } ?? [])
+    }
+
+    /// A role holds people; days stand with those who are away.
+    private func isAbsentMisspelled(_ name: String, _ item: Item) -> Bool {
+        guard name != PeopleReader.absent else { return false }
+        let values: [YAMLValue] = if case .list(let values) = item.value.content { values } else { [item.value] }
+        return values.contains { value in
+            guard case .mapping(let pairs) = value.content else { return false }
+            let keys = Set(pairs.map(\.key))
+            return !keys.isDisjoint(with: ["from", "to", "substitute"]) && keys.isDisjoint(with: ["name", "column"])
+        }
     }
 
     private func isRoleName(_ name: String, _ place: Place, _ item: Item) -> Bool {

@@ -67,6 +67,9 @@ enum Problem: Hashable {
     case otherEvent(String, about: String?)
     case sentence(String, near: String?)
     case useIs(String, instead: String)
+    case looseWords(String, instead: String)
+    case relativeDay(String)
+    case otherKindOfColumn(String, expected: String)
     case orderOfText(String)
     case orderOfCountries
     case onlyEvent(String, String)
@@ -225,6 +228,11 @@ extension Problem {
             "expected a condition such as \"total_spent >= 1000\", \"tags contains vip\", \"last_order_at older than 180d\" or \"email is present\", got \(quote(text))"
                 + (near.map { "; did you mean \(quote($0))?" } ?? "")
         case .useIs(let text, let instead): "\(quote(text)) compares with the text itself: did you mean \(quote(instead))?"
+        case .looseWords(let text, let instead):
+            "\(quote(text)) compares with those words: did you mean \(quote(instead))? If the words are meant, put them in quotes"
+        case .relativeDay(let word):
+            "\(quote(word)) is compared as a word: days are told in when: {date: …} or {anniversary: …}, or by within and older than, as in \"last_order_at within 1d\""
+        case .otherKindOfColumn(let name, let expected): "\(clip(name)) holds \(expected)"
         case .orderOfText(let got): "expected a number or a date such as 2027-05-01 after < or >, got \(quote(got))"
         case .orderOfCountries: "expected is or is not: countries have no order"
         case .onlyEvent(let what, let kind): "expected columns of \(clip(kind)) alone: \(what) may change while it is open"
@@ -263,7 +271,7 @@ extension Problem {
         case .whoseEvent(let key): "there is not just one, so it must say which: add \(key)"
         case .notInOrder: "this happens before what stands above it: write it in the order of time"
         case .promiseOfGreeting(let purpose):
-            "a \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
+            "what is of purpose \(purpose.rawValue) waits for quiet moments and consent, so its limit may pass: use purpose: care for what must be answered"
         case .endlessLadder(let kind):
             "nothing ends these steps: add ends_when here, or done to the event \(clip(kind))"
         case .nobodyToTell(let role):

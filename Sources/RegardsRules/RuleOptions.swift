@@ -161,23 +161,3 @@ struct RuleOptions {
         }
     }
 }
-
-extension Trigger {
-    /// False when no day of the period can be one of its own; true where that hangs on the customer.
-    fileprivate func canFire(in period: ActivePeriod) -> Bool {
-        switch self {
-        case .on(let trigger):
-            return trigger.dayOffsets.contains { period.contains(trigger.day + $0) } || period.contains(trigger.day)
-        case .schedule(let trigger):
-            let from = period.from ?? CivilDate(dayNumber: 0)
-            return trigger.expression.nextDate(onOrAfter: from).map(period.contains) ?? false
-        case .feast(let trigger):
-            guard case .named(let feast) = trigger.choice, let from = period.from, let to = period.to else { return true }
-            let reach = (trigger.dayOffsets.map(\.magnitude).max() ?? 0)
-            var found = false
-            feast.rule.forEach(in: from - Int(reach)..<to + Int(reach) + 1) { _, _ in found = true }
-            return found
-        case .anniversary, .date, .idle, .segment, .event: return true
-        }
-    }
-}

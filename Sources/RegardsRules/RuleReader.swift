@@ -67,6 +67,8 @@ struct RuleReader {
         let pairs = form.pairs.filter { !RuleReader.unhashed.contains($0.key) }
         YAMLValue(content: .mapping(pairs), place: form.item.place).add(to: &hash)
         for index in rule.segments.sorted() { hash.add(String(draft.segments[index].hash)) }
+        // Switched on again it is a change: the events of the meantime are served.
+        if rule.trigger.eventKind != nil, !rule.isEnabled { hash.add("off") }
         return hash.value()
     }
 }

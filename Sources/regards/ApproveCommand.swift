@@ -21,7 +21,7 @@ struct Approve: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Argument(help: "A rule that is new, or was changed.")
+    @Argument(help: "A rule that is new, or was changed.", completion: .rules)
     var rule: String?
 
     @Flag(help: "What was added to hours that had been planned before (guard.day).")
@@ -52,7 +52,7 @@ struct Approve: ParsableCommand {
         let outbox = try assembly.requireLedger()
         let waiting = try approvals(assembly, outbox).waiting(now: SystemClock().now())
         let figures = try outbox.guardFigures()
-        for finding in waiting { Terminal.write("\(finding.rule): \(finding.words)") }
+        for finding in waiting { Wrapping.lines("\(finding.rule): \(finding.words)").forEach(Terminal.write) }
         if figures.trippedSince != nil { Terminal.write("guard.day: \(figures.dayWords)") }
         if figures.collapsedSince != nil { Terminal.write("customers: \(figures.customersWords)") }
         if waiting.isEmpty, figures.trippedSince == nil, figures.collapsedSince == nil { Terminal.write("nothing waits for approval") }
@@ -84,8 +84,9 @@ struct Approve: ParsableCommand {
     private func show(_ reach: Reach, of rule: String, _ assembly: Assembly, now: Instant) throws {
         let names = reach.samples.map { $0.name.isEmpty ? "customer \($0.customer)" : "\($0.name) (\($0.customer))" }
         let rest = reach.messages > names.count ? ", …" : ""
-        Terminal.write("\(rule) would send \(Words.count(reach.messages, "message")) in its first 31 days"
-            + (names.isEmpty ? "" : ", to " + NoticeText.printable(names.joined(separator: ", ")) + rest))
+        let sentence = "\(rule) would send \(Words.count(reach.messages, "message")) in its first 31 days"
+            + (names.isEmpty ? "" : ", to " + NoticeText.printable(names.joined(separator: ", ")) + rest)
+        Wrapping.lines(sentence).forEach(Terminal.write)
         let previews = try ApprovalPreview.make(
             assembly, source: Workshop.source(assembly), rule: rule, samples: Array(reach.samples.prefix(2)), now: now)
         for preview in previews {

@@ -31,7 +31,8 @@ struct Check: ParsableCommand {
             }
             let errors = checkup.mistakes.count { $0.severity == .error }
             if !json {
-                for line in checkup.summary { Terminal.write(line) }
+                for line in checkup.summary { Wrapping.lines(line, indent: 2).forEach(Terminal.write) }
+                for line in ServiceAccess.advice(configuration: options.path) { Terminal.error(line) }
                 Terminal.write(verdict(errors: errors, warnings: checkup.mistakes.count - errors))
             }
             if checkup.isSourceUnreachable { throw ExitCode(Failure.Status.unavailable.rawValue) }

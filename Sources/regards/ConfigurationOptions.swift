@@ -14,7 +14,7 @@ struct ConfigurationOptions: ParsableArguments {
             """
             The configuration file. Default: regards.yaml in $CONFIGURATION_DIRECTORY, in /etc/regards, or in this \
             folder.
-            """, valueName: "file"))
+            """, valueName: "file"), completion: .configurationFile)
     var file: String?
 
     /// The file that is meant, whether or not it is there.
@@ -38,6 +38,14 @@ struct ConfigurationOptions: ParsableArguments {
             return folder + "/regards.yaml"
         }
         return "regards.yaml"
+    }
+
+    /// What can be read of files that may have mistakes.
+    /// - Throws: `Failure` 66 when there is no file, 78 where hardly anything can be read.
+    func look() throws -> (assembly: Assembly, mistakes: [Mistake]) {
+        let found = Assembly.look(file: try requirePath(), environment: Process.environment, zones: ZoneCatalog())
+        guard let assembly = found.assembly else { throw Failure(mistakes: found.mistakes) }
+        return (assembly, found.mistakes)
     }
 
     /// The checked files.

@@ -20,7 +20,7 @@ struct Demo: ParsableCommand {
               regards demo --folder /tmp/shop --seed 7
             """)
 
-    @Option(help: ArgumentHelp("Where the demo lives.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Where the demo lives.", valueName: "folder"), completion: .directory)
     var folder = "regards-demo"
 
     @Option(help: ArgumentHelp("Which made-up shop.", valueName: "number"))
@@ -29,13 +29,13 @@ struct Demo: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The shipped rules and cards. Default: config in this folder, or /usr/share/regards/config.",
-            valueName: "folder"))
+            valueName: "folder"), completion: .directory)
     var shipped: String?
 
     func run() throws {
         try carryOut {
             let today = Zone.utc.local(at: SystemClock().now()).date
-            let place = try DemoFolder(at: folder, shipped: try shippedFolder(), seed: seed, today: today)
+            let place = try DemoFolder(at: folder, shipped: try Folder.shipped(shipped), seed: seed, today: today)
             Terminal.error(
                 "A shop of \(DemoShop.customerCount) made-up customers (seed \(place.shop.seed)) in \(folder)/"
                     + (place.isNew ? "" : ", as the last demo left it"))
@@ -47,16 +47,6 @@ struct Demo: ParsableCommand {
             DemoRun(place: place, assembly: assembly, service: service).schedule()
             service.run(once: false)
         }
-    }
-
-    private func shippedFolder() throws -> String {
-        let folders = shipped.map { [$0] } ?? ["config", "/usr/share/regards/config", "/etc/regards"]
-        for folder in folders
-        where access(folder + "/rules.d", F_OK) == 0 && access(folder + "/cards", F_OK) == 0 {
-            return folder
-        }
-        let looked = folders.joined(separator: ", ")
-        throw Failure(.noInput, "\(looked): no rules.d and cards; name their folder with --shipped")
     }
 }
 

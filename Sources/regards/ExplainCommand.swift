@@ -26,7 +26,7 @@ struct Explain: ParsableCommand {
     @Argument(help: "The customer's id.")
     var customer: String
 
-    @Option(help: ArgumentHelp("Only this rule.", valueName: "name"))
+    @Option(help: ArgumentHelp("Only this rule.", valueName: "name"), completion: .rules)
     var rule: String?
 
     @Option(help: ArgumentHelp("The day or instant to explain. Default: now.", valueName: "time"))

@@ -47,12 +47,25 @@ struct ListShow: ParsableCommand {
                 assembly, outbox: outbox, source: try Workshop.source(assembly),
                 standings: StandingDesk(outbox: outbox, book: assembly.book, isGuarding: false),
                 hash: AddressHash(key: key), salt: key.salt)
-            let items = try desk.open(now: SystemClock().now()).filter { item in
+            let all = try desk.open(now: SystemClock().now())
+            try requireList(all.map(\.item.list), assembly)
+            let items = all.filter { item in
                 (list == nil || item.item.list == list) && (holder == nil || item.holder?.address.text.lowercased() == holder?.lowercased())
             }
             let zone = assembly.book.house.business.zone
             json ? items.forEach { Terminal.write($0.json.description) } : print(items, zone)
         }
+    }
+
+    /// - Parameter open: lists that have items, though maybe no rule names them any more.
+    /// - Throws: `Failure` 64 with the nearest name for a list that is neither.
+    private func requireList(_ open: [String], _ assembly: Assembly) throws {
+        let known = Set(open).union(assembly.book.lists).sorted()
+        guard let list, !known.contains(list) else { return }
+        let hint =
+            NearestName.of(list, among: known).map { "did you mean \($0)?" }
+            ?? (known.isEmpty ? "no rule has one" : "there are \(known.joined(separator: ", "))")
+        throw Failure(.usage, "there is no list \(list); \(hint)")
     }
 
     private func print(_ items: [ListDesk.OpenItem], _ zone: Zone) {

@@ -25,10 +25,10 @@ struct OutboxList: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only rows in this state: \(OutboxList.states). May be given several times.", valueName: "state"))
+            "Only rows in this state: \(OutboxList.states). May be given several times.", valueName: "state"), completion: .states)
     var state: [String] = []
 
-    @Option(help: ArgumentHelp("Only this rule.", valueName: "name"))
+    @Option(help: ArgumentHelp("Only this rule.", valueName: "name"), completion: .rules)
     var rule: String?
 
     @Option(help: ArgumentHelp("Only this customer.", valueName: "id"))
@@ -43,7 +43,7 @@ struct OutboxList: ParsableCommand {
     @Flag(help: "One JSON object a line.")
     var json = false
 
-    private static let states = OutreachState.allCases.map(\.description).joined(separator: ", ")
+    static let states = OutreachState.allCases.map(\.description).joined(separator: ", ")
 
     func run() throws {
         try carryOut {

@@ -39,7 +39,7 @@ struct PauseAdd: ParsableCommand {
     @Flag(help: "Everything, what staff are told included.")
     var all = false
 
-    @Option(help: ArgumentHelp("This rule.", valueName: "name"))
+    @Option(help: ArgumentHelp("This rule.", valueName: "name"), completion: .rules)
     var rule: String?
 
     @Option(help: ArgumentHelp("This customer.", valueName: "id"))
@@ -70,7 +70,18 @@ struct PauseAdd: ParsableCommand {
             let outbox = try assembly.writableLedger()
             let pause = try outbox.addPause(scope, until: end, reason: reason, now: now)
             try outbox.close()
+            if case .customer(let id) = scope { warnOfStranger(id, assembly) }
             Terminal.write("paused \(pause.scope.words) \(pause.end(zone)); to lift it: \(Process.command) pause lift \(pause.id)")
+        }
+    }
+
+    /// A pause may come before the customer, and must not wait for a database that is away.
+    private func warnOfStranger(_ id: String, _ assembly: Assembly) {
+        do {
+            guard try Workshop.source(assembly).lookUp([id])[id] == nil else { return }
+            Terminal.error("regards: there is no customer \(id) now: the pause begins to count when there is one")
+        } catch {
+            Terminal.error("regards: whether there is a customer \(id) is not known: \(error)")
         }
     }
 

@@ -40,7 +40,7 @@ struct Plan: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var period: PeriodOptions
 
-    @Option(help: ArgumentHelp("Only this rule.", valueName: "name"))
+    @Option(help: ArgumentHelp("Only this rule.", valueName: "name"), completion: .rules)
     var rule: String?
 
     @Option(help: ArgumentHelp("Only this customer.", valueName: "id"))

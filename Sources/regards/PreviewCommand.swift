@@ -13,20 +13,23 @@ struct Preview: ParsableCommand {
             regards preview --gallery <folder> [--customer <id>] [<options>]
             """,
         discussion: """
-            Writes the complete message to standard output, or to a file that a mail reader opens. Nothing is sent.
+            On a terminal it shows who gets what and when, with the words of the card; --open shows the card itself in a \
+            browser. Into a pipe, or with --out, goes the complete message as the relay would get it, which a mail \
+            reader opens. Nothing is sent.
 
             With --gallery it writes pages for a browser: index.html shows every card in every language, by light and by \
             dark, on a desk and on a phone. Customers come from the database; where there is none they are made up.
 
             EXAMPLES
               regards preview birthday-card --customer 17
+              regards preview birthday-card --customer 17 --open
               regards preview monthly-card --customer 17 --at 2027-05-01 --out card.eml
               regards preview --gallery /tmp/cards
             """)
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Argument(help: "The rule.")
+    @Argument(help: "The rule.", completion: .rules)
     var rule: String?
 
     @Option(help: ArgumentHelp("The customer.", valueName: "id"))
@@ -38,11 +41,14 @@ struct Preview: ParsableCommand {
     @Option(help: ArgumentHelp("The day to pretend. Default: the next occasion, or today.", valueName: "date"))
     var at: DayOrInstant?
 
-    @Option(help: ArgumentHelp("Write to this file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
     var out: String?
 
-    @Option(help: ArgumentHelp("Write pages with all cards into this folder.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Write pages with all cards into this folder.", valueName: "folder"), completion: .directory)
     var gallery: String?
+
+    @Flag(help: "Show it in a browser (xdg-open).")
+    var open = false
 
     func validate() throws {
         if gallery != nil {
@@ -60,10 +66,25 @@ struct Preview: ParsableCommand {
             let assembly = try options.load()
             if let gallery { return try show(assembly, in: gallery) }
             guard let rule, let customer else { return }
-            let composed = try Trial.compose(
-                assembly, rule: rule, step: step, customer: customer, at: at, MessageComposer.Options())
+            let trial = try Trial.find(assembly, rule: rule, step: step, customer: customer, at: at)
+            if out == nil, open || isatty(STDOUT_FILENO) == 1, let look = try trial.look(assembly) { return try show(look) }
+            let composed = try trial.compose(assembly, MessageComposer.Options())
             guard let out else { return Terminal.write(bytes: composed.message.bytes) }
-            try write(composed.message.bytes, to: out)
+            try Folder.write(composed.message.bytes, to: out)
+            if open { try show(out) }
+        }
+    }
+
+    private func show(_ look: MessageLook) throws {
+        guard open else { return look.lines.forEach { Terminal.write(NoticeText.printable($0)) } }
+        try show(try look.writePage(to: try Folder.makeTemporary("regards-preview")))
+    }
+
+    /// In whatever this desktop shows such files with.
+    private func show(_ path: String) throws {
+        Terminal.write(path)
+        guard Process.start("xdg-open", [path]) else {
+            throw Failure(.unavailable, "xdg-open is not here: open \(path) in a browser")
         }
     }
 
@@ -78,17 +99,7 @@ struct Preview: ParsableCommand {
         }
         let count = try gallery.write(to: folder)
         Terminal.write("\(Words.count(count, "card")) in \(folder)/index.html")
-    }
-
-    private func write(_ bytes: [UInt8], to path: String) throws {
-        guard let file = fopen(path, "w") else {
-            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
-        }
-        let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
-        // What the buffer holds is written only now.
-        guard fclose(file) == 0, isWritten else {
-            throw Failure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
-        }
+        if open { try show("\(folder)/index.html") }
     }
 }
 
@@ -137,7 +148,7 @@ struct SendTest: ParsableCommand {
 
 /// Which message to make.
 struct TrialOptions: ParsableArguments {
-    @Argument(help: "The rule.")
+    @Argument(help: "The rule.", completion: .rules)
     var rule: String
 
     @Option(help: ArgumentHelp("The customer.", valueName: "id"))
@@ -150,20 +161,27 @@ struct TrialOptions: ParsableArguments {
     var at: DayOrInstant?
 
     func compose(_ assembly: Assembly, _ composing: MessageComposer.Options) throws -> ComposedMessage {
-        try Trial.compose(assembly, rule: rule, step: step, customer: customer, at: at, composing)
+        try Trial.find(assembly, rule: rule, step: step, customer: customer, at: at).compose(assembly, composing)
     }
 }
 
 extension Trial {
-    fileprivate static func compose(
-        _ assembly: Assembly, rule: String, step: String?, customer: String, at: DayOrInstant?,
-        _ composing: MessageComposer.Options
-    ) throws -> ComposedMessage {
+    fileprivate static func find(
+        _ assembly: Assembly, rule: String, step: String?, customer: String, at: DayOrInstant?
+    ) throws -> Trial {
         try assembly.requireRule(rule)
-        let trial = try find(
+        return try find(
             assembly, source: Workshop.source(assembly), rule: rule, step: step, customer: customer,
             at: at?.instant(in: assembly.book.house.business.zone), now: SystemClock().now())
-        return try MessageComposer(assembly: assembly, salt: try assembly.key().salt).compose(
-            trial.candidate, trial.facts, card: nil, now: trial.candidate.outreach.dueAt, options: composing)
+    }
+
+    fileprivate func compose(_ assembly: Assembly, _ composing: MessageComposer.Options) throws -> ComposedMessage {
+        try MessageComposer(assembly: assembly, salt: try assembly.key().salt).compose(
+            candidate, facts, card: nil, now: candidate.outreach.dueAt, options: composing)
+    }
+
+    fileprivate func look(_ assembly: Assembly) throws -> MessageLook? {
+        try MessageComposer(assembly: assembly, salt: try assembly.key().salt).look(
+            at: candidate, facts, now: candidate.outreach.dueAt)
     }
 }

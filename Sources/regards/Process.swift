@@ -20,6 +20,14 @@ enum Process {
         return name
     }
 
+    /// Starts a program of the path and does not wait for it. False where there is none.
+    static func start(_ program: String, _ arguments: [String]) -> Bool {
+        var words = ([program] + arguments).map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var process = pid_t()
+        return posix_spawnp(&process, program, nil, nil, &words, environ) == 0
+    }
+
     /// Puts /dev/null where standard input, output or error is closed: else the next file that is opened takes the
     /// number, and what is meant for people ends up in the state's lock.
     static func openMissingStreams() {

@@ -25,7 +25,7 @@ struct Regards: ParsableCommand {
               64  wrong usage, or a rule that is in no file
               65  no message can be made of this card and customer, or nothing was approved
               66  there is no such file, customer, row, pause or item
-              69  the customer database or the relay cannot be reached
+              69  the customer database or the relay cannot be reached, or no daemon runs
               70  an error of Regards itself
               73  a file cannot be made, or is there already
               74  the state file cannot be read or written
@@ -35,7 +35,7 @@ struct Regards: ParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Check.self, Plan.self, Explain.self, Preview.self, SendTest.self, Test.self, Simulate.self,
-            GoLive.self, Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self,
+            Reload.self, GoLive.self, Approve.self, PauseCommand.self, SuppressCommand.self, ListCommand.self, Status.self,
             OutboxCommand.self, CalendarCommand.self, Init.self, Demo.self,
         ])
 

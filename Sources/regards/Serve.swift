@@ -4,6 +4,7 @@ import Glibc
 import RegardsCalendar
 import RegardsCore
 import RegardsDaemon
+import RegardsRules
 import RegardsStore
 
 struct Serve: ParsableCommand {
@@ -36,15 +37,23 @@ final class Service: Sendable {
     let daemon: Daemon
     let announcer: any Announcer
     private let outbox: SQLiteOutbox
-    private let notify = Notify()
+    private let state: String
+    private let notify: Notify
+    private let patience: StartPatience
     private let reloads = DispatchQueue(label: "regards.reloads")
 
     /// - Parameter goesLive: as if `regards go-live` had been given before.
     init(assembly: Assembly, file: String, zones: ZoneCatalog, goesLive: Bool = false) throws {
         Signals.hold()
         let environment = Process.environment
+        notify = Notify()
+        patience = StartPatience(notify: notify)
+        patience.begin()
         try Folder.make(assembly.stateFolder)
-        outbox = try SQLiteOutbox.openForDaemon(path: assembly.statePath, now: SystemClock().now())
+        try assembly.makeOwnBusiness()
+        state = assembly.statePath
+        outbox = try SQLiteOutbox.openForDaemon(path: state, now: SystemClock().now())
+        ReloadReport.remove(state: state)
         if goesLive { try outbox.setLiveMachine(Machine.identity(), now: SystemClock().now()) }
         let key = try KeyFile.load(stateDirectory: assembly.stateFolder)
         let hash = AddressHash(key: key)
@@ -55,9 +64,11 @@ final class Service: Sendable {
         var daemonOptions = Daemon.Options(
             file: file, environment: environment, zones: zones, announcer: announcer, hash: hash, salt: key.salt)
         daemonOptions.notify = notify
+        daemonOptions.watched = [Pulse.Part(name: "signals", ask: Signals.ask)]
         let rules = Words.count(assembly.book.rules.count, "rule")
         announcer.announce(Notice(.started, detail: "regards \(Version.text), \(rules)"))
         daemon = try Daemon(assembly: assembly, outbox: outbox, options: daemonOptions)
+        patience.ask { [daemon] in daemon.isGettingOn() }
     }
 
     /// Runs until it is told to stop, or has done all that `--once` asks for; then the process ends.
@@ -65,7 +76,8 @@ final class Service: Sendable {
         if once {
             daemon.runOnce { trouble in self.stop(after: trouble) }
         } else {
-            daemon.start {
+            daemon.start { [patience] in
+                patience.end()
                 self.announcer.announce(Notice(.ready))
                 self.notify.ready(status: self.daemon.status())
                 Memory.giveBack()
@@ -74,12 +86,35 @@ final class Service: Sendable {
         Signals.obey { number in
             guard number == SIGHUP else { return stop() }
             // Not here: a stop must not wait for a reload.
-            if !once { reloads.async { _ = self.daemon.reload() } }
+            if !once { reloads.async { self.reload() } }
+        }
+    }
+
+    /// Touched on `reloads` only.
+    private nonisolated(unsafe) var report = ReloadReport()
+
+    private func reload() {
+        dispatchPrecondition(condition: .onQueue(reloads))
+        report.begun += 1
+        publish()
+        let mistakes = daemon.reload().filter { $0.severity == .error }
+        report.ended = report.begun
+        report.mistakes = mistakes.map(\.description)
+        publish()
+    }
+
+    /// For `regards reload`, which waits for it.
+    private func publish() {
+        do {
+            try report.write(state: state)
+        } catch {
+            announcer.announce(Notice(.fault, detail: "nobody can see what became of the reload: \(error)"))
         }
     }
 
     /// - Parameter trouble: what `--once` could not do; it decides the exit status.
     func stop(after trouble: (any Error)? = nil) {
+        patience.end()
         notify.stopping(status: "finishing what was handed over")
         daemon.stop { [announcer, outbox] in
             announcer.announce(Notice(.stopped))
@@ -92,4 +127,19 @@ final class Service: Sendable {
             exit(trouble.map { Failure($0).status.rawValue } ?? 0)
         }
     }
+}
+
+extension Assembly {
+    /// The shipped configuration reads a customer database of Regards' own, for a business that has none: the first start
+    /// makes it, empty. One that is gone later is missed like any other; an empty one in its place would say that all
+    /// customers are gone.
+    /// - Throws: `BusinessDatabaseError`.
+    fileprivate func makeOwnBusiness() throws {
+        guard case .sqlite(path: let path) = configuration.source.database, path == "\(stateFolder)/\(Self.ownBusiness)",
+            access(path, F_OK) != 0, access(statePath, F_OK) != 0
+        else { return }
+        _ = try BusinessDatabase.create(at: path)
+    }
+
+    private static let ownBusiness = "business.sqlite"
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The signals that a service obeys: SIGTERM and SIGINT stop it, SIGHUP reads the files again.
 ///
@@ -6,7 +7,9 @@ import Glibc
 /// the main thread: none is lost while the service is being made, and none ends it by default. (A Dispatch source
 /// for signals loses those that come before its manager has registered it.)
 enum Signals {
-    private static let obeyed = [SIGTERM, SIGINT, SIGHUP]
+    /// The last one asks the main thread for a sign of life; whoever else sends it does no harm.
+    private static let obeyed = [SIGTERM, SIGINT, SIGHUP, SIGUSR2]
+    private static let questions = Mutex<[@Sendable () -> Void]>([])
 
     private static var set: sigset_t {
         var set = sigset_t()
@@ -28,7 +31,22 @@ enum Signals {
         var set = set
         while true {
             var number: Int32 = 0
-            if sigwait(&set, &number) == 0 { body(number) }
+            guard sigwait(&set, &number) == 0 else { continue }
+            if number == SIGUSR2 { answer() } else { body(number) }
         }
+    }
+
+    /// Has the main thread call `body`, which is how it shows that signals are still taken.
+    static func ask(_ body: @escaping @Sendable () -> Void) {
+        questions.withLock { $0.append(body) }
+        kill(getpid(), SIGUSR2)
+    }
+
+    private static func answer() {
+        let asked = questions.withLock { questions in
+            defer { questions = [] }
+            return questions
+        }
+        for body in asked { body() }
     }
 }

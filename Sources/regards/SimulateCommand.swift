@@ -23,13 +23,15 @@ struct Simulate: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var period: PeriodOptions
 
-    @Option(help: ArgumentHelp("Also write the messages: a maildir, new/*.eml. It must hold none yet.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp("Also write the messages: a maildir, new/*.eml. It must hold none yet.", valueName: "folder"),
+        completion: .directory)
     var out: String?
 
     @Option(
         help: ArgumentHelp(
             "Customers of a CSV file in place of the database, their columns in its first line; without events.",
-            valueName: "file"))
+            valueName: "file"), completion: .file(extensions: ["csv"]))
     var customers: String?
 
     @Flag(help: "The totals as one JSON object.")

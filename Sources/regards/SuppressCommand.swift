@@ -142,7 +142,8 @@ struct AddressOptions: ParsableArguments {
             do {
                 return AddressHash(key: try assembly.requireKey()).of(try Address(text))
             } catch let error as AddressError {
-                throw Failure(.usage, "\(error)")
+                throw Failure(
+                    .usage, "\(NoticeText.printable(text)): a mail address, or a hash from suppress list, was expected; this \(error)")
             }
         case (nil, let id?): return try assembly.addressHash(ofCustomer: id)
         default: throw Failure(.usage, "give the address to \(verb), or --customer")

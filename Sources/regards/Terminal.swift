@@ -44,6 +44,9 @@ enum Terminal {
     }
 
     static func bold(_ text: String) -> String { hasColours ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+    static func green(_ text: String) -> String { hasColours ? "\u{1b}[1;32m\(text)\u{1b}[0m" : text }
+    static func yellow(_ text: String) -> String { hasColours ? "\u{1b}[1;33m\(text)\u{1b}[0m" : text }
+    static func red(_ text: String) -> String { hasColours ? "\u{1b}[1;31m\(text)\u{1b}[0m" : text }
     static func dim(_ text: String) -> String { hasColours ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
 
     /// Cells of the terminal; nil where standard output is none.

@@ -20,7 +20,7 @@ struct Test: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Argument(help: ArgumentHelp("Files of cases. Default: tests/*.yaml beside the configuration.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Files of cases. Default: tests/*.yaml beside the configuration.", valueName: "file"), completion: .file())
     var files: [String] = []
 
     @Flag(help: "One JSON object a case.")

@@ -514,12 +514,11 @@ class Story:
         return taken, birthdays
 
     def rivals(self, message):
-        """What else that uses up room this customer is owed by dates, and has not got."""
-        reached = {other.key for _, other in self.sent}
+        """What else that uses up room this customer is owed by dates, and may still get."""
         first = bisect.bisect_left(self.person.dues, max(START, self.moment - LOOK_BACK - DAY))
         last = bisect.bisect_right(self.person.dues, message.due + 200 * DAY)
         for other in self.person.dates()[first:last] + self.stays:
-            if counts(other) and other.key != message.key and other.key not in reached:
+            if counts(other) and other.key != message.key and other.key not in self.ended:
                 if other.due >= START and self.verdict(other, max(self.moment, other.due)) == "send":
                     yield other
 

@@ -92,6 +92,20 @@ import Testing
         }
     }
 
+    /// Databases have many ways to say yes; nil: none of them.
+    @Test(arguments: [
+        (Value.integer(1), true), (.integer(0), false), (.integer(2), true), (.text("1"), true), (.text("0"), false), (.text("Yes"), true),
+        (.text("TRUE"), true), (.text("t"), true), (.text("on"), true), (.text("n"), false), (.text("false"), false), (.text("off"), false),
+        (.text("maybe"), nil), (.null, nil),
+    ] as [(Value, Bool?)])
+    func againstAFlag(value: Value, truth: Bool?) throws {
+        let isEmpty = if case .null = value { true } else { false }
+        for (flag, words) in [(true, "yes"), (true, "true"), (false, "no"), (false, "false")] {
+            #expect(try holds(.compare(.equal, .flag(flag, as: words)), value) == (truth == flag))
+            #expect(try holds(.compare(.notEqual, .flag(flag, as: words)), value) == (!isEmpty && truth != flag))
+        }
+    }
+
     @Test func numbersAgainstText() throws {
         #expect(try holds(.compare(.equal, .text("7")), .integer(7)))
         #expect(try holds(.compare(.equal, .text("1.5")), .real(1.5)))

@@ -41,14 +41,14 @@ import Testing
 
     /// What is decided about the first message of a rule, at planning.
     func judge(
-        _ planner: Planner, _ rule: String, history: [PastContact] = [], standing: Standing = Standing(), now: Instant? = nil,
+        _ planner: Planner, _ rule: String, history: [PastContact] = [], lost: [OutreachKey: Instant] = [:], standing: Standing = Standing(), now: Instant? = nil,
         ahead: Bool = true, of person: Customer? = nil
     ) throws -> Decision {
         var planner = planner
         let customer = person ?? customer(house)
         let index = try #require(planner.book.rules.firstIndex { $0.name == rule })
         let candidate = try #require(try planner.owed(customer, in: 2027, rule: index).first)
-        let facts = Facts(customer: customer, history: History(toAddress: history))
+        let facts = Facts(customer: customer, history: History(toAddress: history, lost: lost))
         let decision = planner.judge(candidate, facts: facts, standing: standing, now: now ?? due - .days(60), ahead: ahead)
         // One row derived again is decided in the same way.
         if !ahead {
@@ -68,6 +68,21 @@ import Testing
     let fortnight = Budget(atMost: 1, per: .days(14))
 
     // MARK: Budgets
+
+    /// What failed for good takes no room, from then on.
+    @Test func whatWillNeverGoStandsInNobodysWay() throws {
+        let birthday = try birthday(lateness: .grace(.days(3)))
+        let planner = try planner([birthday, mailing("2027-05-05", lateness: .grace(.days(3)))], fortnight)
+        let failed = OutreachKey(customer: "17", rule: "birthday-card", occasion: "2027", step: "send", recipient: "customer/0")
+        let (then, later) = (due + .minutes(1), due + .hours(2))
+        #expect(try judge(planner, "newsletter", now: later, ahead: false).verdict == .skip(.budget(lostTo: "birthday-card")))
+        #expect(try judge(planner, "newsletter", lost: [failed: then], now: later, ahead: false).verdict == .send)
+        // Told about a moment before it failed.
+        #expect(try judge(planner, "newsletter", lost: [failed: later + 1], now: later, ahead: false).verdict == .skip(.budget(lostTo: "birthday-card")))
+        let replacing = try self.planner([self.birthday(insteadOf: ["newsletter"]), mailing("2027-05-05")])
+        #expect(try judge(replacing, "newsletter", now: due).verdict == .skip(.replaced(by: "birthday-card")))
+        #expect(try judge(replacing, "newsletter", lost: [failed: due - 1], now: due).verdict == .send)
+    }
 
     @Test func birthdayBeatsNewsletter() throws {
         let planner = try planner([birthday(), mailing("2027-04-25")], fortnight)

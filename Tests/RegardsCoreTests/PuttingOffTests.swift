@@ -158,6 +158,25 @@ import Testing
         }
     }
 
+    /// They go in one mail the next morning, and divided some would go in the one after.
+    @Test func itemsOfAListAreNotSpread() throws {
+        var rule = try rule("2027-06-12", at: "10:00", purpose: .care)
+        rule.spread = .hours(6)
+        let call = ListTarget(name: "calls", role: TestHouse.manager)
+        rule.steps = [step(), step("list-calls", .list(call)), step("list-again", .list(call), at: .start(.days(1)))]
+        var planner = try house.planner(rule)
+        for number in 0..<20 {
+            let customer = house.customer("\(number)")
+            let found = try planner.owed(customer, in: 2027).map(\.outreach)
+            let part = TimeSpan.seconds(Int64(StableHash.of("open-day", "\(number)") % 21_600))
+            let start = try at("2027-06-12T08:00:00Z")
+            #expect(found.map(\.dueAt).sorted() == [start, start + part, start + .days(1)].sorted())
+            for outreach in found {
+                #expect(planner.derive(outreach.key, facts: Facts(customer: customer))?.outreach == outreach)
+            }
+        }
+    }
+
     @Test func triggersOfOneCustomerAreNotSpread() throws {
         var rule = Rule(
             name: "win-back", purpose: .care,

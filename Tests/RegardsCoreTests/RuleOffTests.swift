@@ -75,3 +75,40 @@ import Testing
         #expect(events.candidates(ofEvent: try facts(), rule: 0).count == 1)
     }
 }
+
+/// What the files alone say about whether a rule still has a day to come.
+@Suite struct FiringTests {
+    private let house: TestHouse
+    init() throws { house = try TestHouse() }
+
+    private func rule(_ trigger: Trigger, active: ActivePeriod? = nil, steps: [Step] = [step()]) -> Rule {
+        Rule(name: "open-day", purpose: .greeting, trigger: trigger, steps: steps, active: active)
+    }
+
+    private func on(_ day: String, offsets: [Int] = [0]) throws -> Trigger {
+        .on(DayTrigger(day: try date(day), at: try time("09:00"), dayOffsets: offsets))
+    }
+
+    @Test func aDayThatIsOverNeverComesAgain() throws {
+        #expect(try rule(on("2027-06-12")).canFire(from: date("2027-06-12")))
+        #expect(try !rule(on("2027-06-12")).canFire(from: date("2027-06-13")))
+        #expect(try !rule(on("2027-06-12", offsets: [-14])).canFire(from: date("2027-06-01")))
+        #expect(try rule(on("2027-06-12", offsets: [-14, 1])).canFire(from: date("2027-06-13")))
+        // Thanks two days later are still to come.
+        let thanks = [step(), step("thanks", at: .start(.days(2)))]
+        #expect(try rule(on("2027-06-12"), steps: thanks).canFire(from: date("2027-06-14")))
+        #expect(try !rule(on("2027-06-12"), steps: thanks).canFire(from: date("2027-06-17")))
+    }
+
+    @Test func aPeriodThatIsOverFiresNothing() throws {
+        let birthday = anniversaryRule(at: try time("09:00")).trigger
+        let spring = ActivePeriod(from: try date("2027-03-01"), to: try date("2027-05-31"))
+        #expect(try rule(birthday, active: spring).canFire(from: date("2027-05-31")))
+        #expect(try !rule(birthday, active: spring).canFire(from: date("2027-06-01")))
+        #expect(try rule(birthday, active: spring).canFire(from: date("2020-01-01")))
+        #expect(try rule(birthday).canFire(from: date("2099-01-01")))
+        let schedule = Trigger.schedule(ScheduleTrigger(expression: try calendar("2027-04-01 09:00")))
+        #expect(try rule(schedule).canFire(from: date("2027-04-01")))
+        #expect(try !rule(schedule).canFire(from: date("2027-04-02")))
+    }
+}

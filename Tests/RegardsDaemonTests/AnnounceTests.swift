@@ -132,13 +132,13 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
             entries == [
                 "MESSAGE=refused rule=birthday-card customer=17 occasion=2027 step=send channel=mail attempt=1 "
                     + "outcome=refused reason=recipient-refused code=550 address_hash=00ff "
-                    + "local=\"1970-01-01 00:00 UTC\" queue_length=3: 550 5.1.1",
+                    + "local=\"1970-01-01 00:00 UTC\" queue_length=3: 5.1.1",
                 "MESSAGE_ID=5ccf29d914364933b24736b741802761", "PRIORITY=4", "SYSLOG_IDENTIFIER=regards",
                 "REGARDS_RULE=birthday-card", "REGARDS_CUSTOMER=17", "REGARDS_OCCASION=2027", "REGARDS_STEP=send",
                 "REGARDS_CHANNEL=mail", "REGARDS_ATTEMPT=1", "REGARDS_OUTCOME=refused",
                 "REGARDS_REASON=recipient-refused", "REGARDS_CODE=550", "REGARDS_ADDRESS_HASH=00ff",
                 "REGARDS_LOCAL=1970-01-01 00:00 UTC",
-                "REGARDS_QUEUE_LENGTH=3", "REGARDS_DETAIL=550 5.1.1",
+                "REGARDS_QUEUE_LENGTH=3", "REGARDS_DETAIL=5.1.1",
             ])
     }
 
@@ -169,6 +169,23 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
         let pipe = try Pipe()
         terminal(pipe).announce(Notice(.planned, numbers: [("customers", 250), ("new", 12)]))
         #expect(pipe.available() == "09:00:03  planned     250 customers, 12 new\n")
+    }
+
+    /// What stands in one place of the line is not said in a second one.
+    @Test func nothingIsSaidTwice() throws {
+        let pipe = try Pipe()
+        let terminal = terminal(pipe)
+        terminal.announce(
+            Notice(AttemptReport(.refused(.recipientRefused), code: 550, detail: "550"), about: outreach()))
+        #expect(
+            pipe.available()
+                == "09:00:03  refused     birthday-card   customer 17   2027  recipient-refused, 550\n")
+        terminal.announce(Notice(.guardTripped, reason: "day", count: 360, detail: "360 messages appeared"))
+        #expect(
+            pipe.available()
+                == "09:00:03  guard       guard tripped, messages wait for approval, day: 360 messages appeared\n")
+        terminal.announce(Notice(.listed, rule: "service-due", customer: "17", channel: "list:calls", reason: "calls"))
+        #expect(pipe.available() == "09:00:03  listed      service-due     customer 17   calls\n")
     }
 
     @Test func colourStaysOutsideTheColumns() throws {
@@ -260,11 +277,7 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
 @Suite struct JournalManualTests {
     /// Operators copy identifiers from docs/journal.md; the table has every kind, and nothing else.
     @Test func theTableOfKindsIsTheCodes() throws {
-        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        let file = try #require(fopen("/\(root)/docs/journal.md", "r"))
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let text = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+        let text = try text(of: "docs/journal.md")
         let rows = text.split(separator: "\n").filter { $0.contains(/^\| .*`[0-9a-f]{32}` \|$/) }
         let names = [2: "crit", 3: "err", 4: "warning", 5: "notice", 6: "info"]
         let expected = NoticeKind.allCases.map {
@@ -277,5 +290,29 @@ private func outreach(customer: String = "17", attempts: Int = 1) -> Outreach {
         }
         let used = text.matches(of: /MESSAGE_ID=([0-9a-f]+)/).map { String($0.1) }
         #expect(Set(used).isSubset(of: NoticeKind.allCases.map(\.messageID)))
+    }
+
+    /// What `journalctl -x` shows in Chinese: every kind, in the order of the table, each with what it means and with
+    /// what to do, or that there is nothing to do. The English entries are made from the table itself.
+    @Test func everyKindIsExplainedInChinese() throws {
+        let entries = try text(of: "systemd/regards.zh_CN.catalog").split(separator: "\n-- ").dropFirst()
+        #expect(entries.map { String($0.prefix(32)) } == NoticeKind.allCases.map(\.messageID))
+        for entry in entries {
+            let parts = entry.split(separator: "\n\n")
+            let header = parts[0].split(separator: "\n")
+            #expect(header.count == 4 && header[1].hasPrefix("Subject: Regards：") && header[2] == "Defined-By: Regards", "\(entry)")
+            #expect(header[3].hasPrefix("Documentation: man:regards-serve(8)"), "\(entry)")
+            #expect(parts.count == 3, "\(entry)")
+            #expect(parts[1].hasSuffix("。"), "\(entry)")
+            #expect(parts[2].hasPrefix("该做什么：") || parts[2].hasPrefix("无需处理"), "\(entry)")
+        }
+    }
+
+    private func text(of path: String) throws -> String {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let file = try #require(fopen("/\(root)/\(path)", "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
     }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import RegardsCalendar
 import RegardsCore
+import RegardsStore
 import RegardsTestSupport
 import Testing
 
@@ -57,17 +58,35 @@ struct CheckTests {
         #expect(try ChildProcess.run([ChildProcess.regards, "check", "--config", shop.file]).ending.status == 78)
     }
 
-    @Test("a rule that the daemon has read is no news, and one that was changed is")
+    @Test("a rule that was approved is no news, and one that was changed is")
     func news() async throws {
         let shop = try shop("reach")
         let daemon = try TestDaemon(shop, now: try at("2027-05-04T08:00:00Z"))
         try await daemon.cleanPass(at: "2027-05-04T08:00:00Z")
         try await daemon.stop()
-        func line() throws -> String? {
-            try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:10:00Z")).summary.first { $0.hasPrefix("monthly:") }
+        func lines() throws -> [String] {
+            try Checkup.run(file: shop.file, environment: [:], now: try at("2027-05-04T08:10:00Z")).summary
         }
-        #expect(try line() == "monthly: 3 due in the next 31 days")
-        try shop.rules("monthly: {purpose: greeting, when: {schedule: \"*-*-06\", at: 10:00}, send: birthday}\n", file: "rules")
-        #expect(try line()?.hasPrefix("monthly: changed since the daemon read it") == true)
+        #expect(try lines().contains("birthday-card: 1 due in the next 31 days"))
+        try shop.rules("birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 12:00}, send: birthday}\n", file: "rules")
+        #expect(try lines().contains("birthday-card: changed since the daemon read it; unsent messages will follow it"))
+        #expect(try lines().contains("birthday-card: 2 due in the next 31 days; new: 2 messages in its first 31 days, 1 on the first"))
+    }
+
+    @Test("a rule that is switched on is asked about as a new one is")
+    func switchedOn() async throws {
+        let shop = try shop("reach")
+        let rule = "monthly: {purpose: greeting, when: {schedule: \"*-*-05\", at: 10:00}, send: birthday, enabled: no}\n"
+        try shop.rules(rule, file: "rules")
+        let daemon = try TestDaemon(shop, now: try at("2027-05-03T08:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-03T08:00:00Z")
+        try await daemon.stop()
+        try shop.rules(rule.replacing("enabled: no", with: "enabled: yes"), file: "rules")
+        let later = try TestDaemon(shop, now: try at("2027-05-04T09:00:00Z"))
+        try await later.cleanPass(at: "2027-05-04T09:00:00Z")
+        try await later.cleanPass(at: "2027-05-05T08:30:00Z")
+        let rows = try later.outbox.list(OutreachFilter(states: [.held]), limit: 10, after: 0)
+        #expect(rows.map(\.reason) == ["approval", "approval", "approval"])
+        try await later.stop()
     }
 }

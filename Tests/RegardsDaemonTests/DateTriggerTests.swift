@@ -90,6 +90,34 @@ import Testing
         #expect(mistakes.first?.description.contains("feasts/mid-autumn") == true, "\(mistakes)")
     }
 
+    // MARK: Days of events
+
+    /// The horizon has passed over the day on which it was made; the appointment is still to come.
+    @Test func anAppointmentMadeLongAgoIsFollowed() async throws {
+        var settings = TestShop.Settings()
+        settings.events = "visit: {query: \"SELECT id, customer_id, made_at AS at, visit_on FROM visits\"}"
+        let shop = try TestShop(rules: [], settings)
+        try shop.sql("CREATE TABLE visits (id INTEGER PRIMARY KEY, customer_id INTEGER, made_at TEXT, visit_on TEXT)")
+        try shop.rules("visit: {purpose: care, when: {date: visit.visit_on, days_before: 3, at: 09:00}, send: birthday}\n")
+        for id in 1...3 {
+            try shop.addCustomer(id)
+            try shop.sql("INSERT INTO visits VALUES (\(id), \(id), '2027-03-01T08:00:00Z', '2027-06-20')")
+        }
+        let daemon = try TestDaemon(shop, now: try at("2027-03-02T12:00:00Z"))
+        try await daemon.cleanPass(at: "2027-03-02T12:00:00Z")
+        #expect(try daemon.ledger(customer: "1") == ["1 send planned 2027-06-17T07:00:00Z"])
+        try shop.sql("UPDATE visits SET visit_on = '2027-05-10' WHERE id = 1; DELETE FROM visits WHERE id = 2")
+        try await daemon.cleanPass(at: "2027-05-04T12:00:00Z")
+        #expect(try daemon.ledger(customer: "1") == ["1 send planned 2027-05-07T07:00:00Z"])
+        #expect(try daemon.row(customer: "2").standing == "cancelled(occasion-gone)")
+        // So is one about which a rule was edited.
+        try shop.rules("visit: {purpose: care, when: {date: visit.visit_on, days_before: 3, at: 10:00}, send: birthday}\n")
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-04T13:00:00Z")
+        #expect(try daemon.ledger(customer: "3") == ["3 send planned 2027-06-17T08:00:00Z"])
+        try await daemon.stop()
+    }
+
     // MARK: The clock of the business
 
     @Test func aPromiseCountsOpenHours() async throws {

@@ -308,6 +308,27 @@ struct FailureTests {
         try await daemon.stop()
     }
 
+    @Test("what failed for good leaves its room in the budget to others")
+    func freedRoom() async throws {
+        var settings = TestShop.Settings()
+        settings.extra = "limits: {budgets: {overall: 1 per 14d}}"
+        let shop = try shop(1, settings)
+        try shop.rules(
+            """
+            birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 09:00}, send: birthday, if_late: {grace: 3d}}
+            open-day: {purpose: greeting, priority: 10, when: {on: 2027-05-05, at: 10:00}, send: birthday, if_late: {grace: 3d}}
+            """)
+        let channel = ScriptedChannel(.refused(.messageRefused))
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"), channel: channel)
+        try await planned(daemon)
+        try await daemon.cleanPass(at: FailureTests.birthday)
+        #expect(try daemon.row(rule: "birthday-card").standing == "failed(message-refused)")
+        channel.answer(.delivered)
+        try await daemon.cleanPass(at: "2027-05-05T08:00:00Z")
+        #expect(try daemon.row(rule: "open-day").standing == "sent")
+        try await daemon.stop()
+    }
+
     @Test("a refusal for now is tried again with growing waits, and counts")
     func putOff() async throws {
         let shop = try shop(1)

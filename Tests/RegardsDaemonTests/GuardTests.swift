@@ -89,6 +89,27 @@ struct NewRuleTests {
         #expect(try daemon.rows().count { $0.standing == "cancelled(condition-false)" } == 5)
     }
 
+    @Test("sends nothing of the time in which it was in no file")
+    func away() async throws {
+        let shop = try shop(6, limit: "50")
+        // Care, which is never too late by itself.
+        let rule = "birthday-card:\n  purpose: care\n  when: {anniversary: birthday, at: 09:00}\n  send: birthday\n"
+        try shop.rules(rule)
+        try shop.rules("other:\n  purpose: greeting\n  when: {on: 2027-12-24, at: 09:00}\n  send: birthday\n", file: "other")
+        let daemon = try TestDaemon(shop, now: try at("2027-05-01T12:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-01T12:00:00Z")
+        try shop.rules(nil)
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-02T12:00:00Z")
+        try await daemon.cleanPass(at: "2027-05-20T12:00:00Z")
+        try shop.rules(rule)
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-20T13:00:00Z")
+        #expect(try daemon.rows(rule: "birthday-card").isEmpty)
+        #expect(try shop.mails().isEmpty)
+        try await daemon.stop()
+    }
+
     @Test("is not asked about where no mail reaches customers, and is at the change to live")
     func rehearsing() async throws {
         let shop = try shop(6)
@@ -158,7 +179,7 @@ struct NewRuleTests {
     }
 
     @Test("waits too while the customer database is away, and is counted when it is back")
-    func away() async throws {
+    func withoutDatabase() async throws {
         let shop = try shop(2)
         let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"))
         let away = shop.path + "/away"
@@ -272,8 +293,8 @@ struct DayGuardTests {
         let told = try #require(daemon.announcer.notices(.guardTripped).first)
         #expect(told.reason == "day" && told.count == 200)
         #expect(
-            told.detail == "200 messages appeared in hours that had been planned with 30, as after a mistake in the "
-                + "customers' query: mend it, then, or if they are meant: regards approve --day")
+            told.detail == "200 messages appeared in hours that had been planned with 30, as after a mistake in a "
+                + "query: mend it, then, or if they are meant: regards approve --day")
         try shop.complain(10, customer: 1, at: try at("2027-05-04T20:00:00Z"))
         try await daemon.cleanPass(at: "2027-05-05T07:00:00Z")
         #expect(try standings(daemon) == ["held(guard-day)": 230])
@@ -321,6 +342,81 @@ struct DayGuardTests {
         #expect(try shop.mails().isEmpty)
     }
 
+    // MARK: Events
+
+    private func orders(_ guards: String = "{new_rule: off}") throws -> TestShop {
+        var settings = TestShop.Settings()
+        settings.events = """
+            complaint:
+              query: SELECT id, customer_id, opened_at AS at, answered_at, solved_at, subject FROM complaints
+              done: solved_at is present
+            order: {query: "SELECT id, customer_id, ordered_at AS at FROM orders"}
+            """
+        settings.guards = guards
+        let shop = try TestShop(rules: ["complaints"], settings)
+        try shop.sql("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, ordered_at TEXT)")
+        // Care, which is never too late by itself.
+        try shop.rules("after-sale: {purpose: care, when: {event: order, after: 3d, at: 10:00}, send: birthday}\n", file: "sale")
+        try add(100, from: 1, to: shop, birthday: "1980-01-01")
+        for id in 1...100 {
+            try shop.sql("INSERT INTO orders VALUES (\(id), \(id), '2027-04-\(id % 20 + 10)T08:00:00Z')")
+        }
+        return shop
+    }
+
+    @Test("trips on events whose ids were given out anew: nobody hears about an old one twice")
+    func newEventIDs() async throws {
+        let shop = try orders()
+        let daemon = try await served(shop)
+        #expect(try daemon.rows(rule: "after-sale").isEmpty)
+        try shop.sql("UPDATE orders SET id = id + 50000; INSERT INTO orders VALUES (200, 1, '2027-05-04T13:00:00Z')")
+        try await daemon.cleanPass(at: "2027-05-04T14:00:00Z")
+        #expect(daemon.announcer.notices(.guardTripped).map(\.count) == [100])
+        #expect(try standings(daemon, rule: "after-sale") == ["held(guard-day)": 100, "planned": 1])
+        // A complaint is answered as ever, and so is what is new.
+        try shop.complain(10, customer: 1, at: try at("2027-05-05T08:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-07T12:00:00Z")
+        #expect(try standings(daemon, rule: "after-sale") == ["held(guard-day)": 100, "sent": 1])
+        #expect(try daemon.rows(rule: "complaint-care").count { $0.state == .sent } >= 2)
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-07T13:00:00Z")
+        #expect(try standings(daemon, rule: "after-sale") == ["held(guard-day)": 100, "sent": 1])
+        // Mended: they are gone, and owe nothing.
+        try shop.sql("UPDATE orders SET id = id - 50000 + 1000 WHERE id > 50000")
+        try shop.sql("DELETE FROM orders WHERE id > 1000 AND id <= 1050")
+        try await daemon.cleanPass(at: "2027-05-07T14:00:00Z")
+        #expect(try standings(daemon, rule: "after-sale")["cancelled(occasion-gone)"] == 100)
+        try await daemon.stop()
+    }
+
+    @Test("lets a flood of events go when somebody says that it is meant, and counts each once")
+    func meantEvents() async throws {
+        let shop = try orders()
+        let daemon = try await served(shop)
+        try shop.sql("UPDATE orders SET id = id + 50000")
+        try await daemon.cleanPass(at: "2027-05-04T14:00:00Z")
+        try beside(daemon) { try $0.updateGuardFigures { ($0.trippedSince, $0.added, $0.planned) = (nil, nil, nil) } }
+        try await daemon.cleanPass(at: "2027-05-04T14:00:10Z")
+        #expect(try standings(daemon, rule: "after-sale") == ["sent": 100])
+        #expect(daemon.announcer.notices(.guardTripped).count == 1)
+        try await daemon.stop()
+    }
+
+    @Test("asks nothing about events that are news, or a few that were entered late")
+    func ordinaryEvents() async throws {
+        let shop = try orders()
+        let daemon = try await served(shop)
+        try await daemon.stop()
+        // Nothing ran for two days, in which ten times as much was ordered as in the month before.
+        for id in 1001...2000 { try shop.sql("INSERT INTO orders VALUES (\(id), \(id % 100 + 1), '2027-05-05T08:00:00Z')") }
+        for id in 101...140 { try shop.sql("INSERT INTO orders VALUES (\(id), 1, '2027-05-01T08:00:00Z')") }
+        let next = try TestDaemon(shop, now: try at("2027-05-06T12:00:00Z"))
+        try await next.cleanPass(at: "2027-05-06T12:00:00Z")
+        #expect(next.announcer.notices(.guardTripped).isEmpty)
+        #expect(try standings(next, rule: "after-sale") == ["sent": 40, "planned": 1000])
+        try await next.stop()
+    }
+
     @Test("takes a word for customers who really are three times as many")
     func growth() async throws {
         let shop = try shop()
@@ -364,22 +460,55 @@ struct DayGuardTests {
         let guarding = DayGuard(outbox: outbox, house: assembly.book.house, standings: standings, isGuarding: true)
         var counts = ReconcileCounts()
         (counts.insertedBehind, counts.unchanged) = (60, 10)
-        guarding.look(at: counts)
+        try guarding.begin()
+        try guarding.look(at: counts, now: now)
         #expect(try standings.standing(now: now).isGuardTripped)
         counts.unchanged = 1000
-        try guarding.judge(counts, isWhole: true, now: now)
+        try guarding.judge(counts, now: now)
         #expect(try !standings.standing(now: now).isGuardTripped)
-        #expect(try outbox.guardFigures().trippedSince == nil)
-        // A pass that broke off left its rows behind, where the next one finds them: they still were too many.
+        #expect(try outbox.guardFigures() == GuardFigures())
+        // A pass that broke off left its rows behind, where the next one finds them: they still are too many. What was
+        // suspected stays so, also for a daemon that starts again or reads its files anew.
         (counts.insertedBehind, counts.unchanged) = (60, 10)
-        guarding.look(at: counts)
-        try guarding.judge(counts, isWhole: false, now: now)
+        try guarding.begin()
+        try guarding.look(at: counts, now: now)
+        #expect(try outbox.guardFigures() == GuardFigures(suspectedSince: now, carried: 60))
+        let next = StandingDesk(outbox: outbox, book: assembly.book, isGuarding: true)
+        #expect(try next.standing(now: now).isGuardTripped)
+        let again = DayGuard(outbox: outbox, house: assembly.book.house, standings: next, isGuarding: true)
         (counts.insertedBehind, counts.unchanged) = (0, 70)
-        guarding.look(at: counts)
-        #expect(try standings.standing(now: now).isGuardTripped)
-        try guarding.judge(counts, isWhole: true, now: now)
+        try again.begin()
+        try again.look(at: counts, now: now)
+        try again.judge(counts, now: now)
         #expect(try outbox.guardFigures() == GuardFigures(trippedSince: now, added: 60, planned: 10))
         try outbox.close()
+    }
+
+    @Test("holds on over a restart in the middle of a pass")
+    func restart() async throws {
+        let shop = try shop()
+        try add(30, from: 1, to: shop)
+        try add(200, from: 1001, to: shop, points: 0)
+        let daemon = try await served(shop)
+        try await daemon.stop()
+        try shop.configure(DayGuardTests.settings(where: "true"))
+        // All were written when the daemon was killed; nobody had judged them yet.
+        let assembly = try shop.assembly()
+        let now = try at("2027-05-04T13:00:00Z")
+        let outbox = try SQLiteOutbox.openForDaemon(path: shop.state, now: now)
+        let source = BrokenOffSource(try Workshop.source(assembly), after: 230)
+        let desk = PlanDesk(
+            assembly: assembly, outbox: outbox, source: source,
+            standings: StandingDesk(outbox: outbox, book: assembly.book, isGuarding: true),
+            hash: AddressHash(key: AddressHash.Key(first: 1, second: 2)), isGuarding: true, progress: Progress())
+        #expect(throws: BrokenOff.self) { try desk.plan(now: now) }
+        #expect(try outbox.guardFigures().carried == 200)
+        try outbox.close()
+        let next = try TestDaemon(shop, now: try at("2027-05-04T14:00:00Z"))
+        try await next.cleanPass(at: "2027-05-05T07:00:00Z")
+        #expect(next.announcer.notices(.guardTripped).map(\.count) == [200])
+        #expect(try standings(next) == ["held(guard-day)": 230])
+        #expect(try shop.mails().isEmpty)
     }
 
     @Test("by command: named by check and status, and answered")
@@ -403,6 +532,27 @@ struct DayGuardTests {
         #expect(try run(["approve", "--day", "--yes"]).output == [words, "messages go on"])
         #expect(try run(["approve", "--day", "--yes"]).output == ["guard.day has not tripped"])
         #expect(try !run(["check"]).errors.contains { $0.contains("guard.day") })
+    }
+}
+
+private struct BrokenOff: Error {}
+
+/// Breaks off behind the page with which so many customers were read.
+private final class BrokenOffSource: PassingSource, @unchecked Sendable {
+    private let after: Int
+
+    init(_ source: any CustomerSource, after: Int) {
+        self.after = after
+        super.init(source)
+    }
+
+    override func forEachPage(size: Int, _ body: (CustomerPage) throws -> Void) throws -> ScanReport {
+        var seen = 0
+        return try super.forEachPage(size: size) { page in
+            try body(page)
+            seen += page.count
+            if seen >= after { throw BrokenOff() }
+        }
     }
 }
 

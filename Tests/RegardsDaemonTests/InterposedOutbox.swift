@@ -94,6 +94,9 @@ final class InterposedOutbox: Outbox {
     func events(kind: String, openOrSince since: Instant) throws -> [Event] {
         try ledger.events(kind: kind, openOrSince: since)
     }
+    func events(kind: String, awaitedBy rules: [String], before: Instant) throws -> [Event] {
+        try ledger.events(kind: kind, awaitedBy: rules, before: before)
+    }
     func openEvents(customers: [String]) throws -> [Event] { try ledger.openEvents(customers: customers) }
     func event(kind: String, id: String, generation: Int) throws -> Event? {
         try ledger.event(kind: kind, id: id, generation: generation)

@@ -55,4 +55,30 @@ struct LadderTests {
         #expect(try director.state == .planned && director.plan.dueAt == at("2027-05-05T08:00:00Z"))
         try await daemon.stop()
     }
+
+    /// `regards test` and `simulate` live by the same rule.
+    @Test("is climbed under a virtual clock too")
+    func virtual() throws {
+        let shop = try TestShop()
+        try shop.addCustomer(1)
+        let start = try at("2027-05-04T07:00:00Z")
+        let clock = VirtualClock(start)
+        let outbox = try SQLiteOutbox.openForDaemon(path: shop.state, now: start)
+        let channels = ChannelSet([.mail: ScriptedChannel(.refused(.recipientRefused))], clock: clock)
+        let daemon = try VirtualDaemon(
+            try shop.assembly().with(mode: .live), outbox: outbox, channels: channels, clock: clock, salt: Array("test".utf8))
+        try daemon.look()
+        try daemon.run(until: try at("2027-05-04T08:00:00Z"))
+        try shop.complain(10, customer: 1, at: try at("2027-05-04T08:00:00Z"))
+        try daemon.look()
+        try daemon.run(until: try at("2027-05-04T08:00:01Z"))
+        let told = try outbox.list(OutreachFilter(rule: "complaint-care"), limit: .max, after: 0).filter { $0.key.step.hasPrefix("tell") }
+        // Whom nobody reached leaves it to the next; a repetition keeps its time.
+        let failed = told.filter { $0.state == .failed }
+        #expect(Set(failed.map(\.key.step)) == ["tell-advisor", "tell-manager", "tell-director"])
+        #expect(failed.allSatisfy { $0.endedAt.map { $0 < clock.now() } ?? false })
+        #expect(told.filter { $0.state == .planned }.map(\.key.step).sorted() == ["tell-director#2", "tell-director#3"])
+        daemon.stop()
+        try outbox.close()
+    }
 }

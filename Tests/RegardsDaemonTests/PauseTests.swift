@@ -190,7 +190,7 @@ struct PauseTests {
     @Test("by command: what cannot be meant is refused, in one sentence", arguments: [
         (["pause"], "give one of --all, --rule, --customer and --purpose; for several, pause several times"),
         (["pause", "--all", "--rule", "birthday-card"], "give one of --all, --rule, --customer and --purpose; for several, pause several times"),
-        (["pause", "--rule", "birthday"], "there is no rule birthday; there are birthday-card"),
+        (["pause", "--rule", "birthday"], "there is no rule birthday; did you mean birthday-card?"),
         (["pause", "--all", "--until", "soon"], "--until soon: expected a span such as 2h, or a time such as 18:00 or 2027-06-01T09:00"),
         (["pause", "--all", "--until", "2020-01-01"], "--until 2020-01-01: that is over already"),
         (["pause", "lift"], "give the ids of pauses, or --all"),

@@ -18,6 +18,8 @@ final class ScriptedChannel: Channel {
         var delivered: [Int64] = []
         var openAnswer = ChannelState.ready
         var keepsOpen = false
+        var isSilent = false
+        var pings: [@Sendable () -> Void] = []
     }
 
     let name = "scripted"
@@ -49,6 +51,16 @@ final class ScriptedChannel: Channel {
     func answerToOpen(_ answer: ChannelState) { state.withLock { $0.openAnswer = answer } }
     /// A `close` waits for `finish`, as one does with a message that was handed over.
     func keepsOpenAtClose() { state.withLock { $0.keepsOpen = true } }
+    /// Gives no sign of life until `speak`.
+    func silence() { state.withLock { $0.isSilent = true } }
+    func speak() {
+        let pings = state.withLock { state in
+            state.isSilent = false
+            defer { state.pings = [] }
+            return state.pings
+        }
+        for answer in pings { answer() }
+    }
     func become(_ new: ChannelState) { state.withLock { $0.handler }?(new) }
 
     /// Ends the attempts that wait.
@@ -81,6 +93,14 @@ final class ScriptedChannel: Channel {
         }
         calls.add("send")
         if let answer { ended(AttemptReport(answer)) }
+    }
+
+    func ping(_ answer: @escaping @Sendable () -> Void) {
+        let isSilent = state.withLock { state in
+            if state.isSilent { state.pings.append(answer) }
+            return state.isSilent
+        }
+        if !isSilent { answer() }
     }
 
     func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {

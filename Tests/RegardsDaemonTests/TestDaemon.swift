@@ -25,7 +25,7 @@ final class TestDaemon: Sendable {
     init(
         _ shop: TestShop, now: Instant?, isLive: Bool = true, liveMachine: String? = nil, channel: ScriptedChannel? = nil,
         interposed: Bool = false, state: String? = nil, announcer: RecordingAnnouncer = RecordingAnnouncer(),
-        zones: ZoneCatalog = ZoneCatalog()
+        zones: ZoneCatalog = ZoneCatalog(), configure: (inout Daemon.Options) -> Void = { _ in }
     ) throws {
         self.shop = shop
         self.announcer = announcer
@@ -40,6 +40,7 @@ final class TestDaemon: Sendable {
             file: shop.file, environment: [:], zones: zones, announcer: announcer,
             hash: AddressHash(key: AddressHash.Key(first: 1, second: 2)), salt: Array("test".utf8))
         options.clock = wall
+        configure(&options)
         do {
             daemon = try Daemon(
                 assembly: assembly, outbox: faults ?? outbox, options: options,

@@ -64,7 +64,7 @@ import Testing
         #expect(rule.steps[0].action.card == CardPattern("true"))
         let literals = rule.condition.tests.map(\.predicate)
         #expect(
-            literals == [.country(.equal, code: "NO"), .compare(.equal, .text("yes")), .compare(.equal, .text("01234"))])
+            literals == [.country(.equal, code: "NO"), .compare(.equal, .flag(true, as: "yes")), .compare(.equal, .text("01234"))])
     }
 
     // MARK: Triggers
@@ -199,6 +199,7 @@ import Testing
         "a: {purpose: care, when: {event: order}, send: x, where: [email is present]}",
         "a: {purpose: care, when: {event: order}, send: x, where: [[email is present, total > 3]]}",
         "a: {purpose: care, when: {event: order}, send: x, where: [email is present, total > 3], backfill: all}",
+        "a: {purpose: care, when: {event: order}, send: x, where: [email is present, total > 3], enabled: no}",
     ])
     func meaningCounts(text: String) throws {
         #expect(try RuleTests.hash(text) != RuleTests.hash(RuleTests.base))

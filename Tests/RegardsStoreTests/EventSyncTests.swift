@@ -221,6 +221,32 @@ import Testing
         #expect(try sync(ledger, [], horizon: now - .days(31), now: now).isEmpty)
     }
 
+    /// An appointment that was made long ago and is still to come.
+    @Test func whatOwesMessagesIsFollowedBeyondTheHorizonToo() throws {
+        let ledger = try Ledger()
+        try sync(ledger, [])
+        try sync(ledger, [event("1", isDone: true), event("2", isDone: true), event("3", isDone: true), event("4")])
+        for occasion in ["1", "2", "4"] { try ledger.plan([.row("1", rule: "care", occasion: occasion)]) }
+        let (now, rules) = (noon + .days(60), ["care"])
+        let horizon = now - .days(31)
+        func awaited(_ rules: [String] = rules) throws -> [String] {
+            try ledger.outbox.events(kind: "complaint", awaitedBy: rules, before: horizon).map(\.id).sorted()
+        }
+        // Those that are open are followed anyway.
+        #expect(try awaited() == ["1", "2"])
+        #expect(try awaited(["birthday"]).isEmpty)
+        #expect(try ledger.outbox.events(kind: "order", awaitedBy: rules, before: horizon).isEmpty)
+        #expect(try ledger.outbox.events(kind: "complaint", awaitedBy: rules, before: noon).isEmpty)
+        let sync = try ledger.outbox.beginEventSync(
+            kind: "complaint", vanished: .stillOpen, horizon: horizon, baselineBefore: nil, now: now)
+        sync.expect(try awaited())
+        #expect(Set(try sync.unseen()) == ["1", "2", "4"])
+        let edited = try sync.add([event("1", isDone: true, hash: 2), event("4")]) { _ in [:] }
+        #expect(edited.map(\.event.id) == ["1"])
+        #expect(try sync.finish().map(\.event.id) == ["2"])
+        #expect(try awaited() == ["1"])
+    }
+
     @Test func aDeletedOrderIsNoticedThoughItWasOver() throws {
         let ledger = try Ledger()
         try sync(ledger, [])

@@ -50,6 +50,22 @@ import Testing
         #expect(try ask(ledger, ["1": "a"], since: noon - .days(2) + TimeSpan(microseconds: 1))["1"]?.toAddress.isEmpty == true)
     }
 
+    @Test func whatFailedOrWasSkippedIsKnownWhereItIsAskedFor() throws {
+        let ledger = try Ledger()
+        let rows = ["1", "2", "3", "4"].map { PlannedOutreach.row($0) }
+        let ids = try ledger.claim(rows)
+        let ends: [Ending.Next] = [.failed(.messageRefused), .skipped(.late), .cancelled(.noConsent), .held(.paused)]
+        try ledger.outbox.commit(GroupCommit(now: noon, endings: zip(ids, ends).map { Ending(id: $0, $1) }))
+        try ledger.send(.row("5"), to: "e")
+        var question = HistoryQuestion(customers: ["1", "2", "3", "4", "5"], since: noon, asksForLost: true)
+        let found = try ledger.outbox.histories(question).mapValues(\.lost)
+        #expect(found == ["1": [rows[0].key: noon], "2": [rows[1].key: noon], "3": [:], "4": [:], "5": [:]])
+        question.since = noon + .seconds(1)
+        #expect(try ledger.outbox.histories(question).values.allSatisfy(\.lost.isEmpty))
+        (question.since, question.asksForLost) = (noon, false)
+        #expect(try ledger.outbox.histories(question).values.allSatisfy(\.lost.isEmpty))
+    }
+
     @Test func whatIsOnItsWayHasNotEnded() throws {
         let ledger = try Ledger()
         let id = try ledger.claim([.row("1")])[0]

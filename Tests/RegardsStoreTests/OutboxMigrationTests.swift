@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 import RegardsCalendar
 import RegardsCore
 import Testing
@@ -109,5 +110,31 @@ import Testing
         #expect(try command.addPause(.all, until: nil, reason: "upgrade", now: noon).id == 1)
         #expect(try rows(path).count == OutreachState.allCases.count)
         withExtendedLifetime(folder) {}
+    }
+}
+
+/// The state of the first release as a file of statements, which tests of the package start from.
+@Suite struct FirstStateTests {
+    @Test func theStatementsMakeWhatTheFirstMigrationMakes() throws {
+        let path = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let file = try #require(fopen("/\(path)/Tests/Fixtures/state/001-ledger.sql", "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let statements = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+        let recorded = try DatabaseQueue()
+        try recorded.write { try $0.execute(sql: statements) }
+        let migrated = try DatabaseQueue()
+        try LedgerMigrations.migrator.migrate(migrated, upTo: "001-ledger")
+        #expect(try Self.schema(recorded) == Self.schema(migrated))
+        #expect(try recorded.read { try LedgerMigrations.migrator.appliedIdentifiers($0) } == ["001-ledger"])
+        let id = try recorded.read { try Int32.fetchOne($0, sql: "PRAGMA application_id") }
+        #expect(id == LedgerMigrations.applicationID)
+    }
+
+    private static func schema(_ queue: DatabaseQueue) throws -> [String] {
+        try queue.read { database in
+            try String.fetchAll(
+                database, sql: "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'grdb%' ORDER BY name")
+        }
     }
 }

@@ -127,6 +127,25 @@ import Testing
         #expect(try ledger.all().map(\.state) == [.sent, .planned])
     }
 
+    /// What it would have sent meanwhile was owed to nobody, and it is asked about as if it were new.
+    @Test func aRuleThatWasAwayForLongStartsFromItsReturn() throws {
+        func returned(after span: TimeSpan) throws -> RuleLedger {
+            let ledger = try Ledger(rules: ["birthday", "monthly"])
+            try ledger.outbox.approve(rule: "birthday", hash: 1, now: noon)
+            _ = try adopt(ledger, RuleAdoption(name: "monthly", hash: 1), now: noon + .hours(1))
+            let now = noon + .hours(1) + span
+            let report = try ledger.outbox.adoptRules(["birthday", "monthly"].map { RuleAdoption(name: $0, hash: 1) }, now: now)
+            let found = try #require(try ledger.outbox.ruleLedgers().first { $0.name == "birthday" })
+            #expect(report.rules.first { $0.ledger.name == "birthday" }?.ledger == found)
+            #expect(found.firstSeen == noon && found.goneAt == nil)
+            return found
+        }
+        let soon = try returned(after: .hours(2))
+        #expect(soon.plannedThrough == noon + .hours(3) && soon.approvedHash == 1)
+        let late = try returned(after: .days(100))
+        #expect(late.plannedThrough == noon + .hours(1) + .days(100) && late.approvedHash == nil)
+    }
+
     @Test func planningARuleNobodyAdoptedIsAnError() throws {
         let ledger = try Ledger()
         #expect(throws: OutboxError.unknownRule("nameless")) {
@@ -180,7 +199,10 @@ import Testing
         #expect(try ledger.outbox.guardFigures() == GuardFigures())
         let figures = GuardFigures(
             customers: 59, customersAt: noon, collapsedSince: noon + .hours(2), customersSeen: 4,
-            trippedSince: noon + .hours(1), added: 700, planned: 0)
+            trippedSince: noon + .hours(1), added: 700, planned: 0, suspectedSince: noon, carried: 7,
+            floods: [
+                "order": EventFlood(since: noon, before: noon - .days(1)), "visit": EventFlood(since: noon, before: noon),
+            ])
         #expect(try ledger.outbox.updateGuardFigures { $0 = figures } == figures)
         _ = try ledger.restart()
         #expect(try ledger.outbox.guardFigures() == figures)

@@ -107,10 +107,13 @@ import Testing
         let rate = try #require(description.lookUpsPerSecond)
         #expect(rate < 5000)
         #expect(description.mistakes.map(\.severity) == [.warning])
-        #expect(
-            description.mistakes.first?.message
-                == "a look-up by id finds \(Int(rate)) customers a second, and under 5000 a large day takes long; replace CTEs "
-                + "and window functions by joins, or give lookup: a query of its own with :ids")
+        let message = try #require(description.mistakes.first?.message)
+        #expect(message.hasPrefix(
+            "a look-up by id finds \(Int(rate)) customers a second, and under 5000 a large day takes long; SQLite's plan says \""))
+        // The table behind the window function is read whole for every look-up.
+        #expect(message.contains("\"SCAN customers"))
+        #expect(message.hasSuffix(
+            ": replace CTEs and window functions by joins, or give lookup: a query of its own with :ids"))
         let fast = try shop.source(
             slow, lookup: "SELECT id, name FROM customers WHERE id IN (SELECT value FROM json_each(:ids))")
         #expect(try #require(fast.describe().lookUpsPerSecond) > rate * 5)

@@ -1,5 +1,8 @@
 """What the scenario does to the booted machine, and how it waits: for lines of the journal, never for time to pass."""
 import datetime
+import email
+import email.policy
+import glob
 import json
 import os
 import queue
@@ -7,6 +10,8 @@ import re
 import socket
 import socketserver
 import sqlite3
+import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -17,6 +22,7 @@ RULES = "/etc/regards/rules.d"
 SHOP = "/srv/shop/shop.sqlite"
 STATE = "/var/lib/regards"
 DOCS = "/run/docs"
+MAIL = f"{STATE}/maildir"
 
 
 def run(*command, check=True, **options):
@@ -51,6 +57,21 @@ def drop_in(name, text):
 def remove_drop_in(name):
     os.unlink(f"/etc/systemd/system/{UNIT}.d/{name}.conf")
     run("systemctl", "daemon-reload")
+
+
+# ------------------------------------------------------------------ mail
+
+def mails():
+    """Every message that was delivered into the maildir: what lies in tmp/ is still being written."""
+    found = []
+    for path in glob.glob(f"{MAIL}/new/*.eml"):
+        with open(path, "rb") as file:
+            found.append(email.message_from_binary_file(file, policy=email.policy.SMTP))
+    return found
+
+
+def recipients(messages):
+    return sorted(address.addr_spec for message in messages for address in message["to"].addresses)
 
 
 # ------------------------------------------------------------------ journal
@@ -109,6 +130,27 @@ class Journal:
             if matches(entry):
                 return entry
 
+    def next(self, matches, seconds=20, wanted=None):
+        """The next entry that comes and matches, none that came before."""
+        del self.seen[:]
+        return self.wait_for(matches, seconds, wanted)
+
+    def wait_any(self, notices, seconds=20):
+        """The place of the notice that came first, of several kinds given as arguments of `wait`."""
+        found = []
+
+        def matches(entry):
+            for place, notice in enumerate(notices):
+                wanted = {"MESSAGE_ID": self.ids[notice["word"]]}
+                wanted.update({f"REGARDS_{name.upper()}": str(value) for name, value in notice.items() if name != "word"})
+                if all(entry.get(name) == value for name, value in wanted.items()):
+                    found.append(place)
+                    return True
+            return False
+
+        self.wait_for(matches, seconds, notices)
+        return found[-1]
+
     def all(self):
         """Every entry since the beginning, what was written up to now included."""
         run("journalctl", "--sync")
@@ -136,31 +178,37 @@ PEOPLE = [
 ]
 
 
-def make_shop():
-    """Three customers with a birthday today, somewhere at noon; a table of complaints of the shop's own design."""
-    os.makedirs(os.path.dirname(SHOP), exist_ok=True)
+def make_shop(path=SHOP, people=None):
+    """Customers with a birthday today, somewhere at noon; a table of complaints of the shop's own design."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     zone, offset = noon_zone()
     born = datetime.datetime.now(offset).date().strftime("1980-%m-%d")
-    with sqlite3.connect(SHOP) as shop:
+    with sqlite3.connect(path) as shop:
         shop.executescript("""
             CREATE TABLE people (nr INTEGER PRIMARY KEY, full_name TEXT, mail TEXT, born TEXT, zone TEXT);
             CREATE TABLE complaints (nr INTEGER PRIMARY KEY, person INTEGER, since TEXT, answered TEXT, solved TEXT, what TEXT);
         """)
-        for number, (name, mail) in enumerate(PEOPLE, 1):
-            shop.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?)", (number, name, mail, born, zone))
-    os.chmod(SHOP, 0o644)
+        shop.executemany(
+            "INSERT INTO people VALUES (?, ?, ?, ?, ?)",
+            [(number, name, mail, born, zone) for number, (name, mail) in enumerate(people or PEOPLE, 1)])
+    shop.close()
+    os.chmod(path, 0o644)
 
 
-def sql(statement, *values):
+def complain(number, person, what="It broke", path=SHOP):
+    sql("INSERT INTO complaints VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), NULL, NULL, ?)", number, person, what, path=path)
+
+
+def sql(statement, *values, path=SHOP):
     """What the shop's own program does: writes to its database, whatever Regards is doing."""
-    shop = sqlite3.connect(SHOP, timeout=0.5)
+    shop = sqlite3.connect(path, timeout=0.5)
     with shop:
         result = shop.execute(statement, values).fetchall()
     shop.close()
     return result
 
 
-def configure(mail="", rules=None):
+def configure(mail="", rules=None, shop=SHOP):
     """Writes regards.yaml and the rules."""
     write(CONFIGURATION, f"""\
 business: {{name: The Corner Shop, email: hello@example.com, time_zone: Europe/Berlin}}
@@ -168,7 +216,7 @@ mode: live
 state: sqlite:{STATE}/regards.sqlite
 {mail}
 customers:
-  database: sqlite:{SHOP}
+  database: sqlite:{shop}
   query: SELECT nr AS id, full_name AS name, full_name AS given_name, mail AS email, born AS birthday, zone AS time_zone FROM people
   refresh: 5s
 events:
@@ -219,10 +267,13 @@ class Relay(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), RelaySession)
+    def __init__(self, address="127.0.0.1", refuses=lambda recipient: False, keeps=True):
+        """Refuses recipients with a reply that repeats all it knows of them, as many relays do."""
+        super().__init__((address, 0), RelaySession)
         self.messages = []
         self.sessions = []
+        self.refuses = refuses
+        self.keeps = keeps
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def end(self):
@@ -230,7 +281,10 @@ class Relay(socketserver.ThreadingTCPServer):
         self.shutdown()
         self.server_close()
         for session in self.sessions:
-            session.shutdown(socket.SHUT_RDWR)
+            try:
+                session.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass        # it has ended by itself
 
     @property
     def port(self):
@@ -247,14 +301,19 @@ class RelaySession(socketserver.StreamRequestHandler):
             if verb == b"EHLO":
                 self.answer("250-relay.example.com\r\n250-PIPELINING\r\n250 8BITMIME")
             elif verb == b"RCPT":
-                recipients.append(line.split(b"<", 1)[1].split(b">", 1)[0].decode())
-                self.answer("250 2.1.5 ok")
+                recipient = line.split(b"<", 1)[1].split(b">", 1)[0].decode()
+                if self.server.refuses(recipient):
+                    self.answer(f"550 5.1.1 <{recipient}> {recipient.split('@')[0]} is not known here")
+                else:
+                    recipients.append(recipient)
+                    self.answer("250 2.1.5 ok")
             elif verb == b"DATA":
                 self.answer("354 go on")
                 lines = []
                 while (part := self.rfile.readline()) not in (b".\r\n", b""):
                     lines.append(part[1:] if part.startswith(b".") else part)
-                self.server.messages.append((recipients, b"".join(lines)))
+                if self.server.keeps:
+                    self.server.messages.append((recipients, b"".join(lines)))
                 recipients = []
                 self.answer("250 2.0.0 kept")
             elif verb == b"QUIT":
@@ -264,3 +323,75 @@ class RelaySession(socketserver.StreamRequestHandler):
 
     def answer(self, text):
         self.wfile.write(text.encode() + b"\r\n")
+
+
+# ------------------------------------------------------------------ names and endpoints
+
+class Names(socketserver.ThreadingUDPServer):
+    """A name server that knows one name, and whose address it is."""
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, name, address):
+        super().__init__(("127.0.0.1", 53), NamesAnswer)
+        self.name = name
+        self.address = address
+        self.asked = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
+
+
+class NamesAnswer(socketserver.BaseRequestHandler):
+    def handle(self):
+        """RFC 1035: the question is repeated; an A record follows for the name, nothing for all else."""
+        query, reply = self.request
+        labels, place = [], 12
+        while query[place]:
+            labels.append(query[place + 1:place + 1 + query[place]].decode("ascii"))
+            place += 1 + query[place]
+        kind, = struct.unpack(">H", query[place + 1:place + 3])
+        question = query[12:place + 5]
+        name = ".".join(labels).lower()
+        self.server.asked.append(name)
+        knows = name == self.server.name
+        answers = knows and kind == 1
+        header = query[:2] + struct.pack(">HHHHH", 0x8580 | (0 if knows else 3), 1, int(answers), 0, 0)
+        record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + socket.inet_aton(self.server.address) if answers else b""
+        reply.sendto(header + question + record, self.client_address)
+
+
+class Endpoint(socketserver.ThreadingTCPServer):
+    """A webhook's receiver behind TLS."""
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, certificate, key):
+        super().__init__(("127.0.0.1", 0), EndpointRequest)
+        self.requests = queue.Queue()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
+
+
+class EndpointRequest(socketserver.StreamRequestHandler):
+    def handle(self):
+        headers = {}
+        first = self.rfile.readline().decode("ascii").strip()
+        while (line := self.rfile.readline().decode("utf-8").strip()):
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        body = self.rfile.read(int(headers.get("content-length", 0)))
+        self.server.requests.put((first, headers, body))
+        self.wfile.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")

@@ -76,8 +76,11 @@ package struct Notice: Sendable {
             case .refused(let reason): (.refused, "refused", reason.rawValue, nil)
             case .inDoubt(let reason): (.inDoubt, "in-doubt", reason.rawValue, nil)
             }
-        // What a server says may name anybody: the journal gets its codes, the ledger the sentence.
-        let detail = report.code == 0 ? report.detail : Redaction.codes(report.detail)
+        // What a server says may name anybody: the journal gets its codes, the ledger the sentence. The first of them
+        // has a field of its own.
+        var codes = Redaction.codes(report.detail).split(separator: " ")[...]
+        if codes.first == Substring(String(report.code)) { codes = codes.dropFirst() }
+        let detail = report.code == 0 ? report.detail : codes.joined(separator: " ")
         self.init(kind, about: outreach, reason: reason, detail: detail)
         self.outcome = outcome
         self.until = until

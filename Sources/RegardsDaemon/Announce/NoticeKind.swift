@@ -79,6 +79,8 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
     case schemaDrift
     /// Rows that cannot be served are counted and named by id.
     case unusableCustomers
+    /// A loop, the signals or a channel's thread has not answered for half of the time after which the watchdog acts.
+    case stuck
     /// An error that no other kind names.
     case fault
 
@@ -167,6 +169,7 @@ package enum NoticeKind: CaseIterable, Hashable, Sendable {
             ("db-changed", .error, "customer database changed its columns", "179a192a1a8549359e11db1c0e12eb45")
         case .unusableCustomers:
             ("unusable", .warning, "customers with unusable data", "20ba08527912427db9740f7bb501ef83")
+        case .stuck: ("stuck", .error, "does not move", "c10379737fad4de4b2400199f6716e1b")
         case .fault: ("fault", .error, "unexpected error", "74838ec72af94d06b77b41bcf28c2482")
         }
     }

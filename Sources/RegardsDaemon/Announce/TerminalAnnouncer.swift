@@ -89,12 +89,13 @@ package final class TerminalAnnouncer: Announcer {
         if isHouseWide, !notice.kind.isSaidByWord { words.append(notice.kind.message) }
         // What an event owes goes when it goes: only a date means a customer's own clock.
         if let local = notice.local, isDate(notice) { words.append(NoticeText.printable(nearby(local))) }
-        if let channel = notice.channel, channel != "mail" { words.append("by " + NoticeText.printable(channel)) }
+        // Of what was put on a list the reason is the list's name.
+        if let channel = notice.channel, channel != "mail", notice.kind != .listed { words.append("by " + NoticeText.printable(channel)) }
         if let attempt = notice.attempt, attempt > 1 { words.append("attempt \(attempt)") }
         if let reason = notice.reason { words.append(NoticeText.printable(reason)) }
         if let code = notice.code { words.append(String(code)) }
         if let until = notice.until { words.append("\(notice.kind.untilWords) \(moment(until))") }
-        if let count = notice.count { words.append(notice.kind.counted(count)) }
+        if let count = notice.count, !notice.detail.hasPrefix("\(count) ") { words.append(notice.kind.counted(count)) }
         words += notice.numbers.filter { $0.value != 0 }.map { "\($0.value) \(NoticeText.words(of: $0.name))" }
         let facts = words.joined(separator: ", ")
         guard !notice.detail.isEmpty, !notice.kind.isAboutEvent else { return facts }
@@ -129,7 +130,7 @@ package final class TerminalAnnouncer: Announcer {
         case .held: .blue
         case .deferred, .inDoubt, .nearLimit, .rehearsing, .ruleVanished, .unusableCustomers, .paused, .suppressed: .yellow
         case .refused, .promiseBroken, .relayDown, .stateUnwritable, .sourceUnreachable, .schemaDrift, .fault,
-            .configurationRefused, .reloadRefused, .guardTripped:
+            .configurationRefused, .reloadRefused, .guardTripped, .stuck:
             .red
         }
     }

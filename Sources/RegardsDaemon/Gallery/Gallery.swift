@@ -102,7 +102,7 @@ package struct Gallery {
 
     // MARK: Files
 
-    private static func makeFolder(_ path: String) throws(GalleryError) {
+    static func makeFolder(_ path: String) throws(GalleryError) {
         guard mkdir(path, 0o755) != 0, errno != EEXIST else { return }
         throw .file(path, errno)
     }
@@ -111,7 +111,7 @@ package struct Gallery {
         try write(Array(text.utf8), to: path)
     }
 
-    private static func write(_ bytes: [UInt8], to path: String) throws(GalleryError) {
+    static func write(_ bytes: [UInt8], to path: String) throws(GalleryError) {
         guard let file = fopen(path, "w") else { throw .file(path, errno) }
         let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
         // What the buffer holds is written only now.

@@ -6,7 +6,7 @@ enum LedgerMigrations {
     static let applicationID: Int32 = 0x5245_4744
 
     static let all: [(name: String, sql: String)] = [
-        ("001-ledger", ledger001), ("002-language", language002),
+        ("001-ledger", ledger001), ("002-language", language002), ("003-lost", lost003), ("004-looks", looks004),
     ]
 
     static var migrator: DatabaseMigrator {
@@ -221,5 +221,16 @@ enum LedgerMigrations {
             CHECK (outcome <> 'done' OR ended_at IS NOT NULL)
         );
         CREATE INDEX list_items_open ON list_items (list) WHERE ended_at IS NULL;
+        """
+
+    static let lost003 = """
+        -- arbitration: what will never go, and so takes nobody's room
+        CREATE INDEX outreach_lost ON outreach (customer, ended_at)
+            WHERE state IN (11, 12) AND recipient = 'customer/0';
+        """
+
+    static let looks004 = """
+        -- guard of the day: by when everything of a kind should have been seen
+        ALTER TABLE event_kinds ADD COLUMN looked_at INTEGER;
         """
 }

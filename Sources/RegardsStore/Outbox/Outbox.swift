@@ -196,6 +196,10 @@ package protocol Outbox: AnyObject, Sendable {
     /// The latest generations of events that are open, or whose `at` is at or after `since`.
     func events(kind: String, openOrSince since: Instant) throws -> [Event]
 
+    /// Events of the kind that are over and there, with `at` before an instant, to which unsent rows of these rules belong:
+    /// latest generations. A horizon leaves them out, and what they still owe hangs on their columns.
+    func events(kind: String, awaitedBy rules: [String], before: Instant) throws -> [Event]
+
     /// Open events of these customers that are no baseline: those that pause messages.
     func openEvents(customers: [String]) throws -> [Event]
 
@@ -272,10 +276,16 @@ package protocol EventSync: AnyObject {
     /// True when the kind was never synced to the end before.
     var isFirstSight: Bool { get }
 
+    /// When the last sync of the kind that found something new ended; nil: none did, or not since this is noted.
+    var lastLook: Instant? { get }
+
     /// - Parameter limits: asked once for each new event, for the limits of the promises made for it, by rule.
     func add(_ rows: [SeenEvent], limits: (SeenEvent) -> [String: Instant]) throws -> [EventChange]
 
-    /// Ids of events that should have been seen and were not: open ones, and those at or after the horizon.
+    /// These are to be seen too, however long ago they were.
+    func expect(_ ids: [String])
+
+    /// Ids of events that should have been seen and were not: open ones, those at or after the horizon, and the expected.
     func unseen() throws -> [String]
 
     /// Declares the rest of the unseen gone.

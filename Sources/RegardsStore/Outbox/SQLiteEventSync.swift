@@ -5,7 +5,7 @@ package import RegardsCore
 private enum EventSQL {
     static let columns =
         "e.id, e.event_id, e.generation, e.customer, e.at, e.first_seen, e.is_open, e.is_baseline, e.is_gone, e.hash"
-    static let kind = "SELECT id, first_seen, covered_from FROM event_kinds WHERE name = ?1"
+    static let kind = "SELECT id, first_seen, covered_from, looked_at FROM event_kinds WHERE name = ?1"
     static let insertKind = "INSERT INTO event_kinds (name) VALUES (?1)"
     /// Never later: what was covered once stays covered.
     static let cover = """
@@ -13,6 +13,8 @@ private enum EventSQL {
             covered_from = min(coalesce(covered_from, ?3), ?3)
         WHERE id = ?1 AND (first_seen IS NULL OR covered_from > ?3)
         """
+    /// By primary key. Not in a quiet sync, which writes nothing.
+    static let look = "UPDATE event_kinds SET looked_at = ?2 WHERE id = ?1 AND (looked_at IS NULL OR ?3)"
     /// By the unique key, backwards.
     static let latest = """
         SELECT \(columns) FROM events e WHERE e.kind_id = ?1 AND e.event_id = ?2 ORDER BY e.generation DESC LIMIT 1
@@ -53,6 +55,11 @@ private enum EventSQL {
             AND NOT EXISTS (SELECT 1 FROM events n
                 WHERE n.kind_id = e.kind_id AND n.event_id = e.event_id AND n.generation > e.generation)
         """
+    /// By `outreach_open`, all of it: what is not sent yet is little beside what was.
+    static let awaitedOccasions = """
+        SELECT DISTINCT o.occasion FROM outreach o INDEXED BY outreach_open
+        WHERE o.state < 10 AND o.rule_id IN (SELECT r.id FROM json_each(?1) n JOIN rules r ON r.name = n.value)
+        """
     /// By `events_pausing`.
     static let openOfCustomer = """
         SELECT \(columns), k.name FROM events e JOIN event_kinds k ON k.id = e.kind_id
@@ -71,8 +78,12 @@ final class SQLiteEventSync: EventSync {
     private let kindID: Int64
     private let coveredFrom: Instant?
     private var seen = SeenRows()
+    private var expected: [String] = []
+    private var hasChanged = false
     /// Read when the first limit is stored.
     private var names: LedgerNames?
+
+    let lastLook: Instant?
 
     var isFirstSight: Bool { coveredFrom == nil }
 
@@ -87,7 +98,7 @@ final class SQLiteEventSync: EventSync {
         self.baselineBefore = baselineBefore
         self.now = now
         let stored = try outbox.read { try Self.findKind(kind, $0) }
-        (kindID, coveredFrom) = try stored ?? outbox.write { try Self.addKind(kind, $0) }
+        (kindID, coveredFrom, lastLook) = try stored ?? outbox.write { try Self.addKind(kind, $0) }
     }
 
     func add(_ rows: [SeenEvent], limits: (SeenEvent) -> [String: Instant]) throws -> [EventChange] {
@@ -103,8 +114,11 @@ final class SQLiteEventSync: EventSync {
             return (changes, ids)
         }
         for id in ids { seen.insert(id) }
+        hasChanged = hasChanged || !changes.isEmpty
         return changes
     }
+
+    func expect(_ ids: [String]) { expected += ids }
 
     func unseen() throws -> [String] { try outbox.read { try missing($0).map(\.event.id) } }
 
@@ -123,6 +137,11 @@ final class SQLiteEventSync: EventSync {
             cover.bind(2, now.microseconds)
             cover.bind(3, horizon.microseconds)
             try cover.run()
+            let look = try SQLStatement(database, EventSQL.look)
+            look.bind(1, kindID)
+            look.bind(2, now.microseconds)
+            look.bind(3, hasChanged || !changes.isEmpty ? 1 : 0)
+            try look.run()
             return changes
         }
     }
@@ -234,25 +253,38 @@ final class SQLiteEventSync: EventSync {
             guard !seen.contains(statement.int64(0)) else { continue }
             missing.append(try Self.read(statement, kind: kind, database))
         }
+        for id in expected {
+            guard let tracked = try Self.latest(kind, kindID, id, database), !seen.contains(tracked.row), !tracked.event.isGone,
+                !missing.contains(where: { $0.row == tracked.row })
+            else { continue }
+            missing.append(tracked)
+        }
         return missing
     }
 
     // MARK: Reading
 
-    static func findKind(_ name: String, _ database: Database) throws -> (Int64, coveredFrom: Instant?)? {
+    private typealias Kind = (Int64, coveredFrom: Instant?, lastLook: Instant?)
+
+    private static func findKind(_ name: String, _ database: Database) throws -> Kind? {
         let statement = try SQLStatement(database, EventSQL.kind)
         defer { statement.reset() }
         statement.bind(1, name)
         guard try statement.step() else { return nil }
         let isComplete = !statement.isNull(1)
-        return (statement.int64(0), isComplete ? Instant(microseconds: statement.int64(2)) : nil)
+        return (
+            statement.int64(0), isComplete ? Instant(microseconds: statement.int64(2)) : nil,
+            statement.optionalInt64(3).map(Instant.init(microseconds:))
+        )
     }
 
-    private static func addKind(_ name: String, _ database: Database) throws -> (Int64, coveredFrom: Instant?) {
+    static func kindID(_ name: String, _ database: Database) throws -> Int64? { try findKind(name, database)?.0 }
+
+    private static func addKind(_ name: String, _ database: Database) throws -> Kind {
         let statement = try SQLStatement(database, EventSQL.insertKind)
         statement.bind(1, name)
         try statement.run()
-        return (database.lastInsertedRowID, nil)
+        return (database.lastInsertedRowID, nil, nil)
     }
 
     private static func latest(
@@ -295,7 +327,7 @@ extension SQLiteOutbox {
 
     package func events(kind: String, openOrSince since: Instant) throws -> [Event] {
         try read { database in
-            guard let (kindID, _) = try SQLiteEventSync.findKind(kind, database) else { return [] }
+            guard let kindID = try SQLiteEventSync.kindID(kind, database) else { return [] }
             let statement = try SQLStatement(database, EventSQL.openOrSince)
             defer { statement.reset() }
             statement.bind(1, kindID)
@@ -303,6 +335,24 @@ extension SQLiteOutbox {
             var events: [Event] = []
             while try statement.step() {
                 events.append(try SQLiteEventSync.read(statement, kind: kind, database).event)
+            }
+            return events
+        }
+    }
+
+    package func events(kind: String, awaitedBy rules: [String], before: Instant) throws -> [Event] {
+        try read { database in
+            let statement = try SQLStatement(database, EventSQL.awaitedOccasions)
+            defer { statement.reset() }
+            statement.bind(1, IDList.texts(rules))
+            var events: [Event] = []
+            while try statement.step() {
+                let occasion = statement.string(0)
+                let (id, generation) = Event.identity(ofOccasion: occasion)
+                guard let event = try Self.tracked(kind, id, generation, database)?.event, event.occasion == occasion,
+                    event.at < before, !event.isOpen, !event.isGone
+                else { continue }
+                events.append(event)
             }
             return events
         }

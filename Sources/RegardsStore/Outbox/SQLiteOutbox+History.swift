@@ -32,6 +32,12 @@ private enum HistorySQL {
                     AND i.state = 10 AND i.channel = 'mail' AND i.recipient = 'customer/0'
                 ORDER BY i.ended_at DESC LIMIT 1 OFFSET ?3), 0)
         """
+    /// By `outreach_lost`.
+    static let lost = """
+        SELECT c.key, r.name, o.occasion, s.name, o.ended_at
+        FROM json_each(?1) c CROSS JOIN outreach o INDEXED BY outreach_lost \(OutreachRow.joins)
+        WHERE o.customer = c.value AND o.ended_at >= ?2 AND o.state IN (11, 12) AND o.recipient = 'customer/0'
+        """
     /// By primary key prefix.
     static let suppressed = """
         SELECT a.key, s.purpose FROM json_each(?1) a CROSS JOIN suppressions s WHERE s.address = a.value
@@ -66,6 +72,9 @@ extension SQLiteOutbox {
             }
             try Self.addReceived(Array(question.received), list, database, to: &histories)
             try Self.addCards(Array(question.series), list, database, to: &histories)
+            if question.asksForLost {
+                try Self.addLost(customers, list, since: question.since, database, to: &histories)
+            }
         }
         let places = Dictionary(uniqueKeysWithValues: zip(addresses, addresses.indices))
         for (index, customer) in customers.enumerated() {
@@ -105,6 +114,22 @@ extension SQLiteOutbox {
         while try statement.step() {
             guard let purpose = Purpose(rawValue: statement.string(1)) else { continue }
             suppressed[statement.int(0)].insert(purpose)
+        }
+    }
+
+    private static func addLost(
+        _ customers: [String], _ list: String, since: Instant, _ database: Database, to histories: inout [History]
+    ) throws {
+        let statement = try SQLStatement(database, HistorySQL.lost)
+        defer { statement.reset() }
+        statement.bind(1, list)
+        statement.bind(2, since.microseconds)
+        while try statement.step() {
+            let place = statement.int(0)
+            let key = OutreachKey(
+                customer: customers[place], rule: statement.string(1), occasion: statement.string(2), step: statement.string(3),
+                recipient: "customer/0")
+            histories[place].lost[key] = Instant(microseconds: statement.int64(4))
         }
     }
 

@@ -12,6 +12,13 @@ private enum RuleSQL {
         "INSERT INTO rules (name, hash, first_seen, planned_through, purpose) VALUES (?1, ?2, ?3, ?3, ?4)"
     /// By primary key. Races with nothing: rules change only in this transaction.
     static let update = "UPDATE rules SET name = ?2, hash = ?3, gone_at = NULL, purpose = ?4 WHERE id = ?1"
+    /// By primary key. What fell due while the rule was in no file was owed to nobody, however late it may go; and who
+    /// approved it has forgotten by then.
+    static let comeBack = """
+        UPDATE rules SET planned_through = max(planned_through, ?2),
+            approved_hash = CASE WHEN gone_at < ?3 THEN NULL ELSE approved_hash END
+        WHERE id = ?1 AND gone_at IS NOT NULL
+        """
     /// By `pauses_open`: a pause follows its rule to the new name.
     static let renamePauses =
         "UPDATE pauses SET value = ?2 WHERE scope = 'rule' AND value = ?1 AND ended_at IS NULL"
@@ -36,6 +43,7 @@ extension SQLiteOutbox {
             for rule in rules { report.rules.append(try Self.adopt(rule, &known, now: now, database)) }
             let gone = known.values.filter { $0.goneAt == nil }.sorted { $0.name < $1.name }
             for rule in gone { report.vanished.append(try Self.retire(rule, now: now, database)) }
+            try Meta.set(Self.rulesReadKey, String(now.microseconds), database)
             return report
         }
     }
@@ -100,6 +108,7 @@ extension SQLiteOutbox {
             renamedFrom: storedName == rule.name ? nil : storedName)
         let isSame = !adopted.isChanged && !adopted.hasReturned && adopted.renamedFrom == nil
         guard !isSame || ledger.purpose != rule.purpose else { return adopted }
+        if adopted.hasReturned { try comeBack(&ledger, now: now, database) }
         let update = try SQLStatement(database, RuleSQL.update)
         update.bind(1, ledger.id)
         update.bind(2, rule.name)
@@ -114,6 +123,19 @@ extension SQLiteOutbox {
         var result = adopted
         result.ledger = ledger
         return result
+    }
+
+    /// A mistake that took a rule away for an hour is no new rule; see `PlanWindow.ahead` for the span.
+    private static let longAway = PlanWindow.ahead
+
+    private static func comeBack(_ ledger: inout RuleLedger, now: Instant, _ database: Database) throws {
+        let statement = try SQLStatement(database, RuleSQL.comeBack)
+        statement.bind(1, ledger.id)
+        statement.bind(2, now.microseconds)
+        statement.bind(3, (now - longAway).microseconds)
+        try statement.run()
+        ledger.plannedThrough = max(ledger.plannedThrough, now)
+        if let goneAt = ledger.goneAt, goneAt < now - longAway { ledger.approvedHash = nil }
     }
 
     private static func insert(_ rule: RuleAdoption, now: Instant, _ database: Database) throws -> RuleLedger {

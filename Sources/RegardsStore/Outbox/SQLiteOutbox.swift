@@ -32,6 +32,9 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         return try SQLiteOutbox(path: path, lock: lock, durability: .full, now: now)
     }
 
+    /// The process of the daemon that works on a state file now; nil where none does.
+    package static func daemon(ofState path: String) -> Int32? { StateLock.holder(ofState: path) }
+
     /// Opens the state for a command, without the lock. `.write` makes the file when there is none.
     /// - Throws: as `openForDaemon`, except `.inUse`; `.missing` for `.read`; `.older` when the file needs a migration
     ///   that this call may not make.

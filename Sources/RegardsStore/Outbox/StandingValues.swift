@@ -14,16 +14,19 @@ package struct HistoryQuestion: Hashable, Sendable {
     package var received: Set<String>
     /// Rules with a series of cards.
     package var series: Set<String>
+    /// Whether messages that failed or were skipped since then are wanted.
+    package var asksForLost: Bool
 
     package init(
         customers: [String], addresses: [String: String] = [:], since: Instant, received: Set<String> = [],
-        series: Set<String> = []
+        series: Set<String> = [], asksForLost: Bool = false
     ) {
         self.customers = customers
         self.addresses = addresses
         self.since = since
         self.received = received
         self.series = series
+        self.asksForLost = asksForLost
     }
 }
 
@@ -87,10 +90,17 @@ package struct GuardFigures: Hashable, Sendable {
     /// What tripped it: messages added to hours that had been planned before, and those that stood there already.
     package var added: Int?
     package var planned: Int?
+    /// Since when a pass adds more than it should, before it has seen all customers; nil: none does.
+    package var suspectedSince: Instant?
+    /// Messages that passes added to such hours since the last one that saw all customers.
+    package var carried: Int?
+    /// By kind of event: those that appeared at once and should have been seen long before.
+    package var floods: [String: EventFlood]
 
     package init(
         customers: Int? = nil, customersAt: Instant? = nil, collapsedSince: Instant? = nil, customersSeen: Int? = nil,
-        trippedSince: Instant? = nil, added: Int? = nil, planned: Int? = nil
+        trippedSince: Instant? = nil, added: Int? = nil, planned: Int? = nil, suspectedSince: Instant? = nil,
+        carried: Int? = nil, floods: [String: EventFlood] = [:]
     ) {
         self.customers = customers
         self.customersAt = customersAt
@@ -99,6 +109,9 @@ package struct GuardFigures: Hashable, Sendable {
         self.trippedSince = trippedSince
         self.added = added
         self.planned = planned
+        self.suspectedSince = suspectedSince
+        self.carried = carried
+        self.floods = floods
     }
 }
 

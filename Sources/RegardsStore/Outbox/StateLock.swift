@@ -35,6 +35,16 @@ final class StateLock: Sendable {
         }
     }
 
+    /// Of the process that holds the lock of a state file now; nil where none does.
+    static func holder(ofState path: String) -> Int32? {
+        let descriptor = Glibc.open(path + ".lock", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        // Closing gives up what this asks for.
+        defer { Glibc.close(descriptor) }
+        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
+        return process(in: descriptor)
+    }
+
     private static func write(_ text: String, to descriptor: Int32) {
         var text = text
         // A lock without a readable process id is still a lock.

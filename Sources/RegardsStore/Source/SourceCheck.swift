@@ -1,6 +1,8 @@
 import RegardsCalendar
 import RegardsCore
 
+import class GRDB.DatabaseQueue
+
 /// What `check` and the daemon's start ask of the source: are the columns there, do their values mean what their
 /// names say, and does a look-up reach an index?
 extension SQLiteCustomerSource {
@@ -23,7 +25,7 @@ extension SQLiteCustomerSource {
         }
         if let rate = try lookUpRate(sample) {
             description.lookUpsPerSecond = rate
-            if rate < SQLiteCustomerSource.slowLookUp { mistakes.append(slowLookUp(rate)) }
+            if rate < SQLiteCustomerSource.slowLookUp { mistakes.append(slowLookUp(rate, try lookUpPlan())) }
         }
         description.mistakes = mistakes
         return description
@@ -110,11 +112,32 @@ extension SQLiteCustomerSource {
         return Double(found) / (best! / .seconds(1))
     }
 
-    private func slowLookUp(_ rate: Double) -> Mistake {
+    private func slowLookUp(_ rate: Double, _ plan: String?) -> Mistake {
         Mistake(
             .warning, at: settings.place, path: settings.lookup == nil ? "customers.query" : "customers.lookup",
             "a look-up by id finds \(Int(rate)) customers a second, and under \(Int(SQLiteCustomerSource.slowLookUp)) a large day "
-                + "takes long; replace CTEs and window functions by joins, or give lookup: a query of its own with :ids"
-        )
+                + "takes long; " + (plan.map { "SQLite's plan says \($0): " } ?? "")
+                + "replace CTEs and window functions by joins, or give lookup: a query of its own with :ids")
     }
+
+    /// The steps of SQLite's plan for a look-up that cost most: whole tables, and rows kept aside. The search for the ids
+    /// themselves is none.
+    private func lookUpPlan() throws -> String? {
+        let connections = try current()
+        return try translate(connections.customers) {
+            try connections.look.inDatabase { database in
+                let statement = try SQLStatement(database, "EXPLAIN QUERY PLAN " + connections.customers.lookup)
+                defer { statement.reset() }
+                var steps: [String] = []
+                while try statement.step() { steps.append(statement.string(3)) }
+                let costly = steps.filter { step in
+                    SQLiteCustomerSource.costlySteps.contains { step.hasPrefix($0) } && !step.contains("json_each")
+                }
+                return costly.isEmpty ? nil : costly.prefix(3).map { "\"\($0)\"" }.joined(separator: ", ")
+            }
+        }
+    }
+
+    /// How such steps begin (https://www.sqlite.org/eqp.html).
+    private static let costlySteps = ["SCAN ", "MATERIALIZE ", "CO-ROUTINE ", "USE TEMP B-TREE"]
 }

@@ -1,1 +1,3 @@
-SELECT CASE WHEN id > 2 THEN CAST(id AS TEXT) ELSE id END AS id, name, email, given_name, birthday FROM customers
+SELECT CASE WHEN c.id > 2 THEN CAST(c.id AS TEXT) ELSE c.id END AS id, c.name, c.email, c.given_name, c.birthday,
+       NULL AS advisor_email, NULL AS advisor_name
+FROM customers c

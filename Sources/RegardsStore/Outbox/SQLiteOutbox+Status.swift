@@ -1,0 +1,119 @@
+import GRDB
+import Glibc
+package import RegardsCalendar
+package import RegardsCore
+
+/// What `status` asks besides the counts.
+private enum StatusSQL {
+    /// By `outreach_ended`, backwards: few rows are looked at, because most that end were sent.
+    static let lastSent = """
+        SELECT \(OutreachRow.columns) FROM outreach o INDEXED BY outreach_ended \(OutreachRow.joins)
+        WHERE o.state >= 10 AND o.state IN (?1, ?2) ORDER BY o.ended_at DESC LIMIT ?3
+        """
+    /// By `outreach_open`: rows that were tried and go again.
+    static let retrying = """
+        SELECT count(*) FROM outreach INDEXED BY outreach_open WHERE state < 10 AND state = ?1 AND attempts > 0
+        """
+    /// By `outreach_open`, and the attempts of each such row by primary key.
+    static let lastTrouble = """
+        SELECT a.started_at, a.reason, a.code, a.detail FROM outreach o INDEXED BY outreach_open
+        CROSS JOIN attempts a ON a.outreach_id = o.id
+        WHERE o.state < 10 AND o.state = ?1 AND o.attempts > 0 ORDER BY a.started_at DESC LIMIT 1
+        """
+}
+
+/// Messages that were tried, did not go, and are tried again.
+package struct Retrying: Hashable, Sendable {
+    package var count: Int
+    /// What the newest of these attempts met.
+    package var at: Instant
+    package var reason: String
+    package var code: Int
+    package var detail: String
+}
+
+extension SQLiteOutbox {
+    /// What was sent or failed, the newest first.
+    package func lastSent(limit: Int) throws -> [Outreach] {
+        try read { database in
+            let statement = try SQLStatement(database, StatusSQL.lastSent)
+            defer { statement.reset() }
+            statement.bind(1, OutreachState.sent.rawValue)
+            statement.bind(2, OutreachState.failed.rawValue)
+            statement.bind(3, limit)
+            var rows: [Outreach] = []
+            while try statement.step() { rows.append(try OutreachRow.read(statement, path: path)) }
+            return rows
+        }
+    }
+
+    /// nil where nothing is tried again.
+    package func retrying() throws -> Retrying? {
+        try read { database in
+            let counting = try SQLStatement(database, StatusSQL.retrying)
+            counting.bind(1, OutreachState.planned.rawValue)
+            let count = try counting.step() ? counting.int(0) : 0
+            counting.reset()
+            let last = try SQLStatement(database, StatusSQL.lastTrouble)
+            defer { last.reset() }
+            last.bind(1, OutreachState.planned.rawValue)
+            guard count > 0, try last.step() else { return nil }
+            return Retrying(
+                count: count, at: Instant(microseconds: last.int64(0)), reason: last.string(1), code: last.int(2),
+                detail: last.string(3))
+        }
+    }
+
+    /// When a daemon last read the rules: at its start, or at a reload. nil before the first.
+    package func rulesReadAt() throws -> Instant? {
+        try read { try Meta.value(Self.rulesReadKey, $0).flatMap { Int64($0) }.map(Instant.init(microseconds:)) }
+    }
+
+    static let rulesReadKey = "rules_read_at"
+}
+
+/// The daemon that works on a state file, seen from outside.
+package struct RunningDaemon: Hashable, Sendable {
+    package var process: Int32
+    /// nil where the kernel does not say.
+    package var since: Instant?
+
+    /// nil where none runs. The lock is not tried: somebody who tries it could keep a daemon from starting.
+    package init?(state path: String) {
+        var status = stat()
+        guard stat(path + ".lock", &status) == 0, let locks = RunningDaemon.text("/proc/locks") else { return nil }
+        // 1: FLOCK  ADVISORY  WRITE 4711 fe:01:393217 0 EOF
+        for line in locks.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count > 5, words[1] == "FLOCK", let process = Int32(words[4]), process > 0,
+                words[5].split(separator: ":").last.flatMap({ UInt64($0) }) == UInt64(status.st_ino)
+            else { continue }
+            self.process = process
+            since = RunningDaemon.start(of: process)
+            return
+        }
+        return nil
+    }
+
+    /// Field 22 of /proc/PID/stat counts ticks from the start of the machine (proc(5)).
+    private static func start(of process: Int32) -> Instant? {
+        guard let line = text("/proc/\(process)/stat"), let name = line.lastIndex(of: ")"),
+            let boot = text("/proc/stat")?.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }),
+            let booted = Int64(boot.dropFirst("btime ".count))
+        else { return nil }
+        let fields = line[line.index(after: name)...].split(separator: " ")
+        let ticks = sysconf(Int32(_SC_CLK_TCK))
+        guard fields.count > 19, let start = Int64(fields[19]), ticks > 0 else { return nil }
+        return Instant(seconds: booted + start / Int64(ticks))
+    }
+
+    private static func text(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var all: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 16_384)
+        while case let count = Glibc.read(descriptor, &part, part.count), count > 0 { all += part[..<count] }
+        return String(decoding: all, as: UTF8.self)
+    }
+}

@@ -1,0 +1,25 @@
+import RegardsDaemon
+
+/// Sentences broken at spaces so that they fit a terminal.
+enum Wrapping {
+    /// - Parameters:
+    ///   - width: cells; nil: one line, as into a pipe.
+    ///   - indent: spaces before every line but the first, which the caller has begun with as many cells.
+    static func lines(_ text: String, width: Int? = Terminal.width, indent: Int = 0) -> [String] {
+        guard let width, width - indent >= 20 else { return [text] }
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+            if line.isEmpty {
+                line = String(word)
+            } else if DisplayWidth.of(line) + 1 + DisplayWidth.of(String(word)) <= width - indent {
+                line += " " + word
+            } else {
+                lines.append(line)
+                line = String(word)
+            }
+        }
+        lines.append(line)
+        return lines.enumerated().map { $0 == 0 ? $1 : String(repeating: " ", count: indent) + $1 }
+    }
+}
