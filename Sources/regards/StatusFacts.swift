@@ -23,7 +23,7 @@ struct StatusFacts {
     private let daemon: RunningDaemon?
     private let mode: String
     private let rules: RulesFacts
-    private let state: (path: String, size: StateSize)
+    private let state: (path: String, bytes: Int64)
     private let counts: OutboxCounts
     private let nextHour: Int
     private let next: Instant?
@@ -49,7 +49,7 @@ struct StatusFacts {
         daemon = RunningDaemon(state: assembly.statePath)
         mode = StatusFacts.words(book.house.mode, isLive: isLive)
         rules = try RulesFacts(book, outbox)
-        state = (assembly.statePath, try outbox.size())
+        state = (assembly.statePath, StatusFacts.size(of: assembly.statePath))
         counts = try outbox.counts(endedSince: now - .days(1))
         nextHour = try outbox.dueCount(until: now + .hours(1))
         next = try outbox.earliestWake(channels: nil)
@@ -89,6 +89,14 @@ struct StatusFacts {
         }
     }
 
+    /// Of the file and of what was not merged into it yet.
+    private static func size(of path: String) -> Int64 {
+        [path, path + "-wal"].reduce(0) { sum, path in
+            var status = stat()
+            return stat(path, &status) == 0 ? sum + Int64(status.st_size) : sum
+        }
+    }
+
     // MARK: Printing
 
     func print() {
@@ -99,7 +107,7 @@ struct StatusFacts {
         line("mode", mode)
         line("rules", rules.words(zone, now: now))
         line("files", file)
-        line("state", "\(state.path), \(StatusFacts.readable(state.size))")
+        line("state", "\(state.path), \(StatusFacts.readable(state.bytes))")
         line("clock", "\(zone.name), the business's")
         for pause in pauses {
             let end = pause.until.map { "until \(Moment.short($0, zone))" } ?? "until it is lifted"
@@ -166,11 +174,6 @@ struct StatusFacts {
         return minutes < 48 * 60 ? "\(minutes / 60) h ago" : "\(minutes / 1440) days ago"
     }
 
-    private static func readable(_ size: StateSize) -> String {
-        let inside = size.free * 10 > size.bytes ? ", of which \(readable(size.free)) are free inside" : ""
-        return readable(size.bytes) + inside
-    }
-
     private static func readable(_ bytes: Int64) -> String {
         if bytes < 1_000_000 { return "\((bytes + 999) / 1000) kB" }
         return "\(bytes / 1_000_000).\(bytes % 1_000_000 / 100_000) MB"
@@ -194,8 +197,7 @@ struct StatusFacts {
                     "process": .number(Int(daemon.process)), "since": .optional(daemon.since.map(Moment.utc)),
                 ])
             } ?? .null,
-            "state_file": .text(state.path), "state_bytes": .number(Int(state.size.bytes)),
-            "state_free_bytes": .number(Int(state.size.free)),
+            "state_file": .text(state.path), "state_bytes": .number(Int(state.bytes)),
             "due_next_hour": .number(nextHour), "next_due_at": .optional(next.map(Moment.utc)),
             "states": .counts(
                 Dictionary(uniqueKeysWithValues: counts.byState.map { ($0.key.description, $0.value) })),
