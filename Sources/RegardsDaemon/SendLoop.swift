@@ -27,6 +27,7 @@ package final class SendLoop: @unchecked Sendable {
     private let reports: SendReports
     private let outbox: any Outbox
     private var alarm: Alarm!
+    private let wakesByItself: Bool
 
     // Everything below is touched on `queue` only.
     private var desk: SendDesk
@@ -60,9 +61,10 @@ package final class SendLoop: @unchecked Sendable {
     private let closing = DispatchGroup()
     package let progress = Progress()
 
+    /// - Parameter wakesByItself: false under a clock that stands still: time passes only while the loop is asked to send.
     package init(
         outbox: any Outbox, desk: SendDesk, channels: ChannelSet, clock: any WallClock, announcer: any Announcer,
-        health: Health, hash: AddressHash, limits: Limits = Limits()
+        health: Health, hash: AddressHash, limits: Limits = Limits(), wakesByItself: Bool = true
     ) {
         self.outbox = outbox
         self.desk = desk
@@ -70,6 +72,7 @@ package final class SendLoop: @unchecked Sendable {
         self.clock = clock
         self.health = health
         self.limits = limits
+        self.wakesByItself = wakesByItself
         writer = SendWriter(outbox)
         teller = SendTeller(announcer, hash, enough: limits.untold / 2)
         reports = SendReports(queue)
@@ -443,18 +446,22 @@ package final class SendLoop: @unchecked Sendable {
 
     // MARK: Rest
 
+    private func arm(for instant: Instant?) {
+        if wakesByItself { alarm.arm(for: instant) }
+    }
+
     private func rest() {
         // The end of each is a turn.
         guard !isDeciding, rowsInRendering == 0, !isWriting else { return }
         if let until = ledgerDownUntil {
-            alarm.arm(for: until)
+            arm(for: until)
             return tellIfIdle()
         }
         do {
-            alarm.arm(for: [try nextWake(), channels.nextProbe(every: limits.probe)].compactMap { $0 }.min())
+            arm(for: [try nextWake(), channels.nextProbe(every: limits.probe)].compactMap { $0 }.min())
         } catch {
             ledgerFailed(error)
-            alarm.arm(for: ledgerDownUntil)
+            arm(for: ledgerDownUntil)
         }
         tellIfIdle()
     }

@@ -34,7 +34,7 @@ package final class VirtualDaemon {
         }
         loop = SendLoop(
             outbox: outbox, desk: workshop.send, channels: workshop.channels, clock: clock, announcer: announcer,
-            health: Health(announcer: announcer), hash: hash)
+            health: Health(announcer: announcer), hash: hash, wakesByItself: false)
         loop.whenStaffRefused { [refusal] in refusal.raise() }
     }
 
