@@ -1,18 +1,29 @@
 #pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <link.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT 21
-#endif
+/* What is mapped from files and never written: code and constants. Relocated tables stand in writable segments. */
+static inline int regards_drop_segments(struct dl_phdr_info *info, size_t size, void *page) {
+    (void)size;
+    uintptr_t mask = ~(*(uintptr_t *)page - 1);
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+        uintptr_t end = start + segment->p_memsz;
+        madvise((void *)(start & mask), (end & mask) - (start & mask), MADV_DONTNEED);
+    }
+    return 0;
+}
 
-extern const char __executable_start[], etext[];
-
-/* The program's own code, paged out: clean pages of a file, read again when they run (madvise(2), since Linux 5.4). */
-static inline int regards_page_out_code(void) {
+/* Lets go of the code and constants of the program and its libraries, which are read again where they are used. */
+static inline void regards_drop_code(void) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = (uintptr_t)__executable_start & ~(page - 1);
-    return madvise((void *)start, ((uintptr_t)etext - start) & ~(page - 1), MADV_PAGEOUT);
+    dl_iterate_phdr(regards_drop_segments, &page);
 }

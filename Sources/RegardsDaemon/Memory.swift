@@ -9,10 +9,10 @@ package enum Memory {
     }
 
     /// Gives back what reading files and cards left behind and an idle daemon does not need again: free pages of the heap,
-    /// which glibc keeps below its top (malloc_trim(3)), and code that ran once, which the system keeps as long as nobody
-    /// else wants the room. Neither can fail in a way that matters: an older kernel keeps the code.
+    /// which glibc keeps below its top (malloc_trim(3)), and the pages of code that ran once. What is used again comes back
+    /// from the system's cache of files, a page at a time (madvise(2), MADV_DONTNEED on what is never written).
     package static func giveBack() {
         _ = malloc_trim(0)
-        _ = regards_page_out_code()
+        regards_drop_code()
     }
 }
