@@ -20,8 +20,8 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CMemory"),
 
+        .target(name: "CMemory"),
         .target(name: "RegardsCalendar", swiftSettings: settings),
         .target(name: "RegardsCore", dependencies: ["RegardsCalendar"], swiftSettings: settings),
         .target(

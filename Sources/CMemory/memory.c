@@ -1,7 +1,5 @@
-#pragma once
-#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
-#endif
+#include "memory.h"
 #include <link.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -9,7 +7,7 @@
 #include <unistd.h>
 
 /* What is mapped from files and never written: code and constants. Relocated tables stand in writable segments. */
-static inline int regards_drop_segments(struct dl_phdr_info *info, size_t size, void *page) {
+static int drop_segments(struct dl_phdr_info *info, size_t size, void *page) {
     (void)size;
     uintptr_t mask = ~(*(uintptr_t *)page - 1);
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -22,8 +20,11 @@ static inline int regards_drop_segments(struct dl_phdr_info *info, size_t size, 
     return 0;
 }
 
-/* Lets go of the code and constants of the program and its libraries, which are read again where they are used. */
-static inline void regards_drop_code(void) {
+void regards_drop_code(void) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    dl_iterate_phdr(regards_drop_segments, &page);
+    dl_iterate_phdr(drop_segments, &page);
 }
+
+void regards_trim_heap(void) { malloc_trim(0); }
+
+void regards_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }
