@@ -40,7 +40,8 @@ struct MomentScene {
     let relay: RecordingSMTPServer
     let record: String
 
-    init(customers: Int, state: String? = nil) throws {
+    /// - Parameter extra: further lines of regards.yaml.
+    init(customers: Int, state: String? = nil, extra: String = "") throws {
         let folder = try TemporaryFolder()
         record = folder.path + "-received"
         var options = RecordingSMTPServer.Options()
@@ -49,7 +50,7 @@ struct MomentScene {
         relay = try RecordingSMTPServer(options)
         served = try ServedShop(
             customers: customers,
-            mail: "smtp: {host: 127.0.0.1, port: \(relay.port), security: none, sessions: \(Self.sessions)}", state: state)
+            mail: "smtp: {host: 127.0.0.1, port: \(relay.port), security: none, sessions: \(Self.sessions)}\n\(extra)", state: state)
         try spreadBirthdays()
     }
 
