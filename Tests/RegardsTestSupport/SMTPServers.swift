@@ -185,6 +185,9 @@ package final class ScriptedSMTPServer: Sendable {
         }
     }
 
+    /// Messages behind whose final dot more had come already.
+    package var behind: Int { process.said.count { $0.hasPrefix("behind ") } }
+
     /// Waits until the script has come so many times to a `hold` or `stall`.
     package func awaitHold(_ when: String, count: Int = 1) throws {
         try process.await("hold at \(when)") { lines in
