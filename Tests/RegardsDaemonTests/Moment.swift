@@ -40,13 +40,16 @@ struct MomentScene {
     let relay: RecordingSMTPServer
     let record: String
 
-    /// - Parameter extra: further lines of regards.yaml.
-    init(customers: Int, state: String? = nil, extra: String = "") throws {
+    /// - Parameters:
+    ///   - slow: see `RecordingSMTPServer.Options`.
+    ///   - extra: further lines of regards.yaml.
+    init(customers: Int, slow: Int = 0, state: String? = nil, extra: String = "") throws {
         let folder = try TemporaryFolder()
         record = folder.path + "-received"
         var options = RecordingSMTPServer.Options()
         options.record = record
         options.isQuiet = true
+        options.slow = slow
         relay = try RecordingSMTPServer(options)
         served = try ServedShop(
             customers: customers,
