@@ -84,7 +84,8 @@ package final class WebhookEndpoint: Channel {
             defer { shared.thread = nil }
             return shared.thread
         }
-        DispatchQueue.global().async { [self] in
+        // Not a global queue: Dispatch would wake up every second from then on to look after its threads.
+        DispatchQueue(label: "regards.closing").async { [self] in
             thread?.join()
             change(to: .closed)
             done()
