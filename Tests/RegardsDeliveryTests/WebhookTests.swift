@@ -71,10 +71,14 @@ struct WebhookTests {
 
     /// The example of the specification: its signature must come out.
     @Test func theSpecificationsExample() throws {
-        let key = try WebhookKey(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
-        let signature = key.signature(
-            id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp: 1_614_265_330, body: Array(#"{"test": 2432232314}"#.utf8))
-        #expect(signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        let signer = try #require(WebhookSigner(try WebhookKey(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))))
+        let head = Array("msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.".utf8)
+        // The same again: what was signed before leaves nothing behind.
+        for _ in 1...3 {
+            let signature = try #require(signer.signature(head: head, body: Array(#"{"test": 2432232314}"#.utf8)))
+            #expect(String(decoding: signature, as: UTF8.self) == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+            #expect(try #require(signer.signature(head: [], body: [])) != signature)
+        }
     }
 
     @Test(.enabled(if: TestTools.python(with: "standardwebhooks") != nil, "needs PyPI's standardwebhooks (make test installs it)"))

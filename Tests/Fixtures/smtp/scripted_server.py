@@ -191,11 +191,12 @@ class Session:
         except (Gone, OSError):
             pass
         finally:
-            say("gone %d" % self.number)
+            # Said when it is over: whoever reads it finds the connection closed.
             try:
                 self.connection.close()
             except OSError:
                 pass
+            say("gone %d" % self.number)
 
 
 def scripted(when):
