@@ -133,6 +133,8 @@ extension SendLoop {
     package struct Limits: Sendable {
         /// Rows claimed and decided together.
         package var claim = 128
+        /// Rows past their expiry that are claimed and decided together, because none of them is likely to go.
+        package var stale = 1_024
         /// Rows ready or on their way before no more are claimed.
         package var ready = 512
         package var readyBytes = 16 << 20
