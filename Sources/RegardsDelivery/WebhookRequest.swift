@@ -229,7 +229,7 @@ final class WebhookRequest {
                 + "a private network; allow_private: yes permits that")
         }
         let text = Redaction.reply(String(cString: errorText))
-        let row = WebhookOutcomes.failures.first { $0.code == code }
+        let row = CurlFailure.row(code, in: WebhookOutcomes.failures)
         let problem = row?.problem ?? CurlLibrary.words(for: code)
         let said = text.isEmpty ? "" : " (\(text))"
         return AttemptReport(event.outcome, detail: "\(event.words): \(problem)\(said)" + (row.map { "; \($0.advice)" } ?? ""))

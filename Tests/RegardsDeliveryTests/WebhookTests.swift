@@ -288,6 +288,22 @@ struct WebhookTests {
         try probe.close()
     }
 
+    /// One object serves one request after the other, on one handle of libcurl.
+    @Test func nothingIsLeftOfTheRequestBefore() throws {
+        let server = try RecordingHTTPServer(["429;Retry-After: 90", "429", "200", "stall"])
+        let probe = try probe(server.port, timeout: .seconds(2), sessions: 1)
+        #expect(try probe.send(event()).outcome == .deferred(.rateLimited, notBefore: Fixture.moment + .seconds(90)))
+        #expect(try probe.send(event(body: String(repeating: "x", count: 100_000))).outcome == .deferred(.rateLimited, notBefore: nil))
+        #expect(try probe.send(event(body: "{}")) == AttemptReport(.delivered, code: 200, detail: "HTTP 200"))
+        #expect(try server.requests(3)[2].body == Array("{}".utf8))
+        let silent = try probe.send(event())
+        #expect(silent.outcome == .inDoubt(.timeout) && silent.code == 0)
+        server.stop()
+        let unreachable = try probe.send(event())
+        #expect(unreachable.outcome == .deferred(.relayDown, notBefore: nil) && unreachable.code == 0)
+        try probe.close()
+    }
+
     // MARK: - Connections
 
     @Test func nobodyListens() throws {
@@ -497,6 +513,7 @@ struct NetworkPlaceTests {
         "192.0.2.1", "192.168.0.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1",
         "255.255.255.255", "::", "::1", "fc00::1", "fd12::1", "fe80::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1",
         "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1", "2002:a00:1::", "2001:db8::1", "2001::1", "100::1",
+        "192.88.99.1", "64:ff9b:1::a00:1", "2001:2::1", "2001:1ff::1", "3fff::1", "3fff:fff::1", "5f00::1", "::ffff:0:a00:1",
     ])
     func special(text: String) throws {
         #expect(try #require(NetworkPlace(text)).isSpecial)
@@ -506,6 +523,7 @@ struct NetworkPlaceTests {
         "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
         "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255", "192.169.0.0", "198.17.255.255",
         "198.20.0.0", "223.255.255.255", "2606:4700:4700::1111", "2a00::1", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1", "2002:101:101::",
+        "2001:200::1", "3ffe:ffff::1", "3fff:1000::1", "192.88.98.255", "192.88.100.0",
     ])
     func ordinary(text: String) throws {
         #expect(!(try #require(NetworkPlace(text)).isSpecial))
