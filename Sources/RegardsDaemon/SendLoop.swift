@@ -440,7 +440,12 @@ package final class SendLoop: @unchecked Sendable {
 
     private func openChannels() {
         guard ledgerDownUntil == nil else { return }
-        for name in channels.names where ready.hasWork(for: name) { channels.openIfNeeded(name) }
+        for name in channels.names {
+            let waiting = ready.count(of: name)
+            guard waiting > 0 else { continue }
+            channels.openIfNeeded(name)
+            channels.expect(waiting, name)
+        }
         channels.probeIfDue(clock.now(), every: limits.probe)
     }
 

@@ -30,6 +30,8 @@ package final class SMTPRelay: Channel {
         var handler: (@Sendable (ChannelState) -> Void)?
         var jobs: [Job] = []
         var opening = false
+        /// Sessions that what waits is worth.
+        var wantedSessions = 0
         /// Sessions that are open at the moment.
         var openSessions = 0
         /// The thread waits, or is about to: it must be woken. Otherwise it looks again before it waits.
@@ -66,6 +68,18 @@ package final class SMTPRelay: Channel {
 
     package func open() {
         startThread { $0.opening = true }
+    }
+
+    /// A further session is worth its opening where it has a few messages to carry. Without it, a relay that answers
+    /// faster than messages are marked would be given them one at a time.
+    package func expect(_ waiting: Int) {
+        let wanted = min(settings.sessions, waiting / Self.messagesOfSession)
+        let isNews = shared.withLock { shared in
+            guard shared.state == .ready, wanted > max(shared.openSessions, shared.wantedSessions) else { return false }
+            shared.wantedSessions = wanted
+            return true
+        }
+        if isNews { startThread { _ in } }
     }
 
     package func send(_ outgoing: Outgoing, ended: @escaping Ended) {
@@ -143,6 +157,9 @@ package final class SMTPRelay: Channel {
     }
 
     func wake() { watch?.ring() }
+
+    /// So many messages wait for each session before another is opened for them.
+    private static let messagesOfSession = 4
 
     /// How long a message waits whose session broke under it.
     static let pauseAfterLoss = TimeSpan.minutes(5)

@@ -23,6 +23,8 @@ final class SMTPRelayLoop {
     private var connectors: [Int: JoinableThread] = [:]
     private var connectorNumber = 0
     private var wantsSession = false
+    /// Sessions that what waits elsewhere is worth.
+    private var wantedSessions = 0
     private var noSpareBefore = Monotonic(seconds: 0)
     /// A message begun behind another was never answered: this relay is given one at a time.
     private var losesWhatIsBehind = false
@@ -64,6 +66,8 @@ final class SMTPRelayLoop {
             shared.jobs.removeAll(keepingCapacity: true)
             if shared.opening { wantsSession = true }
             shared.opening = false
+            wantedSessions = max(wantedSessions, shared.wantedSessions)
+            shared.wantedSessions = 0
             closeBy = shared.closeBy
             defer {
                 shared.connected.removeAll()
@@ -97,6 +101,7 @@ final class SMTPRelayLoop {
         if openCount > 0 {
             // The relay works, it only grants no further session.
             noSpareBefore = now + Self.sparePause
+            wantedSessions = 0
         } else if closeBy == nil {
             goDown(failure.reason, failure.code, failure.detail)
         }
@@ -105,6 +110,7 @@ final class SMTPRelayLoop {
     /// Everything that waits ends, and only `open()` tries again.
     private func goDown(_ reason: DeferralReason, _ code: Int, _ detail: String) {
         wantsSession = false
+        wantedSessions = 0
         let waiting = jobs
         jobs.removeAll()
         for job in waiting + relay.goDown(reason, detail) {
@@ -201,9 +207,11 @@ final class SMTPRelayLoop {
     }
 
     private func connectMore() {
-        guard closeBy == nil, !jobs.isEmpty || wantsSession else { return }
+        if openCount >= wantedSessions { wantedSessions = 0 }
+        guard closeBy == nil, !jobs.isEmpty || wantsSession || wantedSessions > 0 else { return }
         let free = sessions.count { $0.isFree }
-        var missing = max(jobs.count - free, wantsSession && openCount == 0 ? 1 : 0) - connectors.count
+        let first = wantsSession && openCount == 0 ? 1 : 0
+        var missing = max(jobs.count - free, wantedSessions - openCount, first) - connectors.count
         if openCount > 0, now < noSpareBefore { missing = 0 }
         let room = min(settings.sessions - openCount, Self.connectorLimit) - connectors.count
         for _ in 0..<max(min(missing, room), 0) { startConnector() }
@@ -248,7 +256,7 @@ final class SMTPRelayLoop {
 
     private func wait() {
         let mayWait = relay.shared.withLock { shared in
-            shared.isAsleep = shared.jobs.isEmpty && !shared.opening
+            shared.isAsleep = shared.jobs.isEmpty && !shared.opening && shared.wantedSessions == 0
             return shared.isAsleep
         }
         let limit = min(nextDeadline, closeBy ?? .never)
