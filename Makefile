@@ -38,11 +38,12 @@ test-agreement: ## compare with Python for 10,000 customers and two years
 	@$(SWIFT_BUILD) $(RELEASE) --product AgreementTest
 	@Tests/Agreement/agree $(BUILT)/AgreementTest
 
-test-kill: ## kill and stop the daemon 1,200 times while it sends, and start it on a million rows
+test-kill: ## kill and stop the daemon 1,200 times, start it on a million rows, lock its ledger
 	@scripts/install-deps test
 	@scripts/check-warnings $(SWIFT_BUILD) --build-tests
 	@REGARDS_KILLS=1000 REGARDS_STOPS=200 swift test --skip-build --filter KillTests
 	@REGARDS_ROWS=1000000 swift test --skip-build --filter RestartTests
+	@REGARDS_LOCK=60 swift test --skip-build --no-parallel --filter RealTimeTests
 
 test-package: deb ## lintian, completions, manual pages and permissions of the package
 	@scripts/install-deps test

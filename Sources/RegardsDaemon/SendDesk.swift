@@ -9,6 +9,8 @@ import Synchronization
 /// one queue only, which is what makes it Sendable; all that other calls use does not change.
 package final class SendDesk: @unchecked Sendable {
     package let assembly: Assembly
+    /// nil where none are kept.
+    let copies: SentCopies?
     private let mode: Mode
     private let facts: FactsLoader
     private let standings: StandingDesk
@@ -19,9 +21,10 @@ package final class SendDesk: @unchecked Sendable {
 
     package init(
         assembly: Assembly, mode: Mode, facts: FactsLoader, standings: StandingDesk, histories: HistoryLoader, lists: ListDesk,
-        salt: [UInt8]
+        copies: SentCopies?, salt: [UInt8]
     ) {
         self.assembly = assembly
+        self.copies = copies
         self.mode = mode
         self.facts = facts
         self.standings = standings
