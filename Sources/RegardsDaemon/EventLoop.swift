@@ -9,18 +9,19 @@ final class EventLoop: @unchecked Sendable {
     let queue = DispatchQueue(label: "regards.events")
     private let context: LoopContext
     private let progress: Progress
-    private let pollEvery: TimeSpan
     private var workshop: Workshop
-    private var alarm: Alarm!
+    private var metronome: Metronome!
+    /// Before this nothing is looked at again: queries that last are followed by a rest as long, for the sake of those who
+    /// use the customer database.
+    private var restsUntil = DispatchTime.now()
     private var seenToken: ChangeToken?
     private var toldUnusable: [EventProblem: UnusableCustomers] = [:]
 
     init(_ workshop: Workshop, _ context: LoopContext, progress: Progress, pollEvery: TimeSpan) {
         self.context = context
         self.progress = progress
-        self.pollEvery = pollEvery
         self.workshop = workshop
-        alarm = Alarm(queue: queue, clock: context.clock) { [weak self] in self?.timeCame() }
+        metronome = Metronome(queue: queue, every: pollEvery) { [weak self] in self?.tick() }
     }
 
     /// Works by another assembly from now on; the next look reads everything again.
@@ -30,7 +31,11 @@ final class EventLoop: @unchecked Sendable {
         seenToken = nil
     }
 
-    func cancel() { alarm.cancel() }
+    func cancel() { metronome.cancel() }
+
+    private func tick() {
+        if DispatchTime.now() >= restsUntil { timeCame() }
+    }
 
     /// Looks whether anything changed, and follows what did.
     func timeCame() {
@@ -44,7 +49,6 @@ final class EventLoop: @unchecked Sendable {
         } catch {
             sourceFailed(error)
         }
-        alarm.arm(for: context.clock.now() + pollEvery)
     }
 
     /// What commands wrote into the ledger beside us: pauses, approvals.
@@ -67,9 +71,12 @@ final class EventLoop: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(queue))
         guard !context.isStopping() else { return nil }
         progress.begin()
+        let began = DispatchTime.now()
         defer {
             progress.end()
-            alarm.arm(for: context.clock.now() + pollEvery)
+            let now = DispatchTime.now()
+            restsUntil = now + .nanoseconds(Int(now.uptimeNanoseconds - began.uptimeNanoseconds))
+            metronome.start()
         }
         if all {
             followStanding(thorough: true)

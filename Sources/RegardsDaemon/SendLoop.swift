@@ -92,9 +92,11 @@ package final class SendLoop: @unchecked Sendable {
     private func look() { queue.async { self.scheduleTurn() } }
 
     /// Calls `body` once the loop's queue and each that works for it has come to an end with what it is at: one that
-    /// stands still must not hide behind the others.
+    /// stands still must not hide behind the others. Those that are at nothing are not asked: nothing can stand still
+    /// there, and each would take a thread to say so.
     func answer(_ body: @escaping @Sendable () -> Void) {
         queue.async {
+            guard self.isDeciding || self.rowsInRendering > 0 || self.isWriting || self.teller.isTelling else { return body() }
             self.deciding.async { self.rendering.async { self.writer.answer { self.teller.whenTold(body) } } }
         }
     }

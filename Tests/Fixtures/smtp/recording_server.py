@@ -43,6 +43,11 @@ class Recorder:
             if left == 1:
                 say("alarm " + number)
 
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        """It carries out one command after the other, however they come: aiosmtpd only does not say so."""
+        session.host_name = hostname
+        return responses[:1] + ["250-PIPELINING"] + responses[1:]
+
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if address in self.refused:
             return self.refused[address] + " refused by the test"
