@@ -139,9 +139,7 @@ package final class EventDesk: @unchecked Sendable {
     }
 
     private func rules(about kind: Int) -> [Int] {
-        book.rules.indices.filter { index in
-            if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
-        }
+        book.rules.indices.filter { book.rules[$0].eventTrigger?.kind == kind }
     }
 
     private func seen(_ row: EventRow, _ kind: Int) -> SeenEvent {
@@ -155,17 +153,8 @@ package final class EventDesk: @unchecked Sendable {
     private func limits(
         of event: SeenEvent, _ kind: Int, _ customers: [String: Customer], _ standing: Standing, now: Instant
     ) -> [String: Instant] {
-        var limits: [String: Instant] = [:]
-        for rule in book.rules {
-            guard case .event(let trigger) = rule.trigger, trigger.kind == kind, let promise = trigger.promise else { continue }
-            var within = promise.answerWithin
-            if !promise.bySegment.isEmpty {
-                let facts = Facts(customer: event.customer.flatMap { customers[$0] })
-                within = promise.granted(book.conditionFacts(facts, standing, now: now).membership.contains)
-            }
-            limits[rule.name] = promise.limit(from: event.at, book.house.business, within: within)
-        }
-        return limits
+        let facts = Facts(customer: event.customer.flatMap { customers[$0] })
+        return book.limits(of: kind, from: event.at) { book.conditionFacts(facts, standing, now: now).membership.contains($0) }
     }
 
     /// Who they belong to matters only where a segment is promised another time.
@@ -218,13 +207,8 @@ package final class EventDesk: @unchecked Sendable {
         var rows: [PlannedOutreach] = []
         var reasons: [OutreachKey: CancelReason] = [:]
         for index in rules {
-            let rule = book.rules[index]
-            // An appointment that was made long ago is still to come: its messages are judged one by one.
-            guard let ledger = ledgers[rule.name],
-                rule.hangsOnDayOfEvent || !rule.isBaseline(event, firstSeen: ledger.firstSeen)
-            else { continue }
-            for candidate in planner.candidates(ofEvent: facts, rule: index)
-            where !rule.hangsOnDayOfEvent || candidate.outreach.dueAt >= rule.baseline(firstSeen: ledger.firstSeen) {
+            guard let ledger = ledgers[book.rules[index].name] else { continue }
+            for candidate in planner.owed(because: facts, rule: index, firstSeen: ledger.firstSeen) {
                 var outreach = candidate.outreach
                 let decision = planner.judge(candidate, facts: facts, standing: standing, now: now, ahead: true)
                 if case .move(let later) = decision.verdict { outreach.dueAt = later }
@@ -299,15 +283,8 @@ extension EventDesk.Report {
 }
 
 extension Rule {
-    /// `date: KIND.COLUMN`.
-    fileprivate var hangsOnDayOfEvent: Bool {
-        guard case .event(let trigger) = trigger, case .day = trigger.start else { return false }
-        return true
-    }
-
     /// Whether members of a segment are promised another time than others.
     fileprivate var promisesBySegment: Bool {
-        guard case .event(let trigger) = trigger else { return false }
-        return trigger.promise?.bySegment.isEmpty == false
+        eventTrigger?.promise?.bySegment.isEmpty == false
     }
 }

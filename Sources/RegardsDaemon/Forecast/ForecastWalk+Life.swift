@@ -39,12 +39,9 @@ extension ForecastWalk {
     ) {
         let facts = self.facts(members[next.member], index)
         for (number, rule) in book.rules.enumerated() where rule.eventTrigger?.kind == members[next.member].events[index].kind {
-            guard rule.isOnDayOfEvent || !rule.isBaseline(event, firstSeen: period.now) else { continue }
-            for candidate in planner.candidates(ofEvent: facts, rule: number) {
+            for candidate in planner.owed(because: facts, rule: number, firstSeen: period.now) {
                 let due = candidate.outreach.dueAt
-                guard due < period.window.through, !members[next.member].ended.contains(candidate.outreach.key),
-                    !rule.isOnDayOfEvent || due >= rule.baseline(firstSeen: period.now)
-                else { continue }
+                guard due < period.window.through, !members[next.member].ended.contains(candidate.outreach.key) else { continue }
                 insert(
                     Waiting(at: max(due, next.at), member: next.member, what: .message(candidate), event: index), &waiting)
             }
@@ -53,16 +50,7 @@ extension ForecastWalk {
 
     /// What was promised is fixed when the event is first seen, as the daemon fixes it.
     private func limits(of event: Event, _ kind: Int, _ facts: Facts, now: Instant) -> [String: Instant] {
-        var limits: [String: Instant] = [:]
-        for rule in book.rules {
-            guard let trigger = rule.eventTrigger, trigger.kind == kind, let promise = trigger.promise else { continue }
-            var within = promise.answerWithin
-            if !promise.bySegment.isEmpty {
-                within = promise.granted(book.conditionFacts(facts, period.standing, now: now).membership.contains)
-            }
-            limits[rule.name] = promise.limit(from: event.at, book.house.business, within: within)
-        }
-        return limits
+        book.limits(of: kind, from: event.at) { book.conditionFacts(facts, period.standing, now: now).membership.contains($0) }
     }
 
     /// Messages that waited for the customer's last open event of a kind go on.

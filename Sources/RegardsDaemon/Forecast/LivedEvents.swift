@@ -104,13 +104,3 @@ extension RuleBook {
         return Set(slots).sorted()
     }
 }
-
-extension Rule {
-    var eventTrigger: EventTrigger? { if case .event(let trigger) = trigger { trigger } else { nil } }
-
-    /// `date: KIND.COLUMN`: what is to come is owed, however long ago the event was entered.
-    var isOnDayOfEvent: Bool {
-        guard let trigger = eventTrigger, case .day = trigger.start else { return false }
-        return true
-    }
-}
