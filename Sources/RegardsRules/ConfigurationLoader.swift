@@ -122,6 +122,7 @@ private struct Loading {
         if let maildir = form["maildir"], form["smtp"] != nil { maildir.fail(.mailTwice, at: form.place(of: "maildir")) }
         settings.webhooks = form["webhooks"].map(channels.webhooks) ?? []
         settings.cards = form["cards"]?.filePath(in: folder)
+        settings.cardsPlace = form["cards"]?.place
         return settings
     }
 
@@ -155,6 +156,7 @@ private struct Settings {
     var maildir: String?
     var webhooks: [WebhookConfiguration] = []
     var cards: String?
+    var cardsPlace: Place?
 
     init(file: String, folder: String) {
         self.file = file
@@ -188,7 +190,7 @@ private struct Settings {
                 countries: draft.countries),
             state: .sqlite(path: statePath), retention: retention, source: source, events: events, smtp: smtp,
             pace: pace, maildir: smtp.isEmpty ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
-            cardsFolder: cards ?? FilePath.join(folder, "cards"), ruleFiles: shelf.files)
+            cardsFolder: cards ?? FilePath.join(folder, "cards"), cardsPlace: cardsPlace, ruleFiles: shelf.files)
     }
 }
 
