@@ -70,6 +70,7 @@ bench: ## measure; prints tables
 	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks DeliveryBenchmarks; do \
 	  $(SWIFT_BUILD) $(RELEASE) --product $$name && .build/release/$$name; done
 	@Benchmarks/Forecast/measure .build/release/regards
+	@Benchmarks/Hostile/measure .build/release/regards
 
 clean: ## remove what was built, the demo and the caches
 	rm -rf .build regards-demo
