@@ -1,5 +1,6 @@
 #pragma once
 #include <curl/curl.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -71,3 +72,30 @@ static inline void regards_eventfd_raise(int descriptor) { (void)eventfd_write(d
 static inline void regards_eventfd_clear(int descriptor) { eventfd_t count; (void)eventfd_read(descriptor, &count); }
 /* The calling thread's name, as ps and debuggers show it; the kernel cuts it to 15 bytes. */
 static inline void regards_thread_set_name(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+/* epoll(7), each descriptor under its own number, for reading and, where it is to be, for writing. */
+static inline int regards_epoll_make(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+static inline int regards_epoll_set(int epoll, int operation, int descriptor, int for_writing)
+{
+    struct epoll_event event = { .events = EPOLLIN | (for_writing ? EPOLLOUT : 0), .data = { .fd = descriptor } };
+    return epoll_ctl(epoll, operation, descriptor, &event);
+}
+
+static inline int regards_epoll_add(int epoll, int descriptor)
+{ return regards_epoll_set(epoll, EPOLL_CTL_ADD, descriptor, 0); }
+
+static inline int regards_epoll_change(int epoll, int descriptor, int for_writing)
+{ return regards_epoll_set(epoll, EPOLL_CTL_MOD, descriptor, for_writing); }
+
+static inline void regards_epoll_remove(int epoll, int descriptor)
+{ (void)epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL); }
+
+/* The descriptors that can be read or written, or are broken: at most as many as there is room for, and 128. */
+static inline int regards_epoll_wait(int epoll, int *descriptors, int room, int milliseconds)
+{
+    struct epoll_event events[128];
+    int count = epoll_wait(epoll, events, room < 128 ? room : 128, milliseconds);
+    for (int index = 0; index < count; index++) descriptors[index] = events[index].data.fd;
+    return count;
+}

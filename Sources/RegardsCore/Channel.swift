@@ -52,6 +52,8 @@ package protocol Channel: AnyObject, Sendable {
     func whenStateChanges(_ handler: @escaping @Sendable (ChannelState) -> Void)
     /// Connects if `idle` or `down`; the answer is a change of state.
     func open()
+    /// So many messages wait, made and not marked: a channel that opens its sessions one by one may open more.
+    func expect(_ waiting: Int)
     /// Asked before a row is marked: nil when it may go now, and then it counts as gone; else when its turn comes.
     /// - Parameter isUrgent: it takes the next turn there is.
     func turn(of outreach: Int64, to destination: Outgoing.Destination, isUrgent: Bool, now: Instant) -> Instant?
@@ -68,6 +70,8 @@ package protocol Channel: AnyObject, Sendable {
 
 extension Channel {
     package var capacity: Int { sessions * 2 }
+
+    package func expect(_ waiting: Int) {}
 
     package func turn(of outreach: Int64, to destination: Outgoing.Destination, isUrgent: Bool, now: Instant) -> Instant? {
         nil

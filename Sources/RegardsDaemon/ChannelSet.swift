@@ -106,6 +106,9 @@ package final class ChannelSet: Sendable {
         open(name)
     }
 
+    /// See `Channel.expect`.
+    package func expect(_ waiting: Int, _ name: ChannelName) { channels[name]?.expect(waiting) }
+
     /// Tries relays that are down again, each at most once in `span`.
     package func probeIfDue(_ now: Instant, every span: TimeSpan) {
         for name in names {

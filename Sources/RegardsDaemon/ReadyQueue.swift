@@ -25,11 +25,49 @@ struct HeldMessage: Hashable {
     var kind: String
 }
 
+/// Rows in order, taken from the front.
+private struct Line {
+    /// Those before `start` are gone.
+    private var rows: [ReadyOutreach?] = []
+    private var start = 0
+
+    var count: Int { rows.count - start }
+
+    mutating func append(_ row: ReadyOutreach) { rows.append(row) }
+
+    mutating func putBack(_ row: ReadyOutreach) {
+        guard start > 0 else { return rows.insert(row, at: 0) }
+        start -= 1
+        rows[start] = row
+    }
+
+    mutating func take(_ limit: Int) -> [ReadyOutreach] {
+        let end = start + min(limit, count)
+        var taken: [ReadyOutreach] = []
+        taken.reserveCapacity(end - start)
+        for index in start..<end {
+            if let row = rows[index] { taken.append(row) }
+            rows[index] = nil
+        }
+        start = end
+        if start * 2 > rows.count {
+            rows.removeFirst(start)
+            start = 0
+        }
+        return taken
+    }
+
+    /// How many stand at the front that were decided before an instant; a line is in the order of deciding.
+    func countDecided(before instant: Instant) -> Int {
+        rows[start...].prefix { $0.map { $0.decidedAt < instant } ?? true }.count
+    }
+}
+
 /// Rows ready to go, by channel; care before the rest, else in the order of claiming. Bounded by whoever fills it.
 struct ReadyQueue {
     private struct Lines {
-        var care: [ReadyOutreach] = []
-        var rest: [ReadyOutreach] = []
+        var care = Line()
+        var rest = Line()
     }
 
     private var lines: [ChannelName: Lines] = [:]
@@ -38,59 +76,45 @@ struct ReadyQueue {
 
     var isEmpty: Bool { count == 0 }
 
-    mutating func append(_ ready: ReadyOutreach) {
-        change(ready) { $0.append(ready) }
+    func count(of channel: ChannelName) -> Int { lines[channel].map { $0.care.count + $0.rest.count } ?? 0 }
+
+    mutating func append(_ ready: ReadyOutreach) { add(ready) { $0.append(ready) } }
+
+    /// Puts back what was taken and could not be marked, in its old place.
+    mutating func putBack(_ taken: [ReadyOutreach]) {
+        for ready in taken.reversed() { add(ready) { $0.putBack(ready) } }
+    }
+
+    private mutating func add(_ ready: ReadyOutreach, _ body: (inout Line) -> Void) {
+        let plan = ready.outreach.plan
+        if plan.lane == .care {
+            body(&lines[plan.channel, default: Lines()].care)
+        } else {
+            body(&lines[plan.channel, default: Lines()].rest)
+        }
         count += 1
         bytes += ready.composed.message.bytes.count
     }
 
-    /// Puts back what was taken and could not be marked, in its old place.
-    mutating func putBack(_ taken: [ReadyOutreach]) {
-        for ready in taken.reversed() {
-            change(ready) { $0.insert(ready, at: 0) }
-            count += 1
-            bytes += ready.composed.message.bytes.count
-        }
-    }
-
-    private mutating func change(_ ready: ReadyOutreach, _ body: (inout [ReadyOutreach]) -> Void) {
-        if ready.outreach.plan.lane == .care {
-            body(&lines[ready.outreach.plan.channel, default: Lines()].care)
-        } else {
-            body(&lines[ready.outreach.plan.channel, default: Lines()].rest)
-        }
-    }
-
-    func hasWork(for channel: ChannelName) -> Bool {
-        guard let found = lines[channel] else { return false }
-        return !found.care.isEmpty || !found.rest.isEmpty
-    }
-
     mutating func take(_ limit: Int, for channel: ChannelName) -> [ReadyOutreach] {
-        guard limit > 0, lines[channel] != nil else { return [] }
-        let care = remove(limit, of: \.care, channel)
-        return care + remove(limit - care.count, of: \.rest, channel)
+        guard limit > 0, count(of: channel) > 0 else { return [] }
+        var taken = lines[channel, default: Lines()].care.take(limit)
+        if taken.count < limit { taken += lines[channel, default: Lines()].rest.take(limit - taken.count) }
+        return removed(taken)
     }
 
     /// Takes out what was decided before an instant.
     mutating func removeDecided(before instant: Instant) -> [ReadyOutreach] {
-        var removed: [ReadyOutreach] = []
-        for channel in lines.keys {
-            for lane in [\Lines.care, \Lines.rest] {
-                // A line is in the order of deciding.
-                let old = lines[channel]?[keyPath: lane].prefix { $0.decidedAt < instant }.count ?? 0
-                if old > 0 { removed += remove(old, of: lane, channel) }
-            }
+        var old: [ReadyOutreach] = []
+        for (channel, found) in lines {
+            let (care, rest) = (found.care.countDecided(before: instant), found.rest.countDecided(before: instant))
+            if care > 0 { old += lines[channel, default: Lines()].care.take(care) }
+            if rest > 0 { old += lines[channel, default: Lines()].rest.take(rest) }
         }
-        return removed
+        return removed(old)
     }
 
-    private mutating func remove(
-        _ limit: Int, of lane: WritableKeyPath<Lines, [ReadyOutreach]>, _ channel: ChannelName
-    ) -> [ReadyOutreach] {
-        guard limit > 0, let line = lines[channel]?[keyPath: lane], !line.isEmpty else { return [] }
-        let taken = Array(line.prefix(limit))
-        lines[channel]?[keyPath: lane].removeFirst(taken.count)
+    private mutating func removed(_ taken: [ReadyOutreach]) -> [ReadyOutreach] {
         count -= taken.count
         bytes -= taken.reduce(0) { $0 + $1.composed.message.bytes.count }
         return taken
@@ -133,6 +157,8 @@ extension SendLoop {
     package struct Limits: Sendable {
         /// Rows claimed and decided together.
         package var claim = 128
+        /// Rows past their expiry that are claimed and decided together, because none of them is likely to go.
+        package var stale = 1_024
         /// Rows ready or on their way before no more are claimed.
         package var ready = 512
         package var readyBytes = 16 << 20

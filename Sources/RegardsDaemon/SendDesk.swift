@@ -283,6 +283,25 @@ package final class SendDesk: @unchecked Sendable {
     }
 }
 
+extension SendDesk.Outcome {
+    /// What an outage left behind is told by rule: a line for each of a million rows would bury what matters.
+    fileprivate mutating func gatherLate() {
+        let late = SkipReason.late.description
+        var counts: [String: Int] = [:]
+        notices.removeAll { notice in
+            guard notice.kind == .skipped, notice.reason == late, let rule = notice.rule else { return false }
+            counts[rule, default: 0] += 1
+            return true
+        }
+        for (rule, count) in counts.sorted(by: { $0.key < $1.key }) {
+            notices.append(
+                Notice(
+                    .skipped, rule: rule, reason: late, count: count,
+                    detail: "fell due while nothing could go; regards outbox list --state skipped --rule \(rule)"))
+        }
+    }
+}
+
 extension Notice {
     /// A row that ended, or waits, without having been sent.
     fileprivate init(_ next: Ending.Next, about row: Outreach) {
@@ -311,15 +330,16 @@ struct SendBatch: Sendable {
     ///   - ways: the channels that can be used, and the lists.
     ///   - expires: ends what was held too long first.
     init(
-        _ desk: SendDesk, _ outbox: any Outbox, limit: Int, _ ways: [ChannelName], now: Instant, alarmsOnly: Bool,
-        expires: Bool
+        _ desk: SendDesk, _ outbox: any Outbox, _ limits: SendLoop.Limits, _ ways: [ChannelName], now: Instant,
+        alarmsOnly: Bool, expires: Bool
     ) {
         self.now = now
         do {
             if expires { expired = try outbox.expireHeld(now: now) }
-            let rows = try outbox.claim(limit: limit, now: now, channels: ways)
+            let rows = try outbox.claim(limit: limits.claim, stale: limits.stale, now: now, channels: ways)
             claimed = rows.count
             if !rows.isEmpty { decided = desk.decide(rows, now: now, alarmsOnly: alarmsOnly) }
+            if rows.count > limits.claim { decided.outcome.gatherLate() }
         } catch {
             failure = error
         }

@@ -238,13 +238,13 @@ package final class SendLoop: @unchecked Sendable {
         isDrained = true
         progress.begin()
         let now = clock.now()
-        let (desk, outbox, limit, expires) = (desk, outbox, limits.claim, mayHaveExpired)
+        let (desk, outbox, limits, expires) = (desk, outbox, limits, mayHaveExpired)
         mayHaveExpired = false
         // A list is no way out that could be down.
         let ways = channels.names.filter { !channels.isDown($0) } + desk.lists
         let alarmsOnly = sourceDownUntil.map { $0 > now } ?? false
         deciding.async {
-            let batch = SendBatch(desk, outbox, limit: limit, ways, now: now, alarmsOnly: alarmsOnly, expires: expires)
+            let batch = SendBatch(desk, outbox, limits, ways, now: now, alarmsOnly: alarmsOnly, expires: expires)
             self.queue.async { self.decided(batch, by: desk) }
         }
     }
@@ -256,7 +256,7 @@ package final class SendLoop: @unchecked Sendable {
             teller.tell(
                 Notice(.skipped, reason: SkipReason.late.description, count: batch.expired, detail: "held until it was too late"))
         }
-        if batch.claimed == limits.claim { isDrained = false }
+        if batch.claimed >= limits.claim { isDrained = false }
         let outcome = batch.decided.outcome
         if let failure = batch.failure ?? outcome.failure { ledgerFailed(failure) }
         if let failure = outcome.sourceFailure {
@@ -440,7 +440,12 @@ package final class SendLoop: @unchecked Sendable {
 
     private func openChannels() {
         guard ledgerDownUntil == nil else { return }
-        for name in channels.names where ready.hasWork(for: name) { channels.openIfNeeded(name) }
+        for name in channels.names {
+            let waiting = ready.count(of: name)
+            guard waiting > 0 else { continue }
+            channels.openIfNeeded(name)
+            channels.expect(waiting, name)
+        }
         channels.probeIfDue(clock.now(), every: limits.probe)
     }
 

@@ -121,6 +121,11 @@ package final class RelayGroup: Channel {
         for index in chosen { members[index].relay.open() }
     }
 
+    package func expect(_ waiting: Int) {
+        let ready = shared.withLock { shared in members.indices.filter { shared.status[$0].state == .ready } }
+        for index in ready { members[index].relay.expect(waiting / ready.count) }
+    }
+
     /// Every relay with a weight that is not open, each that is down at most once in a span; those without a weight when
     /// all others are down.
     private func toOpen(_ shared: Shared, _ now: Monotonic) -> [Int] {

@@ -11,6 +11,16 @@ enum SMTPOutcomes {
         case data = "DATA"
         /// The answer to the final dot, or one that came before it was handed over.
         case end = "final dot"
+
+        fileprivate var number: Int {
+            switch self {
+            case .reset: 0
+            case .mail: 1
+            case .recipient: 2
+            case .data: 3
+            case .end: 4
+            }
+        }
     }
 
     enum Meaning: Hashable, Sendable {
@@ -91,7 +101,14 @@ enum SMTPOutcomes {
 
     /// The row for a reply. Every stage and code from 200 to 599 has one; a test holds it to that.
     static func row(_ stage: Stage, _ reply: SMTPReply) -> Row {
-        rows.first { $0.matches(stage, reply) } ?? unforeseen
+        guard codes.contains(reply.code) else { return unforeseen }
+        return places[stage.number * codes.count + reply.code - codes.lowerBound].first { $0.matches(stage, reply) } ?? unforeseen
+    }
+
+    private static let codes = 200...599
+    /// The rows that any reply of a stage and code can have, in their order: four replies are looked up for a message.
+    private static let places = Stage.allCases.flatMap { stage in
+        codes.map { code in rows.filter { $0.stages.contains(stage) && $0.codes.contains(code) } }
     }
 
     private static let unforeseen = Row(

@@ -16,6 +16,8 @@ package final class SMTPRelay: Channel {
     struct Job: Sendable {
         var outgoing: Outgoing
         var ended: Ended
+        /// Not to be begun behind another message.
+        var isAlone = false
     }
 
     /// The result of a connecting thread.
@@ -30,6 +32,8 @@ package final class SMTPRelay: Channel {
         var handler: (@Sendable (ChannelState) -> Void)?
         var jobs: [Job] = []
         var opening = false
+        /// Sessions that what waits is worth.
+        var wantedSessions = 0
         /// Sessions that are open at the moment.
         var openSessions = 0
         /// The thread waits, or is about to: it must be woken. Otherwise it looks again before it waits.
@@ -48,18 +52,26 @@ package final class SMTPRelay: Channel {
     package var capacity: Int { shared.withLock { $0.openSessions * 2 } }
     let settings: SMTPSettings
     let shared = Mutex(Shared())
-    /// Read by connecting threads, which cannot wait for the lock's owner.
+    /// Set by `close` before anything else: read by connecting threads, which cannot wait for the lock's owner, and by
+    /// sessions.
     let isClosing = Atomic<Bool>(false)
     let wakeDescriptor: Int32
+    /// Watches the sessions' sockets and `wakeDescriptor`.
+    let epoll: Int32
+    private let hasDescriptors: Bool
 
     /// Connects to nothing yet.
     package init(name: String, settings: SMTPSettings) {
         self.name = name
         self.settings = settings
         wakeDescriptor = regards_eventfd_make()
+        epoll = regards_epoll_make()
+        hasDescriptors = wakeDescriptor >= 0 && epoll >= 0 && regards_epoll_add(epoll, wakeDescriptor) == 0
     }
 
-    deinit { if wakeDescriptor >= 0 { Glibc.close(wakeDescriptor) } }
+    deinit {
+        for descriptor in [wakeDescriptor, epoll] where descriptor >= 0 { Glibc.close(descriptor) }
+    }
 
     package func whenStateChanges(_ handler: @escaping @Sendable (ChannelState) -> Void) {
         shared.withLock { $0.handler = handler }
@@ -67,6 +79,18 @@ package final class SMTPRelay: Channel {
 
     package func open() {
         startThread { $0.opening = true }
+    }
+
+    /// A further session is worth its opening where it has a few messages to carry. Without it, a relay that answers
+    /// faster than messages are marked would be given them one at a time.
+    package func expect(_ waiting: Int) {
+        let wanted = min(settings.sessions, waiting / Self.messagesOfSession)
+        let isNews = shared.withLock { shared in
+            guard shared.state == .ready, wanted > max(shared.openSessions, shared.wantedSessions) else { return false }
+            shared.wantedSessions = wanted
+            return true
+        }
+        if isNews { startThread { _ in } }
     }
 
     package func send(_ outgoing: Outgoing, ended: @escaping Ended) {
@@ -83,13 +107,13 @@ package final class SMTPRelay: Channel {
     }
 
     package func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
+        isClosing.store(true, ordering: .releasing)
         let thread: JoinableThread? = shared.withLock { shared in
             guard shared.closeBy == nil else { return nil }
             shared.closeBy = Monotonic.now + Double(grace.microseconds) / 1e6
             defer { shared.thread = nil }
             return shared.thread
         }
-        isClosing.store(true, ordering: .releasing)
         wake()
         DispatchQueue.global().async { [self] in
             thread?.join()
@@ -147,6 +171,9 @@ package final class SMTPRelay: Channel {
         regards_eventfd_raise(wakeDescriptor)
     }
 
+    /// So many messages wait for each session before another is opened for them.
+    private static let messagesOfSession = 4
+
     /// How long a message waits whose session broke under it.
     static let pauseAfterLoss = TimeSpan.minutes(5)
 
@@ -158,7 +185,7 @@ package final class SMTPRelay: Channel {
         let isRunning = shared.withLock { shared in
             guard shared.closeBy == nil else { return true }
             update(&shared)
-            if shared.thread == nil, wakeDescriptor >= 0 {
+            if shared.thread == nil, hasDescriptors {
                 shared.thread = JoinableThread(name: "smtp \(name)") { SMTPRelayLoop(self).run() }
             }
             return shared.thread != nil

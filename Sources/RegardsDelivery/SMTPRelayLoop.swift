@@ -4,7 +4,7 @@ import RegardsCalendar
 import RegardsCore
 import Synchronization
 
-/// What the relay's thread does: hand messages to free sessions, open and close sessions, wait in poll(2).
+/// What the relay's thread does: hand messages to sessions, open and close sessions, wait in epoll_wait(2).
 ///
 /// It never waits anywhere else: connecting, which blocks, happens on threads of its own that live for one connection
 /// each and are joined here. Callbacks run on this thread without a lock.
@@ -14,19 +14,22 @@ final class SMTPRelayLoop {
     /// After a further session could not be opened the others work on alone for this long, in seconds.
     private static let sparePause = 60.0
 
-    private struct Active {
-        var session: SMTPSession
-        var job: SMTPRelay.Job?
-    }
-
     private let relay: SMTPRelay
     private let settings: SMTPSettings
-    private var active: [Active] = []
+    private var sessions: [SMTPSession] = []
+    private var sessionAt: [Int32: SMTPSession] = [:]
     private var jobs: [SMTPRelay.Job] = []
     private var connectors: [Int: JoinableThread] = [:]
     private var connectorNumber = 0
     private var wantsSession = false
+    /// Sessions that what waits elsewhere is worth.
+    private var wantedSessions = 0
     private var noSpareBefore = Monotonic(seconds: 0)
+    /// A message begun behind another was never answered: this relay is given one at a time.
+    private var losesWhatIsBehind = false
+    /// No session's deadline is earlier.
+    private var nextDeadline = Monotonic.never
+    private var ready = [Int32](repeating: -1, count: 128)
     private var closeBy: Monotonic?
     private var now = Monotonic.now
 
@@ -37,7 +40,6 @@ final class SMTPRelayLoop {
 
     func run() {
         while true {
-            now = .now
             takeInbox()
             if closeBy != nil, stop() { break }
             assign()
@@ -49,12 +51,21 @@ final class SMTPRelayLoop {
 
     // MARK: - Inbox
 
+    private func takeJobs() {
+        relay.shared.withLock { shared in
+            jobs += shared.jobs
+            shared.jobs.removeAll(keepingCapacity: true)
+        }
+    }
+
     private func takeInbox() {
         let (connected, pings) = relay.shared.withLock { shared in
             jobs += shared.jobs
             shared.jobs.removeAll(keepingCapacity: true)
             if shared.opening { wantsSession = true }
             shared.opening = false
+            wantedSessions = max(wantedSessions, shared.wantedSessions)
+            shared.wantedSessions = 0
             closeBy = shared.closeBy
             defer {
                 shared.connected.removeAll()
@@ -74,14 +85,21 @@ final class SMTPRelayLoop {
     }
 
     private func adopt(_ connection: SMTPConnection) {
+        let session = SMTPSession(connection, of: relay, now: now) { [unowned self] in jobToBeginBehind() }
+        guard regards_epoll_add(relay.epoll, session.socket) == 0 else {
+            return connectFailed(SMTPConnectFailure(detail: "the system has no memory to watch a connection"))
+        }
         wantsSession = false
-        active.append(Active(session: SMTPSession(connection, settings, now: now), job: nil))
+        sessions.append(session)
+        sessionAt[session.socket] = session
+        follow(session)
     }
 
     private func connectFailed(_ failure: SMTPConnectFailure) {
         if openCount > 0 {
             // The relay works, it only grants no further session.
             noSpareBefore = now + Self.sparePause
+            wantedSessions = 0
         } else if closeBy == nil {
             goDown(failure.reason, failure.code, failure.detail)
         }
@@ -90,6 +108,7 @@ final class SMTPRelayLoop {
     /// Everything that waits ends, and only `open()` tries again.
     private func goDown(_ reason: DeferralReason, _ code: Int, _ detail: String) {
         wantsSession = false
+        wantedSessions = 0
         let waiting = jobs
         jobs.removeAll()
         for job in waiting + relay.goDown(reason, detail) {
@@ -99,48 +118,67 @@ final class SMTPRelayLoop {
 
     // MARK: - Sessions
 
-    private var openCount: Int { active.count { !$0.session.isQuitting } }
+    private var openCount: Int { sessions.count { !$0.isQuitting } }
 
     private func assign() {
-        var index = 0
-        while index < active.count, !jobs.isEmpty {
-            guard active[index].session.isFree else { index += 1; continue }
-            guard active[index].session.isAlive(now: now) else { active.remove(at: index); continue }
-            let job = jobs.removeFirst()
-            active[index].job = job
-            // An event that ends the session removes it, and the next one takes its place. A message that the relay
-            // cannot carry leaves the session free for the next.
-            let stays = handle(active[index].session.begin(job.outgoing, now: now), at: index)
-            if stays, !active[index].session.isFree { index += 1 }
+        guard !jobs.isEmpty else { return }
+        for session in sessions where session.isFree {
+            guard session.isAlive(now: now) else { remove(session); continue }
+            // A message that the relay cannot carry leaves the session free for the next.
+            while session.isFree, !jobs.isEmpty {
+                guard handle(session.begin(jobs.removeFirst(), now: now), of: session) else { break }
+            }
         }
+        guard mayBeginBehind, !jobs.isEmpty else { return }
+        for session in sessions where session.takesNext {
+            _ = handle(session.beginBehind(now: now), of: session)
+        }
+    }
+
+    /// Messages wait for a session of their own as long as one more may be opened.
+    private var mayBeginBehind: Bool {
+        closeBy == nil && !losesWhatIsBehind && (openCount >= settings.sessions || now < noSpareBefore)
+    }
+
+    /// What is handed to a session that has its hands full: only when no other is free.
+    private func jobToBeginBehind() -> SMTPRelay.Job? {
+        if jobs.isEmpty { takeJobs() }
+        guard let first = jobs.first, !first.isAlone, mayBeginBehind, !sessions.contains(where: \.isFree) else { return nil }
+        return jobs.removeFirst()
     }
 
     /// Carries out what a session's move led to.
-    /// - Returns: false when the session is gone from `active`.
-    private func handle(_ event: SMTPSession.Event, at index: Int) -> Bool {
-        switch event {
-        case .waits:
-            return true
-        case .free(let report):
-            end(&active[index], report)
-            return true
-        case .over(let report):
-            var gone = active.remove(at: index)
-            if let report {
-                let delayed = Self.delayed(report, gone)
-                end(&gone, delayed)
-                if let reason = Self.troubleOfRelay(report, gone.session), openCount == 0 {
-                    goDown(reason, report.code, "\(settings.place): \(report.detail)")
-                }
-            }
-            return false
+    /// - Returns: false when the session is gone.
+    @discardableResult
+    private func handle(_ event: SMTPSession.Event, of session: SMTPSession) -> Bool {
+        let isOver = if case .over = event { true } else { false }
+        if isOver { remove(session) } else { follow(session) }
+        for var job in session.takeGivenBack() {
+            job.isAlone = true
+            jobs.insert(job, at: 0)
         }
+        if session.hasSwallowed { losesWhatIsBehind = true }
+        if case .over(let job?, let report?) = event {
+            job.ended(Self.delayed(report, job, session))
+            if let reason = Self.troubleOfRelay(report, session), openCount == 0 {
+                goDown(reason, report.code, "\(settings.place): \(report.detail)")
+            }
+        }
+        return !isOver
     }
 
-    private func end(_ active: inout Active, _ report: AttemptReport) {
-        let job = active.job
-        active.job = nil
-        job?.ended(report)
+    /// Watches for what the session now waits for.
+    private func follow(_ session: SMTPSession) {
+        nextDeadline = min(nextDeadline, session.deadline)
+        guard session.watchesForRoom != session.wantsToWrite else { return }
+        session.watchesForRoom = session.wantsToWrite
+        _ = regards_epoll_change(relay.epoll, session.socket, session.wantsToWrite ? 1 : 0)
+    }
+
+    private func remove(_ session: SMTPSession) {
+        regards_epoll_remove(relay.epoll, session.socket)
+        sessionAt[session.socket] = nil
+        sessions.removeAll { $0 === session }
     }
 
     /// A session that ends without ever having carried a message says something about the relay, not about the
@@ -156,10 +194,10 @@ final class SMTPRelayLoop {
 
     /// A message whose session broke under it waits a little, so that one message that breaks sessions cannot be
     /// tried in a tight circle: these ends cost no attempt. A kept session that died unseen is no such case.
-    private static func delayed(_ report: AttemptReport, _ gone: Active) -> AttemptReport {
-        guard case .deferred(let reason, nil) = report.outcome, let job = gone.job, !gone.session.diedUnseen else {
-            return report
-        }
+    private static func delayed(
+        _ report: AttemptReport, _ job: SMTPRelay.Job, _ session: SMTPSession
+    ) -> AttemptReport {
+        guard case .deferred(let reason, nil) = report.outcome, !session.diedUnseen else { return report }
         guard reason == .connectionLost || reason == .relayBusy else { return report }
         var delayed = report
         delayed.outcome = .deferred(reason, notBefore: job.outgoing.attemptedAt + SMTPRelay.pauseAfterLoss)
@@ -167,9 +205,11 @@ final class SMTPRelayLoop {
     }
 
     private func connectMore() {
-        guard closeBy == nil else { return }
-        let free = active.count { $0.session.isFree }
-        var missing = max(jobs.count - free, wantsSession && openCount == 0 ? 1 : 0) - connectors.count
+        if openCount >= wantedSessions { wantedSessions = 0 }
+        guard closeBy == nil, !jobs.isEmpty || wantsSession || wantedSessions > 0 else { return }
+        let free = sessions.count { $0.isFree }
+        let first = wantsSession && openCount == 0 ? 1 : 0
+        var missing = max(jobs.count - free, wantedSessions - openCount, first) - connectors.count
         if openCount > 0, now < noSpareBefore { missing = 0 }
         let room = min(settings.sessions - openCount, Self.connectorLimit) - connectors.count
         for _ in 0..<max(min(missing, room), 0) { startConnector() }
@@ -213,30 +253,28 @@ final class SMTPRelayLoop {
     // MARK: - Waiting
 
     private func wait() {
-        var descriptors = [pollfd(fd: relay.wakeDescriptor, events: Int16(POLLIN), revents: 0)]
-        var next = closeBy ?? .never
-        for one in active {
-            let writes = one.session.wantsToWrite ? Int16(POLLOUT) : 0
-            descriptors.append(pollfd(fd: one.session.socket, events: Int16(POLLIN) | writes, revents: 0))
-            next = min(next, one.session.deadline)
-        }
         let mayWait = relay.shared.withLock { shared in
-            shared.isAsleep = shared.jobs.isEmpty && !shared.opening
+            shared.isAsleep = shared.jobs.isEmpty && !shared.opening && shared.wantedSessions == 0
             return shared.isAsleep
         }
-        _ = poll(&descriptors, nfds_t(descriptors.count), mayWait ? next.pollTimeout(from: .now) : 0)
+        let limit = min(nextDeadline, closeBy ?? .never)
+        let count = regards_epoll_wait(
+            relay.epoll, &ready, Int32(ready.count), mayWait ? limit.pollTimeout(from: .now) : 0)
         if mayWait { relay.shared.withLock { $0.isAsleep = false } }
         now = .now
-        if descriptors[0].revents != 0 { regards_eventfd_clear(relay.wakeDescriptor) }
-        // From the end, so that a session that goes does not move those still to be looked at.
-        for index in active.indices.reversed() {
-            let session = active[index].session
-            if descriptors[index + 1].revents != 0 {
-                _ = handle(session.advance(now: now), at: index)
-            } else if session.deadline <= now {
-                _ = handle(session.expire(now: now), at: index)
+        for descriptor in ready.prefix(max(0, Int(count))) {
+            if descriptor == relay.wakeDescriptor {
+                regards_eventfd_clear(descriptor)
+            } else if let session = sessionAt[descriptor] {
+                handle(session.advance(now: now), of: session)
             }
         }
+        if nextDeadline <= now { expire() }
+    }
+
+    private func expire() {
+        for session in sessions where session.deadline <= now { handle(session.expire(now: now), of: session) }
+        nextDeadline = sessions.map(\.deadline).min() ?? .never
     }
 
     // MARK: - Stopping
@@ -244,19 +282,18 @@ final class SMTPRelayLoop {
     /// Ends what can end at once; the thread goes on while handed-over messages may still be answered.
     /// - Returns: true when nothing is left.
     private func stop() -> Bool {
-        for job in jobs { job.ended(SMTPRelay.report(.stoppedBefore)) }
-        jobs.removeAll()
         let graceIsOver = closeBy.map { $0 <= now } ?? true
-        for index in active.indices.reversed() {
-            let session = active[index].session
+        for session in sessions {
             if session.isFree, !graceIsOver {
-                _ = handle(session.quit(now: now), at: index)
+                handle(session.quit(now: now), of: session)
             } else if graceIsOver || !session.isHandedOver && !session.isQuitting {
-                var gone = active.remove(at: index)
-                if let report = session.stop() { end(&gone, report) }
+                handle(session.stop(), of: session)
             }
         }
-        guard active.isEmpty else { return false }
+        // Those that a session gave back among them.
+        for job in jobs { job.ended(SMTPRelay.report(.stoppedBefore)) }
+        jobs.removeAll()
+        guard sessions.isEmpty else { return false }
         for thread in connectors.values { thread.join() }
         connectors.removeAll()
         // A connection that came too late knows the relay: kept there, the two would keep each other.

@@ -2,8 +2,6 @@
 struct SMTPReply: Hashable, Sendable {
     /// Three digits, 200 to 599.
     var code: Int
-    /// Class, subject and detail of an enhanced status code (RFC 3463), if the reply starts with one.
-    var enhanced: Enhanced?
     /// The lines after their codes, joined by spaces. Not yet redacted.
     var text: String
 
@@ -12,13 +10,8 @@ struct SMTPReply: Hashable, Sendable {
         var description: String { "\(level).\(subject).\(detail)" }
     }
 
-    init(code: Int, text: String) {
-        self.code = code
-        self.text = text
-        enhanced = Self.enhanced(in: text)
-    }
-
-    private static func enhanced(in text: String) -> Enhanced? {
+    /// Class, subject and detail of an enhanced status code (RFC 3463), if the reply starts with one.
+    var enhanced: Enhanced? {
         guard let word = text.split(separator: " ", maxSplits: 1).first else { return nil }
         let parts = word.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }
@@ -45,12 +38,14 @@ struct SMTPReplyParser {
     private var found: [Found] = []
     private var isBroken = false
     private var line: [UInt8] = []
-    private var lines: [String] = []
+    /// Of the lines of a reply that is not complete.
+    private var text: [UInt8] = []
+    private var hasLines = false
     private var code = 0
     private var size = 0
 
     /// True when nothing is waiting, not even half a line.
-    var isEmpty: Bool { found.isEmpty && line.isEmpty && lines.isEmpty }
+    var isEmpty: Bool { found.isEmpty && line.isEmpty && !hasLines }
 
     /// The next complete reply, in the order they came.
     mutating func next() -> Found? {
@@ -59,14 +54,15 @@ struct SMTPReplyParser {
 
     /// Takes received bytes; after `broken` nothing more.
     mutating func take(_ bytes: UnsafeRawBufferPointer) {
-        for byte in bytes {
-            if isBroken { return }
+        var rest = bytes[...]
+        while !isBroken, !rest.isEmpty {
+            let stop = rest.firstIndex(of: 0x0a) ?? rest.endIndex
+            line += rest[..<stop]
+            size += stop - rest.startIndex
+            if line.count > Self.longestLine { return end(.broken("a reply line without an end")) }
+            guard stop < rest.endIndex else { return }
             size += 1
-            guard byte == 0x0a else {
-                line.append(byte)
-                if line.count > Self.longestLine { end(.broken("a reply line without an end")) }
-                continue
-            }
+            rest = rest[(stop + 1)...]
             if let result = endLine() { end(result) }
             line.removeAll(keepingCapacity: true)
         }
@@ -81,20 +77,26 @@ struct SMTPReplyParser {
         if line.last == 0x0d { line.removeLast() }
         if size > Self.longestReply { return .broken("a reply of more than 64 KiB") }
         guard let (number, isLast) = Self.head(of: line) else { return .broken("a line without a reply code") }
-        if !lines.isEmpty, number != code { return .broken("a reply with two different codes") }
+        if hasLines, number != code { return .broken("a reply with two different codes") }
         code = number
-        lines.append(String(decoding: line.dropFirst(4), as: UTF8.self))
+        if hasLines { text.append(0x20) }
+        text += line.dropFirst(4)
+        hasLines = !isLast
         guard isLast else { return nil }
-        let reply = SMTPReply(code: code, text: lines.joined(separator: " "))
-        lines.removeAll(keepingCapacity: true)
+        let reply = SMTPReply(code: code, text: String(decoding: text, as: UTF8.self))
+        text.removeAll(keepingCapacity: true)
         size = 0
         return .reply(reply)
     }
 
     /// The code, and whether no further line of the reply follows.
     private static func head(of line: [UInt8]) -> (code: Int, isLast: Bool)? {
-        guard line.count >= 3, line[0...2].allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        let code = line[0...2].reduce(0) { $0 * 10 + Int($1 - 0x30) }
+        guard line.count >= 3 else { return nil }
+        var code = 0
+        for byte in line[0...2] {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            code = code * 10 + Int(byte - 0x30)
+        }
         guard (200...599).contains(code) else { return nil }
         guard line.count > 3 else { return (code, true) }
         switch line[3] {

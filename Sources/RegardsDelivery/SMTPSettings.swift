@@ -73,6 +73,9 @@ package struct SMTPSettings: Sendable {
     package var idleTimeout: TimeSpan
     /// Connections to the relay at once, 1 to 100.
     package var sessions: Int
+    /// Behind a relay that takes longer than this over a message the next one does not wait: another session may be
+    /// free sooner.
+    var quickAnswer = TimeSpan.seconds(1)
 
     /// - Throws: `SettingsError` for a host or name that cannot stand in a URL, a port or a number out of range, or mail
     ///   that would cross the network in clear; a login is refused there even if the mail is not.

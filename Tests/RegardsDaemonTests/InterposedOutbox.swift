@@ -35,9 +35,9 @@ final class InterposedOutbox: Outbox {
 
     var epoch: Int64 { ledger.epoch }
 
-    func claim(limit: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach] {
+    func claim(limit: Int, stale: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach] {
         state.withLock { $0.claims += 1 }
-        let rows = try ledger.claim(limit: limit, now: now, channels: channels)
+        let rows = try ledger.claim(limit: limit, stale: stale, now: now, channels: channels)
         guard !rows.isEmpty, let failure = state.withLock({ $0.failure }) else { return rows }
         // A full disk refuses the write of a claim; asking when nothing is due writes nothing.
         try ledger.release(rows.map(\.id), now: now)

@@ -38,7 +38,7 @@ struct MomentScene {
 
     let served: ServedShop
     let relay: RecordingSMTPServer
-    private let record: String
+    let record: String
 
     init(customers: Int, state: String? = nil) throws {
         let folder = try TemporaryFolder()
@@ -98,14 +98,20 @@ struct MomentScene {
     func finish(_ what: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
         let last = try served.run(["serve", "--once"], seconds: 300)
         #expect(last.ending.status == 0, "\(last.errors.suffix(5))", sourceLocation: sourceLocation)
-        let python = try #require(TestTools.python(with: "sqlite3"), sourceLocation: sourceLocation)
-        let verdict = try ChildProcess.run(
-            [python, TestTools.root + "/Tests/Fixtures/faults/verdict.py", served.shop.path + "/shop.sqlite", served.state, record],
-            seconds: 120)
-        #expect(verdict.ending.status == 0, "\(what): \(verdict.output) \(verdict.errors)", sourceLocation: sourceLocation)
+        let verdict = try self.verdict()
+        #expect(verdict.status == 0, "\(what): \(verdict.lines)", sourceLocation: sourceLocation)
         relay.stop()
         unlink(record)
-        return verdict.output.first ?? ""
+        return verdict.lines.first ?? ""
+    }
+
+    /// What a program that knows nothing of Regards says: figures first, then what is wrong.
+    func verdict() throws -> (status: Int32?, lines: [String]) {
+        let python = try #require(TestTools.python(with: "sqlite3"))
+        let run = try ChildProcess.run(
+            [python, TestTools.root + "/Tests/Fixtures/faults/verdict.py", served.shop.path + "/shop.sqlite", served.state, record],
+            seconds: 120)
+        return (run.ending.status, run.output + run.errors)
     }
 
     /// A number that the verdict's line gives.

@@ -142,7 +142,7 @@ struct ReadyQueueTests {
         #expect(taken.map(\.outreach.id) == [9, 1, 2])
         queue.putBack(taken)
         #expect(queue.take(9, for: .mail).map(\.outreach.id) == [9, 1, 2, 3, 4])
-        #expect(queue.isEmpty && queue.bytes == 0 && !queue.hasWork(for: .mail))
+        #expect(queue.isEmpty && queue.bytes == 0 && queue.count(of: .mail) == 0)
     }
 
     @Test func whatWasDecidedTooLongAgoIsTakenOut() throws {

@@ -24,6 +24,11 @@ struct ServedShop {
         if let mail { settings.mail = mail }
         settings.events = ""
         if let state { settings.state = "sqlite:\(state)" }
+        try self.init(customers: customers, settings, state: state, isLive: isLive)
+    }
+
+    /// - Parameter settings: what regards.yaml says.
+    init(customers: Int, _ settings: TestShop.Settings, state: String? = nil, isLive: Bool = true) throws {
         shop = try TestShop(rules: [], settings)
         self.state = state ?? shop.state
         try shop.rules(
@@ -40,7 +45,7 @@ struct ServedShop {
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(customers))
             INSERT INTO customers (id, name, email, birthday)
-            SELECT i, 'Customer ' || i, 'c' || i || '@mail.example', '1980\(born)' FROM n
+            SELECT i, 'Customer ' || i, 'c' || i || '@mail.example', '1980\(born)' FROM n WHERE i <= \(customers)
             """)
         guard isLive else { return }
         let live = try run(["go-live"])

@@ -15,6 +15,7 @@ struct SMTPDialogueTests {
         case .write(let text): text.replacing("\r\n", with: "|")
         case .writeBody(let body): "body " + String(decoding: body.bytes, as: UTF8.self).replacing("\r\n", with: "|")
         case .ended(let report, let session): "\(report.outcome) \(report.code) \(session)"
+        case .again(let session): "again \(session)"
         }
     }
 
@@ -156,5 +157,92 @@ struct SMTPDialogueTests {
 
         var new = SMTPDialogue(capabilities: all)
         #expect(show(new.begin(utf8)).hasPrefix("MAIL FROM:<shop@example.com> SIZE=39 SMTPUTF8|"))
+    }
+
+    // MARK: - Behind the final dot
+
+    /// A dialogue whose first message was taken and whose second is with the relay.
+    private func atTheSecondDot(_ capabilities: SMTPCapabilities) throws -> SMTPDialogue {
+        var dialogue = SMTPDialogue(capabilities: capabilities)
+        for message in 1...2 {
+            _ = try begin(&dialogue)
+            for code in [250, 250, 354] { _ = reply(&dialogue, code) }
+            #expect(dialogue.takesNext == (message == 2 && capabilities.pipelining))
+            dialogue.bodyHandedOver()
+            if message == 1 { #expect(reply(&dialogue, 250) == "delivered 250 kept") }
+        }
+        return dialogue
+    }
+
+    private let group = "MAIL FROM:<a@x.example> SIZE=4|RCPT TO:<b@y.example>|DATA|"
+    private let senderRefused = "refused(RegardsCore.RefusalReason.senderRefused) 550 kept"
+
+    @Test func theNextMessageStandsForItself() throws {
+        for (code, shown) in [(250, "delivered 250 kept"), (554, "refused(RegardsCore.RefusalReason.messageRefused) 554 kept")] {
+            var dialogue = try atTheSecondDot(all)
+            #expect(try begin(&dialogue) == group)
+            #expect(!dialogue.takesNext)
+            #expect(reply(&dialogue, code) == shown)
+            #expect(dialogue.isBusy && !dialogue.handedOver && dialogue.isUntouched)
+            #expect(reply(&dialogue, 250) == "wait")
+            #expect(!dialogue.isUntouched)
+            #expect(reply(&dialogue, 250) == "wait")
+            #expect(reply(&dialogue, 354) == "body Hi|.|")
+            #expect(dialogue.takesNext)
+            dialogue.bodyHandedOver()
+            #expect(reply(&dialogue, 250) == "delivered 250 kept")
+            #expect(!dialogue.isBusy && dialogue.served == 3)
+        }
+    }
+
+    @Test func nothingGoesBehindWithoutPipelining() throws {
+        #expect(try !atTheSecondDot(bare).takesNext)
+    }
+
+    /// What the relay cannot carry changes nothing about the message that is under way.
+    @Test func whatCannotGoBehind() throws {
+        var dialogue = try atTheSecondDot(SMTPCapabilities(pipelining: true))
+        let utf8 = try Fixture.mail(to: "grüße@example.net")
+        #expect(show(dialogue.begin(utf8)) == "refused(RegardsCore.RefusalReason.addressNeedsUTF8) 0 kept")
+        #expect(dialogue.takesNext)
+        #expect(reply(&dialogue, 250) == "delivered 250 kept")
+        #expect(!dialogue.isBusy)
+    }
+
+    /// The refusal may be for the place behind the dot: the message gets another try by itself before it counts.
+    @Test func aSenderRefusedBehindTheDotIsAskedForAgain() throws {
+        var dialogue = try atTheSecondDot(all)
+        _ = try begin(&dialogue)
+        #expect(reply(&dialogue, 250) == "delivered 250 kept")
+        #expect(reply(&dialogue, 550) == "wait")
+        #expect(dialogue.isUntouched)
+        #expect(reply(&dialogue, 503) == "wait")
+        #expect(reply(&dialogue, 503) == "again kept")
+        #expect(!dialogue.isBusy)
+        #expect(try begin(&dialogue) == "RSET|" + group)
+        _ = reply(&dialogue, 250)
+        #expect(reply(&dialogue, 550) == "wait")
+        #expect(reply(&dialogue, 503) == "wait")
+        #expect(reply(&dialogue, 503) == senderRefused)
+    }
+
+    @Test func refusedBehindTheDotAndLost() throws {
+        var dialogue = try atTheSecondDot(all)
+        _ = try begin(&dialogue)
+        _ = reply(&dialogue, 250)
+        _ = reply(&dialogue, 550)
+        #expect(reply(&dialogue, 421) == "again closed")
+        #expect(!dialogue.isBusy)
+    }
+
+    /// The first is in doubt, the other was never touched.
+    @Test func bothAreLost() throws {
+        var dialogue = try atTheSecondDot(all)
+        _ = try begin(&dialogue)
+        #expect(!dialogue.isUntouched)
+        #expect(dialogue.lost(.connection)?.outcome == .inDoubt(.connectionLost))
+        #expect(dialogue.isUntouched)
+        #expect(dialogue.lost(.connection)?.outcome == .deferred(.connectionLost, notBefore: nil))
+        #expect(!dialogue.isBusy)
     }
 }

@@ -32,19 +32,20 @@ struct FaultCase {
     let probe: ChannelProbe
 
     init(
-        _ wire: Wire = .plain, _ script: KeyValuePairs<String, String> = [:], pipelining: Bool = true,
-        offers: [String] = ["SIZE 33554432", "8BITMIME"], mechanisms: String = "", login: (String, String)? = nil,
-        replyTimeout: TimeSpan = .seconds(20), finalReplyTimeout: TimeSpan = .seconds(20),
-        idleTimeout: TimeSpan = .seconds(20), connectTimeout: TimeSpan = .seconds(20)
+        _ wire: Wire = .plain, _ script: KeyValuePairs<String, String> = [:], pairs: [(String, String)] = [],
+        pipelining: Bool = true, offers: [String] = ["SIZE 33554432", "8BITMIME"], mechanisms: String = "",
+        login: (String, String)? = nil, replyTimeout: TimeSpan = .seconds(20), finalReplyTimeout: TimeSpan = .seconds(20),
+        idleTimeout: TimeSpan = .seconds(20), connectTimeout: TimeSpan = .seconds(20), quickAnswer: TimeSpan = .seconds(1)
     ) throws {
         server = try ScriptedSMTPServer(
-            script, offers: (pipelining ? ["PIPELINING"] : []) + offers, mechanisms: mechanisms,
+            pairs: script.map { ($0.key, $0.value) } + pairs, offers: (pipelining ? ["PIPELINING"] : []) + offers, mechanisms: mechanisms,
             security: try wire.serverSecurity())
-        let settings = try SMTPSettings(
+        var settings = try SMTPSettings(
             host: "localhost", port: server.port, security: wire.security, login: login.map { SMTPLogin(user: $0.0, password: Secret($0.1)) },
             caFile: try TestCertificate.good.get().authority,
             heloName: "shop.test", connectTimeout: connectTimeout, replyTimeout: replyTimeout,
             finalReplyTimeout: finalReplyTimeout, idleTimeout: idleTimeout)
+        settings.quickAnswer = quickAnswer
         probe = ChannelProbe(SMTPRelay(name: "test", settings: settings))
     }
 

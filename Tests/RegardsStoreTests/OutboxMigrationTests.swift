@@ -102,9 +102,11 @@ import Testing
     /// Only a daemon's start, or a writing command while there is none, brings a state up to date.
     @Test func aReadingCommandLeavesAnOlderStateAlone() throws {
         let (folder, path) = try firstRelease()
-        #expect(throws: OutboxError.older(path: path)) { try SQLiteOutbox.openForCommand(path: path, access: .read) }
+        #expect(throws: OutboxError.older(path: path, isInUse: false)) { try SQLiteOutbox.openForCommand(path: path, access: .read) }
         let lock = try StateLock(state: path)
-        #expect(throws: OutboxError.older(path: path)) { try SQLiteOutbox.openForCommand(path: path, access: .write) }
+        for access in [SQLiteOutbox.CommandAccess.read, .write] {
+            #expect(throws: OutboxError.older(path: path, isInUse: true)) { try SQLiteOutbox.openForCommand(path: path, access: access) }
+        }
         lock.release()
         let command = try SQLiteOutbox.openForCommand(path: path, access: .write)
         #expect(try command.addPause(.all, until: nil, reason: "upgrade", now: noon).id == 1)

@@ -34,6 +34,30 @@ import Testing
         #expect(try ledger.claimAll().map(\.plan.expiresAt) == [noon - .hours(1)])
     }
 
+    /// So that what an outage left behind is settled in large groups, and what may still go stays in small ones.
+    @Test func rowsPastTheirExpiryDoNotCountAmongThoseThatMayGo() throws {
+        let ledger = try Ledger()
+        let hook = ChannelName.webhook("crm")
+        func stale(_ customer: Int, _ channel: ChannelName = .mail) -> PlannedOutreach {
+            .row("\(customer)", due: noon - .hours(3) + .seconds(Int64(customer)), expires: noon - .hours(1), channel: channel)
+        }
+        try ledger.plan([
+            stale(1), stale(2, hook), stale(3), .row("4", due: noon - .hours(2)), stale(5), .row("6", due: noon - .hours(1)),
+            .row("7", due: noon - .minutes(9), lane: .care), .row("8", due: noon - .minutes(8), channel: hook),
+        ])
+        func claim(_ limit: Int, _ stale: Int) throws -> [String] {
+            let rows = try ledger.outbox.claim(limit: limit, stale: stale, now: noon, channels: [.mail, hook])
+            try ledger.outbox.release(rows.map(\.id), now: noon)
+            return rows.map(\.key.customer)
+        }
+        #expect(try claim(1, 9) == ["7"])
+        #expect(try claim(2, 9) == ["7", "1", "2", "3", "5", "4"])
+        #expect(try claim(3, 9) == ["7", "1", "2", "3", "5", "4", "6"])
+        #expect(try claim(3, 4) == ["7", "1", "2", "3"])
+        #expect(try claim(3, 0) == ["7", "1", "2"])
+        #expect(try claim(9, 0).count == 8)
+    }
+
     @Test func claimsOnlyForChannelsThatAreReady() throws {
         let ledger = try Ledger()
         let hook = ChannelName.webhook("crm")

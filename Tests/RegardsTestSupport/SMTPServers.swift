@@ -111,7 +111,7 @@ extension RecordingSMTPServer.Message {
     /// Reads one line of a record file.
     package init?(record: some StringProtocol) {
         let fields = String(record).split(separator: "\t" as Character, omittingEmptySubsequences: false)
-        guard fields.count == 8, let session = Int(fields[1]) else { return nil }
+        guard fields.count == 9, let session = Int(fields[1]) else { return nil }
         self.session = session
         isEncrypted = fields[2] == "tls"
         user = fields[3] == "-" ? nil : String(fields[3])
@@ -184,6 +184,9 @@ package final class ScriptedSMTPServer: Sendable {
             return TestTools.bytes(hex: words[2])
         }
     }
+
+    /// Messages behind whose final dot more had come already.
+    package var behind: Int { process.said.count { $0.hasPrefix("behind ") } }
 
     /// Waits until the script has come so many times to a `hold` or `stall`.
     package func awaitHold(_ when: String, count: Int = 1) throws {

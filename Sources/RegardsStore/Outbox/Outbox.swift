@@ -58,7 +58,9 @@ package protocol Outbox: AnyObject, Sendable {
 
     /// Takes up to `limit` rows that have woken, care first, then by wake time. Rows past their expiry are taken too:
     /// the decision about them is not the ledger's.
-    func claim(limit: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach]
+    /// - Parameter stale: rows past their expiry do not count as long as all that are taken are no more than this: what an
+    ///   outage left behind is settled some thousand at a time.
+    func claim(limit: Int, stale: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach]
 
     /// Gives claimed rows back: `planned` again, no attempt counted.
     /// - Returns: the ids that were not ours to give back.
@@ -308,5 +310,12 @@ extension Outbox {
     package func unapproved(_ hashes: [String: UInt64]) throws -> Set<String> {
         let approved = Dictionary(try ruleLedgers().map { ($0.name, $0.approvedHash) }, uniquingKeysWith: { $1 })
         return Set(hashes.filter { approved[$0.key].flatMap { $0 } != $0.value }.keys)
+    }
+}
+
+extension Outbox {
+    /// Rows past their expiry count like all others.
+    package func claim(limit: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach] {
+        try claim(limit: limit, stale: 0, now: now, channels: channels)
     }
 }

@@ -11,8 +11,9 @@ package enum OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
     case foreign(path: String)
     /// Written by a newer release.
     case newer(path: String)
-    /// A command met a file that only a daemon start may bring up to date, and a daemon holds it.
-    case older(path: String)
+    /// A command met a file of an older release, which only a daemon's start brings up to date, or a command that writes
+    /// while no daemon runs.
+    case older(path: String, isInUse: Bool)
     case diskFull(path: String)
     /// A migration would not have room for the backup that comes before it; in bytes.
     case noRoom(path: String, needed: Int64, free: Int64)
@@ -51,7 +52,10 @@ package enum OutboxError: Error, Hashable, Sendable, CustomStringConvertible {
         case .foreign(let path): "\(path): this SQLite database was not made by regards; name another file under state:"
         case .newer(let path): "\(path): written by a newer release of regards; install that release again, or put its backup "
                 + "\(path).before-… in its place"
-        case .older(let path): "\(path): the running daemon is of an older release; restart it first"
+        case .older(let path, true): "\(path): the running daemon is of an older release; restart it first"
+        case .older(let path, false):
+            "\(path): written by an older release of regards; start the daemon, which copies it to \(path).before-… and "
+                + "brings it up to date"
         case .noRoom(let path, let needed, let free):
             "\(path): an update of the state makes a backup first and needs \(Self.megabytes(needed)) beside it, but "
                 + "\(Self.megabytes(free)) are free; make room and start again"

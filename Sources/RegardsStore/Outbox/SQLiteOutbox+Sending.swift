@@ -20,7 +20,7 @@ private enum SendSQL {
     static let due = """
         SELECT \(OutreachRow.columns) FROM outreach o INDEXED BY outreach_due \(OutreachRow.joins)
         WHERE o.state = 0 AND o.lane = ?1 AND o.channel = ?2 AND o.wake_at <= ?3
-        ORDER BY o.wake_at, o.id LIMIT ?4
+        ORDER BY o.wake_at, o.id
         """
     static let claim = "UPDATE outreach SET state = 1, lease_id = ?2, updated_at = ?3 WHERE id = ?1 AND state = 0"
     static let release = """
@@ -81,6 +81,27 @@ private enum SendSQL {
         """
 }
 
+/// Rows that are taken together; see `Outbox.claim`.
+private struct Claim {
+    let limit: Int
+    let stale: Int
+    let now: Instant
+    var rows: [Outreach] = []
+    /// Those that count.
+    private var counted = 0
+
+    init(limit: Int, stale: Int, now: Instant) {
+        (self.limit, self.stale, self.now) = (limit, max(stale, limit), now)
+    }
+
+    var isFull: Bool { counted >= limit || rows.count >= stale }
+
+    mutating func take(_ row: Outreach) {
+        rows.append(row)
+        if !row.isPastExpiry(now) { counted += 1 }
+    }
+}
+
 extension SQLiteOutbox {
     // MARK: Claiming
 
@@ -124,27 +145,24 @@ extension SQLiteOutbox {
         return earliest
     }
 
-    package func claim(limit: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach] {
+    package func claim(limit: Int, stale: Int, now: Instant, channels: [ChannelName]) throws -> [Outreach] {
         try writeUnsynced { database in
-            var claimed: [Outreach] = []
-            for lane in Lane.allCases where claimed.count < limit {
-                claimed += try dueRows(lane, channels, now: now, limit: limit - claimed.count, database)
-            }
+            var claim = Claim(limit: limit, stale: stale, now: now)
+            for lane in Lane.allCases where !claim.isFull { try take(lane, channels, database, &claim) }
             let update = try SQLStatement(database, SendSQL.claim)
             update.bind(2, epoch)
             update.bind(3, now.microseconds)
-            for index in claimed.indices {
-                update.bind(1, claimed[index].id)
+            for index in claim.rows.indices {
+                update.bind(1, claim.rows[index].id)
                 try update.run()
-                claimed[index].state = .claimed
+                claim.rows[index].state = .claimed
             }
-            return claimed
+            return claim.rows
         }
     }
 
-    private func dueRows(
-        _ lane: Lane, _ channels: [ChannelName], now: Instant, limit: Int, _ database: Database
-    ) throws -> [Outreach] {
+    /// Reads each channel's rows as far as the claim could need them, and takes the first of them all.
+    private func take(_ lane: Lane, _ channels: [ChannelName], _ database: Database, _ claim: inout Claim) throws {
         let statement = try SQLStatement(database, SendSQL.due)
         defer { statement.reset() }
         var rows: [Outreach] = []
@@ -152,12 +170,16 @@ extension SQLiteOutbox {
             statement.reset()
             statement.bind(1, lane.rawValue)
             statement.bind(2, channel.description)
-            statement.bind(3, now.microseconds)
-            statement.bind(4, limit)
-            while try statement.step() { rows.append(try OutreachRow.read(statement, path: path)) }
+            statement.bind(3, claim.now.microseconds)
+            var own = claim
+            while !own.isFull, try statement.step() {
+                let row = try OutreachRow.read(statement, path: path)
+                own.take(row)
+                rows.append(row)
+            }
         }
         if channels.count > 1 { rows.sort { ($0.wakesAt, $0.id) < ($1.wakesAt, $1.id) } }
-        return Array(rows.prefix(limit))
+        for row in rows where !claim.isFull { claim.take(row) }
     }
 
     @discardableResult
@@ -374,6 +396,9 @@ extension SQLiteOutbox {
 extension Outreach {
     /// When it may go: its due time, or the end of a wait after a failure.
     package var wakesAt: Instant { max(plan.dueAt, notBefore ?? plan.dueAt) }
+
+    /// By what the ledger says: by today's data it may be due at another time.
+    package func isPastExpiry(_ now: Instant) -> Bool { plan.expiresAt.map { $0 <= now } ?? false }
 
     /// Where a row that a dead daemon left `claimed` or `sending` belongs.
     fileprivate mutating func settle(ruleIsGone: Bool, policy: (String) -> InDoubtPolicy, now: Instant) {

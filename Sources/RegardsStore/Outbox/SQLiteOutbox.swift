@@ -83,7 +83,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
             if try StateConnection.needsMigration(writer, path: path) {
                 // Only while no daemon runs: it would not know the new schema.
                 let lock: StateLock
-                do { lock = try StateLock(state: path) } catch OutboxError.inUse { throw OutboxError.older(path: path) }
+                do { lock = try StateLock(state: path) } catch OutboxError.inUse { throw OutboxError.older(path: path, isInUse: true) }
                 try StateConnection.migrate(writer, path: path)
                 withExtendedLifetime(lock) {}
             }
@@ -103,7 +103,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         let needsMigration = try OutboxError.translate(path) { [reader] in
             try StateConnection.needsMigration(reader, path: path)
         }
-        guard !needsMigration else { throw OutboxError.older(path: path) }
+        guard !needsMigration else { throw OutboxError.older(path: path, isInUse: StateLock.holder(ofState: path) != nil) }
         self.path = path
         writer = nil
         epoch = 0

@@ -12,7 +12,6 @@ wrong; exits with 1 when something is.
 import collections
 import datetime
 import email
-import email.policy
 import sqlite3
 import sys
 
@@ -33,10 +32,16 @@ def who_is_due(path, now):
         born = datetime.date.fromisoformat(birthday)
         for year in (now.year - 1, now.year):
             day = datetime.date(year, born.month, born.day)
-            at = datetime.datetime.combine(day, datetime.time(9), UTC)
-            if at <= now < at + datetime.timedelta(days=4):
+            first, last = window(day)
+            if first <= now < last:
                 due[str(id)] = day
     return due
+
+
+def window(day):
+    """From when to when the card of a day may go."""
+    at = datetime.datetime.combine(day, datetime.time(9), UTC)
+    return at, at + datetime.timedelta(days=4)
 
 
 def outbox(path):
@@ -54,15 +59,22 @@ def outbox(path):
 
 
 def received(path):
-    """The messages of each customer, by the address in the envelope."""
+    """What each customer got, by the address in the envelope: when, Message-ID and text."""
     messages = collections.defaultdict(list)
     with open(path, "rb") as file:
         for line in file:
             fields = line.rstrip(b"\n").split(b"\t")
-            message = email.message_from_bytes(bytes.fromhex(fields[7].decode()), policy=email.policy.default)
+            message = email.message_from_bytes(bytes.fromhex(fields[7].decode()))
+            at = datetime.datetime.fromtimestamp(float(fields[8]), UTC)
             for recipient in fields[5].decode().split(","):
-                messages[recipient.split("@")[0].removeprefix("c")].append(message)
+                messages[recipient.split("@")[0].removeprefix("c")].append((at, message["Message-ID"], text(message)))
     return messages
+
+
+def text(message):
+    """The first text part."""
+    part = next(part for part in message.walk() if part.get_content_type() == "text/plain")
+    return part.get_payload(decode=True).decode()
 
 
 def main(shop, state, record):
@@ -82,17 +94,21 @@ def main(shop, state, record):
     wrong += ["marked sent but not received: customer %s" % one for one in sorted(sent - set(messages))]
     wrong += ["wrong person: customer %s" % one for one in sorted(set(messages) - set(due))]
     twice = 0
+    doubtful = collections.Counter()
+    for (customer, _), row in rows.items():
+        doubtful[customer] += row[4]
     for customer, copies in messages.items():
-        doubts = sum(row[4] for (one, _), row in rows.items() if one == customer) if len(copies) > 1 else 0
         twice += len(copies) - 1
-        if len(copies) > 1 + doubts:
-            wrong.append("silently doubled: customer %s got %d, %d in doubt" % (customer, len(copies), doubts))
-        if len({message["Message-ID"] for message in copies}) > 1:
+        if len(copies) > 1 + doubtful[customer]:
+            wrong.append("silently doubled: customer %s got %d, %d in doubt" % (customer, len(copies), doubtful[customer]))
+        if len({id for _, id, _ in copies}) > 1:
             wrong.append("one occasion under two ids: customer %s" % customer)
-        for message in copies:
-            text = message.get_body(("plain", "html")).get_content()
-            if "Customer %s." % customer not in text:
-                wrong.append("wrong person: customer %s got %r" % (customer, text[:60]))
+        first, last = window(due[customer]) if customer in due else (None, None)
+        for at, _, words in copies:
+            if "Customer %s." % customer not in words:
+                wrong.append("wrong person: customer %s got %r" % (customer, words[:60]))
+            if first and not first <= at < last:
+                wrong.append("wrong day: customer %s got it at %s" % (customer, at))
     doubts = sum(row[4] for row in rows.values())
     print("due %d, sent %d, received %d, in doubt %d, twice %d, wrong %d" % (
         len(due), len(sent), sum(map(len, messages.values())), doubts, twice, len(wrong)))

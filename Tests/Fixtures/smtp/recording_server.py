@@ -10,7 +10,8 @@ when that many more commands of a stage have come: EHLO, MAIL, RCPT, DATA, DOT (
 KEPT (it is on disk, and not yet answered).
 
 A record is one line of tab separated fields:
-    number, session, "tls" or "plain", user or "-", sender, recipients (comma), MAIL parameters, message in hex
+    number, session, "tls" or "plain", user or "-", sender, recipients (comma), MAIL parameters, message in hex,
+    seconds since 1970
 """
 
 import argparse
@@ -19,6 +20,7 @@ import logging
 import os
 import ssl
 import sys
+import time
 import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult
@@ -56,6 +58,7 @@ class Recorder:
         fields = [
             str(self.count), str(number), "tls" if encrypted else "plain", user, envelope.mail_from or "",
             ",".join(envelope.rcpt_tos), " ".join(envelope.mail_options), envelope.content.hex(),
+            "%.6f" % time.time(),
         ]
         if self.options.folder:
             # Named by the recipient's local part, which the test chose.

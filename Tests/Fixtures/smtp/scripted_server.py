@@ -14,10 +14,11 @@ Every `--on WHEN=ACTION` changes one answer:
             trickle:TEXT        one byte of the answer every 50 ms
             flood:N             N bytes of one line without an end
             lines:N             N lines before the last one
+            forget:TEXT         the answer; whatever had come behind the command is not looked at
 
 Prints `port N`, then what happens, one line each:
-    open S TLS | line S HEX | body S HEX | held S WHEN | gone S
-where S is the number of the session. Ends when its standard input ends.
+    open S TLS | line S HEX | body S HEX | behind S | held S WHEN | gone S
+where S is the number of the session, and `behind` says that more had come with the end of a message. Ends when its standard input ends.
 """
 
 import argparse
@@ -102,6 +103,9 @@ class Session:
         elif kind == "flood":
             self.connection.sendall(b"250 " + b"x" * int(text))
             raise Gone
+        elif kind == "forget":
+            self.buffer = b""
+            self.reply(text)
         elif kind == "hold":
             say("held %d %s" % (self.number, when))
             go.acquire()
@@ -125,6 +129,8 @@ class Session:
                 self.answer("BODY@%d" % limits.pop(0), "")
             self.read()
         say("body %d %s" % (self.number, data.hex()))
+        if self.buffer:
+            say("behind %d" % self.number)
 
     def run(self):
         if options.tls == "implicit":
