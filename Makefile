@@ -75,6 +75,7 @@ bench: ## measure; prints tables
 	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks DeliveryBenchmarks; do \
 	  $(SWIFT_BUILD) $(RELEASE) --product $$name && $(BUILT)/$$name; done
 	@Benchmarks/Forecast/measure $(BUILT)/regards
+	@Benchmarks/Hostile/measure $(BUILT)/regards
 
 clean: ## remove what was built, the demo and the caches
 	rm -rf .build regards-demo

@@ -26,13 +26,6 @@ extension CivilDate: CustomStringConvertible, LosslessStringConvertible {
 extension CivilDate {
     package static func - (left: CivilDate, right: CivilDate) -> Int { Int(left.dayNumber) - Int(right.dayNumber) }
 
-    package var startOfMonth: CivilDate { self - (day - 1) }
-    package var endOfMonth: CivilDate {
-        let (year, month, day) = components
-        return self + (CivilDate.days(inMonth: month, year: year) - day)
-    }
-    /// The Monday on or before this date.
-    package var startOfWeek: CivilDate { self - weekday.rawValue }
     /// 1 to 366.
     package var dayOfYear: Int { self - CivilDate(unchecked: year, 1, 1) + 1 }
 

@@ -1,8 +1,45 @@
-import RegardsCalendar
+package import RegardsCalendar
 
 // MARK: - Events
 
+extension Rule {
+    /// nil for a rule that no event makes fire.
+    package var eventTrigger: EventTrigger? { if case .event(let trigger) = trigger { trigger } else { nil } }
+
+    /// `date: KIND.COLUMN`: what is to come is owed, however long ago the event was entered.
+    package var isOnDayOfEvent: Bool {
+        guard let trigger = eventTrigger, case .day = trigger.start else { return false }
+        return true
+    }
+}
+
+extension RuleBook {
+    /// When the promise of each rule about a kind of event runs out, by rule: for events that are seen for the first time.
+    /// - Parameter isMember: whether the customer belongs to a segment, by its index.
+    package func limits(of kind: Int, from start: Instant, isMember: (Int) -> Bool) -> [String: Instant] {
+        var limits: [String: Instant] = [:]
+        for rule in rules {
+            guard let trigger = rule.eventTrigger, trigger.kind == kind, let promise = trigger.promise else { continue }
+            limits[rule.name] = promise.limit(from: start, house.business, within: promise.granted(isMember))
+        }
+        return limits
+    }
+}
+
 extension Planner {
+    /// The messages that an event rule owes because of one event, whenever they are due. An event that was there before the
+    /// rule was first seen owes none; but an appointment that was made long ago is still to come, and so the messages of
+    /// a rule on a day of the event are taken one by one.
+    package mutating func owed(because facts: Facts, rule index: Int, firstSeen: Instant) -> [Candidate] {
+        let rule = book.rules[index]
+        if rule.isOnDayOfEvent {
+            let baseline = rule.baseline(firstSeen: firstSeen)
+            return candidates(ofEvent: facts, rule: index).filter { $0.outreach.dueAt >= baseline }
+        }
+        guard let event = facts.event, !rule.isBaseline(event, firstSeen: firstSeen) else { return [] }
+        return candidates(ofEvent: facts, rule: index)
+    }
+
     /// The candidates of an event rule for one event; all of its steps, whenever they are due.
     ///
     /// Rungs are the steps that tell somebody, hung on the start or the limit. Of the rungs that were due already when

@@ -41,6 +41,11 @@ package struct Mistake: Hashable, Sendable, CustomStringConvertible {
 
 /// Suggestions for a name that is not known.
 package enum NearestName {
+    /// `; did you mean "gold"?`, to stand behind a sentence; empty where nothing is close enough.
+    package static func hint(_ name: String, among candidates: some Sequence<String>) -> String {
+        of(name, among: candidates).map { "; did you mean \"\($0)\"?" } ?? ""
+    }
+
     /// The candidate with the smallest edit distance, if it is close enough to be meant: at most a third of the shorter
     /// name, or one letter of several; else the first of which one begins with the other, as `gold` and `golden` do. The
     /// letters A-Z compare without case; ties go to the first.

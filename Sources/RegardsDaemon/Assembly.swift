@@ -65,7 +65,11 @@ extension Assembly {
         guard let configuration = result.configuration ?? result.partial, isFolderKnown else { return survey }
         let (cards, mistakes) = CardLibrary.partial(
             folder: configuration.cardsFolder, shipped: shippedCards, needed: configuration.ruleBook.neededCards)
-        survey.mistakes += mistakes
+        survey.mistakes += mistakes.map { mistake in
+            // A folder that cannot be read is a mistake where it is named.
+            guard mistake.place.file == configuration.cardsFolder, let place = configuration.cardsPlace else { return mistake }
+            return Mistake(mistake.severity, at: place, path: "cards", "\(configuration.cardsFolder): \(mistake.message)")
+        }
         guard let cards else { return survey }
         var book = configuration.ruleBook
         let unfilled = book.useColumns(of: cards)
@@ -136,8 +140,20 @@ extension RuleBook {
             if !rule.isEnabled { forgetPlaces(since: customers, kinds) }
         }
         for name in listCards { mistakes.formUnion(cards.unknownVariables(of: name, known: RuleBook.listCardNames)) }
-        return mistakes.sorted {
-            ($0.place.file, $0.place.line, $0.place.column) < ($1.place.file, $1.place.line, $1.place.column)
+        return RuleBook.once(
+            mistakes.sorted { ($0.place.file, $0.place.line, $0.place.column) < ($1.place.file, $1.place.line, $1.place.column) })
+    }
+
+    /// Each complaint once, at the first of its places: one role that nobody holds is named in many cards and languages.
+    private static func once(_ mistakes: [Mistake]) -> [Mistake] {
+        var places: [String: Int] = [:]
+        for mistake in mistakes { places[mistake.message, default: 0] += 1 }
+        return mistakes.compactMap { mistake in
+            guard let count = places.removeValue(forKey: mistake.message) else { return nil }
+            guard count > 1 else { return mistake }
+            var first = mistake
+            first.message += " (the same in \(Words.count(count - 1, "other place")))"
+            return first
         }
     }
 
@@ -170,13 +186,20 @@ extension RuleBook {
                 return unknown(variable, "rule \(rule.name), which sends card \(card), is not about a \(parts[0])", nil)
             }
             let known = CardFieldsBuilder.members.keys.sorted() + kinds
+            let nearest = NearestName.of(parts[0], among: known + roles).map { "\($0).\(parts[1])" }
+            if CardFieldsBuilder.personMembers.contains(parts[1]), nearest == nil {
+                let holders = roles.isEmpty ? "nobody" : roles.joined(separator: ", ")
+                return unknown(
+                    variable, "people has no role \"\(parts[0])\", only \(holders): add it there, or put a card of your own in its place", nil)
+            }
             return unknown(
-                variable, "expected a column of the customer, or one of \(known.joined(separator: ", "))",
-                NearestName.of(parts[0], among: known).map { "\($0).\(parts[1])" })
+                variable, "expected a column of the customer, or one of \(known.joined(separator: ", "))", nearest)
         }
         _ = eventKinds[trigger.kind].columns.use(parts[1], at: variable.isOptional ? nil : variable.place)
         return nil
     }
+
+    private var roles: [String] { house.people.keys.map(\.description).sorted() }
 
     /// The house signs by `business.name` alone, so a card of such a rule can have no other name at its end.
     private func unsigned(_ variable: CardVariable, in rule: Rule) -> Mistake? {

@@ -26,6 +26,7 @@ extension Checkup {
             try tell(rows, assembly, source)
             progress("looking at the events")
             try lookAtHorizons(assembly, source, now: now)
+            try countBaseline(assembly, source, ledger, now: now)
             progress("counting whom each rule reaches")
             try count(assembly, source, ledger, report, now: now)
         } catch let error as SourceError {
@@ -48,7 +49,7 @@ extension Checkup {
         told(scan.withoutID, "row without an id is left out", "rows without an id are left out", [])
         told(scan.duplicates, "row repeats an id and is left out", "rows repeat an id and are left out", scan.duplicateIDs)
         for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            told(customers.count, "customer has a \(problem.words)", "customers have a \(problem.words)", customers.firstIDs)
+            warn(place, "customers.query", problem.sentence(customers))
         }
     }
 
@@ -150,6 +151,26 @@ extension Checkup {
         }
     }
 
+    /// Events of kinds that no daemon has looked at yet: the first look takes them as known.
+    private mutating func countBaseline(
+        _ assembly: Assembly, _ source: any CustomerSource, _ ledger: SQLiteOutbox?, now: Instant
+    ) throws {
+        for (index, kind) in assembly.book.eventKinds.enumerated() {
+            do {
+                guard try ledger?.events(kind: kind.name, openOrSince: .beforeAll).isEmpty ?? true else { continue }
+            } catch let error as OutboxError {
+                return summary.append("the ledger cannot be looked at: \(error)")
+            }
+            var count = 0
+            try source.forEachEventPage(
+                kind: kind.name, since: now - assembly.configuration.events[index].horizon, size: 1000
+            ) { count += $0.count }
+            guard count > 0 else { continue }
+            let there = Words.count(count, "\(kind.name) is there already, and is", "\(kind.name) events are there already, and are")
+            summary.append("\(there) taken as known: a rule sends about what was before its first start only where it says backfill")
+        }
+    }
+
     // MARK: Reach
 
     /// What is due, and for a rule that is new or changed what it would reach: the number that the guard asks about.
@@ -189,7 +210,7 @@ extension Checkup {
         guard reach.messages > 0 else { return rule.isAboutEvents ? "new" : "new: nothing within a year" }
         var words = "new: \(Words.count(reach.messages, "message")) "
         words += rule.isAboutEvents ? "for events as in the last 31 days" : "in its first 31 days"
-        words += ", \(reach.onFirstDay) on the first"
+        words += ", \(reach.onFirstDay) on the first day"
         if let limit, reach.messages > limit { words += "; over guard.new_rule, so once live it waits for regards approve" }
         return words
     }
@@ -211,24 +232,6 @@ extension RuleBook {
         rules.filter(\.isEnabled).compactMap { rule in
             guard case .event(let trigger) = rule.trigger, trigger.kind == kind, case .day(let column, _, _) = trigger.start else { return nil }
             return column
-        }
-    }
-}
-
-extension CustomerProblem {
-    fileprivate var words: String {
-        switch self {
-        case .unknownZone: "time_zone that is no zone of tzdata, such as Europe/Berlin"
-        case .badDate: "date that is none; expected YYYY-MM-DD"
-        case .unknownCalendar: "birthday_calendar that is neither lunar nor gregorian"
-        case .lunarWithoutYear: "lunar birthday without a year, from which its lunar day cannot be told"
-        case .outsideLunarCalendar:
-            "lunar birthday outside \(LunarDate.firstDate) to \(LunarDate.lastDate), where the Chinese calendar is known"
-        case .unknownFeast: "feast that nobody is greeted on; expected names of feasts, a country or none"
-        case .badAddress: "mail address that cannot be used"
-        case .withoutID: "row without an id"
-        case .repeatedID: "id that another row has too"
-        case .badID: "id that begins with event: or staff:, or holds a NUL"
         }
     }
 }

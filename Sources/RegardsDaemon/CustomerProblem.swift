@@ -1,3 +1,4 @@
+import RegardsCalendar
 import RegardsCore
 
 /// What makes a customer's row unusable for some rule.
@@ -22,6 +23,31 @@ package enum CustomerProblem: String, CaseIterable, Hashable, Sendable {
         case .lunarWithoutYear: self = .lunarWithoutYear
         case .outsideLunarCalendar: self = .outsideLunarCalendar
         case .unknownFeast: self = .unknownFeast
+        }
+    }
+}
+
+extension CustomerProblem {
+    /// `2 customers have a date that is none; expected YYYY-MM-DD: 8, 13`.
+    package func sentence(_ customers: UnusableCustomers) -> String {
+        let (count, ids) = (customers.count, customers.firstIDs)
+        let names = ids.isEmpty ? "" : ": " + ids.joined(separator: ", ") + (count > ids.count ? ", …" : "")
+        return Words.count(count, "customer has a", "customers have a") + " \(words)\(names)"
+    }
+
+    private var words: String {
+        switch self {
+        case .unknownZone: "time_zone that is no zone of tzdata, such as Europe/Berlin"
+        case .badDate: "date that is none; expected YYYY-MM-DD"
+        case .unknownCalendar: "birthday_calendar that is neither lunar nor gregorian"
+        case .lunarWithoutYear: "lunar birthday without a year, from which its lunar day cannot be told"
+        case .outsideLunarCalendar:
+            "lunar birthday outside \(LunarDate.firstDate) to \(LunarDate.lastDate), where the Chinese calendar is known"
+        case .unknownFeast: "feast that nobody is greeted on; expected names of feasts, a country or none"
+        case .badAddress: "mail address that cannot be used"
+        case .withoutID: "row without an id"
+        case .repeatedID: "id that another row has too"
+        case .badID: "id that begins with event: or staff:, or holds a NUL"
         }
     }
 }

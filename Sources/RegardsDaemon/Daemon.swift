@@ -83,8 +83,9 @@ package final class Daemon: @unchecked Sendable {
             outbox: outbox, clock: options.clock, environment: options.environment, salt: options.salt, hash: options.hash)
         givenChannels = channels
         let workshop = try Workshop(assembly, premises, channels: channels)
-        try Daemon.adopt(assembly.book, outbox, now, options.announcer)
-        try Daemon.recover(assembly.book, outbox, now, options.announcer)
+        let start = LedgerStart(outbox: outbox, announcer: options.announcer)
+        try start.adopt(assembly.book, now: now)
+        try start.recover(assembly.book, now: now)
         standingWatch = StandingWatch(outbox: outbox, announcer: options.announcer)
         inForce = Mutex(
             InForce(
@@ -246,7 +247,7 @@ package final class Daemon: @unchecked Sendable {
         // rule that is gone, or find nothing under the name of one that was renamed.
         try planLoop.queue.sync {
             try eventLoop.queue.sync {
-                try Daemon.adopt(assembly.book, outbox, options.clock.now(), options.announcer)
+                try LedgerStart(outbox: outbox, announcer: options.announcer).adopt(assembly.book, now: options.clock.now())
                 planLoop.change(to: workshop)
                 eventLoop.change(to: workshop)
                 sendLoop.replace(desk: workshop.send, channels: workshop.channels)
@@ -335,48 +336,12 @@ package final class Daemon: @unchecked Sendable {
 
     /// One sentence with numbers, as `systemctl status` shows it.
     package func status() -> String {
-        let (mode, written, channels, isReloadRefused) = inForce.withLock {
-            ($0.mode, $0.assembly.book.house.mode, $0.channels, $0.isReloadRefused)
-        }
         let now = options.clock.now()
-        var parts: [String] = []
-        do {
-            let counts = try outbox.counts(endedSince: now - .days(1))
-            parts.append("\(try outbox.dueCount(until: now + .hours(1))) due in the next hour")
-            parts.append("\(counts[.sent]) sent in 24 h")
-            if counts[.held] > 0 { parts.append("\(counts[.held]) held") }
-            if counts[.failed] > 0 { parts.append("\(counts[.failed]) failed in 24 h") }
-            parts += try waiting(at: now)
-            parts += try standingWatch.words(at: now)
-        } catch {
-            parts.append("the state file cannot be read")
-        }
-        for name in channels.names { parts.append("\(name) \(channels.summary(name))") }
-        if mode != .live { parts.insert(nextStep(mode, written: written), at: 0) }
-        if isReloadRefused { parts.insert("the last reload was refused, the old rules run", at: 0) }
-        return parts.joined(separator: ", ")
-    }
-
-    /// Customers who wait for an answer that was promised.
-    private func waiting(at now: Instant) throws -> [String] {
-        let kinds = inForce.withLock { $0.assembly.book.eventKinds.map(\.name) }
-        return try kinds.compactMap { kind in
-            let open = try outbox.events(kind: kind, openOrSince: now).filter { $0.isOpen && !$0.limits.isEmpty }
-            guard let oldest = open.map(\.at).min() else { return nil }
-            let late = open.count { ($0.limits.values.min() ?? now) < now }
-            let longest = max(0, (now - oldest).seconds / 60)
-            let words = longest < 120 ? "\(longest) min" : longest < 48 * 60 ? "\(longest / 60) h" : "\(longest / 1440) days"
-            return "\(open.count) \(kind) open for up to \(words)" + (late > 0 ? " and \(late) past the limit" : "")
-        }
-    }
-
-    /// What keeps messages from customers, and how that ends.
-    private func nextStep(_ mode: Mode, written: Mode) -> String {
-        switch (mode, written) {
-        case (.redirect, _): "rehearsing, all mail goes to one address"
-        case (_, .live): "rehearsing, nobody is mailed (next: regards go-live)"
-        default: "rehearsing, nobody is mailed (next: edit \(options.file), regards check, systemctl reload regards)"
-        }
+        return inForce.withLock { inForce in
+            StatusSentence(
+                mode: inForce.mode, book: inForce.assembly.book, file: options.file, channels: inForce.channels,
+                isReloadRefused: inForce.isReloadRefused)
+        }.text(outbox, standingWatch, at: now)
     }
 
     // MARK: Telling
@@ -389,52 +354,5 @@ package final class Daemon: @unchecked Sendable {
         default: detail = "mode is rehearse; to mail them, write mode: live in regards.yaml and run regards go-live"
         }
         options.announcer.announce(Notice(.rehearsing, detail: detail))
-    }
-
-    private static func adopt(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
-        let report = try outbox.adoptRules(book.adoptions, now: now)
-        announceNew(report.rules.filter(\.isNew).map(\.ledger.name).filter { $0 != DayList.rule }, book, announcer)
-        for rule in report.rules where rule.isChanged || rule.renamedFrom != nil {
-            let former = rule.renamedFrom.map { "it was \($0), and keeps what it has sent" }
-            announcer.announce(
-                Notice(.ruleChanged, rule: rule.ledger.name, detail: former ?? "unsent messages follow the rule as it is now"))
-        }
-        for rule in report.vanished {
-            announcer.announce(Notice(.ruleVanished, rule: rule.name, count: rule.cancelled))
-        }
-    }
-
-    /// One notice for all new rules that treat the past alike: a first start has many.
-    private static func announceNew(_ names: [String], _ book: RuleBook, _ announcer: any Announcer) {
-        let groups = Dictionary(grouping: names) { name in
-            book.rules.first { $0.name == name }?.backfill.words ?? Backfill.none.words
-        }
-        for (words, names) in groups.sorted(by: { $0.value[0] < $1.value[0] }) {
-            let isOne = names.count == 1
-            announcer.announce(
-                Notice(
-                    .ruleBaseline, rule: isOne ? names[0] : nil,
-                    detail: isOne ? words : "new rules \(names.joined(separator: ", ")): \(words)"))
-        }
-    }
-
-    private static func recover(_ book: RuleBook, _ outbox: any Outbox, _ now: Instant, _ announcer: any Announcer) throws {
-        let recovery = try outbox.recover(now: now) { name in
-            book.rules.first { $0.name == name }?.ifInDoubt ?? book.house.ifInDoubt
-        }
-        for outreach in recovery.inDoubt {
-            announcer.announce(Notice(AttemptReport(.inDoubt(.crash)), about: outreach))
-        }
-    }
-}
-
-extension Backfill {
-    /// What a rule does about the time before it was first seen.
-    fileprivate var words: String {
-        switch self {
-        case .none: "what was due before now is not sent"
-        case .since(let span): "what was due in the last \(span.seconds / 3600) hours is sent (backfill)"
-        case .all: "what was due before now is sent too (backfill)"
-        }
     }
 }

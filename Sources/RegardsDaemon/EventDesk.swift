@@ -196,13 +196,8 @@ package final class EventDesk: @unchecked Sendable {
         var rows: [PlannedOutreach] = []
         var reasons: [OutreachKey: CancelReason] = [:]
         for index in rules {
-            let rule = book.rules[index]
-            // An appointment that was made long ago is still to come: its messages are judged one by one.
-            guard let ledger = ledgers[rule.name],
-                rule.isOnDayOfEvent || !rule.isBaseline(event, firstSeen: ledger.firstSeen)
-            else { continue }
-            for candidate in planner.candidates(ofEvent: facts, rule: index)
-            where !rule.isOnDayOfEvent || candidate.outreach.dueAt >= rule.baseline(firstSeen: ledger.firstSeen) {
+            guard let ledger = ledgers[book.rules[index].name] else { continue }
+            for candidate in planner.owed(because: facts, rule: index, firstSeen: ledger.firstSeen) {
                 var outreach = candidate.outreach
                 let decision = planner.judge(candidate, facts: facts, standing: standing, now: now, ahead: true)
                 if case .move(let later) = decision.verdict { outreach.dueAt = later }

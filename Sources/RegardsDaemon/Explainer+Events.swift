@@ -23,7 +23,7 @@ extension Explainer {
         let firstSeen = try outbox.ruleLedgers().first { $0.name == story.name }?.firstSeen
         let loader = FactsLoader(outbox: outbox, source: source, histories: histories, book: book)
         let told = Array(events.prefix(question.limit))
-        let facts = try loader.load(for: told.map { row(of: $0, book.rules[index]) }, book, now: question.known)
+        let facts = try loader.load(about: told, ofKind: trigger.kind, book, now: question.known)
         let byKey = Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         for (event, facts) in zip(told, facts) {
             story.events.append(self.story(of: event, facts, index, byKey, firstSeen, question))
@@ -104,17 +104,5 @@ extension Explainer {
             }
         }
         return found.sorted { ($0.event.at, $0.event.id) > ($1.event.at, $1.event.id) }
-    }
-
-    /// A row as `FactsLoader` wants one, for an event that may have none.
-    private func row(of event: Event, _ rule: Rule) -> Outreach {
-        let local = book.house.business.zone.local(at: event.at)
-        return Outreach(
-            id: 0,
-            plan: PlannedOutreach(
-                key: OutreachKey(
-                    customer: event.customerKey, rule: rule.name, occasion: event.occasion, step: "", recipient: ""),
-                dueAt: event.at, expiresAt: nil, zone: book.house.business.zone.name, localDate: local.date,
-                localTime: local.time, channel: .mail, lane: .rest, ruleHash: rule.hash))
     }
 }

@@ -53,25 +53,8 @@ extension ExplanationWords {
     /// Why a decision is what it is, with the sentence that decided.
     /// - Parameter conditions: the rule's and the step's, as they were found.
     package func words(_ decision: Decision, _ conditions: [Explanation.Sentence] = []) -> String {
-        let because = decision.because
-        switch decision.verdict {
-        case .send: return ""
-        case .move: return because == "limits.quiet" ? "quiet until then" : foreseen(because)
-        case .hold(let reason): return because.isEmpty ? reason.words : "\(reason.words): \(because)"
-        case .skip(.budget): return "no room before it is too late: \(foreseen(because))"
-        case .skip(let reason): return because == "limits.quiet" ? "quiet until it is too late" : reason.words
-        case .cancel(.conditionFalse): return failure(conditions) ?? "\(because) does not hold"
-        case .cancel(.noConsent), .cancel(.noAddress), .cancel(.doNotContact), .cancel(.eventEnded), .cancel(.reachable):
-            return because.isEmpty ? decisionWords(decision) : "\(decisionWords(decision)) (\(because))"
-        case .cancel: return decisionWords(decision)
-        }
-    }
-
-    /// What will have gone by the time of the decision is still to go.
-    private func foreseen(_ because: String) -> String {
-        let today = explanation.zone.local(at: explanation.at).date
-        let isToCome = because.split(separator: " ").compactMap { CivilDate(String($0)) }.contains { $0 > today }
-        return isToCome ? because.replacing(" went", with: " goes") : because
+        if decision.verdict == .cancel(.conditionFalse), let failure = failure(conditions) { return failure }
+        return ReasonWords.of(decision, on: explanation.zone.local(at: explanation.at).date)
     }
 
     /// The condition that decided: the first that does not hold.
@@ -88,10 +71,6 @@ extension ExplanationWords {
         case .test(let finding): finding.sentence
         case .group(let word, _, let parts): "\(word) (\(parts.map(name).joined(separator: ", ")))"
         }
-    }
-
-    private func decisionWords(_ decision: Decision) -> String {
-        if case .cancel(let reason) = decision.verdict { reason.words } else { "" }
     }
 
     // MARK: Details
@@ -115,9 +94,15 @@ extension ExplanationWords {
         for delay in prospect.delays {
             entries.append(Entry("put off", "\(moment(delay.at)): \(words(delay.decision))"))
         }
-        for winner in Set(([prospect.line.decision] + prospect.delays.map(\.decision)).compactMap(\.winner)).sorted() {
+        let decisions = [prospect.line.decision] + prospect.delays.map(\.decision)
+        for winner in Set(decisions.compactMap(\.winner)).sorted() {
             guard winner != story.name, let priority = story.rivals[winner] else { continue }
-            entries.append(Entry("because", "\(winner) has priority \(priority), this rule \(story.priority)"))
+            // Who takes another's place does so whatever the priorities.
+            let isReplaced = decisions.contains { $0.verdict == .skip(.replaced(by: winner)) }
+            entries.append(
+                Entry(
+                    "because",
+                    isReplaced ? "\(winner) says instead_of: \(story.name)" : "\(winner) has priority \(priority), this rule \(story.priority)"))
         }
         return entries
     }
@@ -160,10 +145,10 @@ extension ExplanationWords {
     private func ahead(_ story: Explanation.RuleStory) -> [Entry] {
         guard !story.next.isEmpty, !story.next.contains(where: \.isOwed) else { return [] }
         if let following = story.following { return [Entry("then", sentence(following))] }
+        // Of one occasion all is said.
+        guard story.occasions > 1 else { return [] }
         let horizon = explanation.zone.local(at: story.horizon).date
-        return [
-            Entry("then", "none of \(Words.count(story.occasions, "occasion")) until \(horizon) goes, as things stand")
-        ]
+        return [Entry("then", "none of \(story.occasions) occasions until \(horizon) goes, as things stand")]
     }
 
     private func missed(_ story: Explanation.RuleStory) -> [Entry] {

@@ -20,36 +20,51 @@ package final class FactsLoader: Sendable {
     /// One `Facts` for each row, in their order.
     /// - Throws: `SourceError` when the customer database does not answer, `OutboxError` when the ledger does not.
     package func load(for rows: [Outreach], _ book: RuleBook, now: Instant) throws -> [Facts] {
-        let customers = try source.lookUp(rows.compactMap(\.key.customerID).unique)
+        try load(rows.map { Subject(customer: $0.key.customer, event: try event(of: $0, book)) }, book, now: now)
+    }
+
+    /// One `Facts` for each event of a kind, in their order.
+    /// - Throws: as the other.
+    func load(about events: [Event], ofKind kind: Int, _ book: RuleBook, now: Instant) throws -> [Facts] {
+        try load(events.map { Subject(customer: $0.customerKey, event: (kind, $0)) }, book, now: now)
+    }
+
+    /// Whom a decision is about, by the first part of the ledger's key, and because of which event.
+    private struct Subject {
+        var customer: String
+        var event: (kind: Int, event: Event)?
+
+        var customerID: String? { OutreachKey.isCustomerID(customer) ? customer : nil }
+        var ladder: CustomerOccasion? { event.map { CustomerOccasion(customer: customer, occasion: $0.event.occasion) } }
+    }
+
+    private func load(_ subjects: [Subject], _ book: RuleBook, now: Instant) throws -> [Facts] {
+        let customers = try source.lookUp(subjects.compactMap(\.customerID).unique)
         let openKinds = try outbox.openKinds(customers: Array(customers.keys), book)
-        let events = try rows.map { try event(of: $0, book) }
-        let records = try eventRecords(events)
-        var found = rows.indices.map { index in
-            let event = events[index]
+        let records = try eventRecords(subjects.map(\.event))
+        var found = subjects.map { subject in
+            let event = subject.event
             var facts = Facts(
-                customer: rows[index].key.customerID.flatMap { customers[$0] }, event: event?.event,
+                customer: subject.customerID.flatMap { customers[$0] }, event: event?.event,
                 // The row of an id that was used again is not about an event that is gone.
                 eventRecord: event.flatMap { $0.event.isGone ? nil : records[EventReference(kind: $0.kind, id: $0.event.id)] },
-                openEvents: openKinds[rows[index].key.customer] ?? [])
+                openEvents: openKinds[subject.customer] ?? [])
             if let event { facts.takeCustomerFromEvent(event.kind, book) }
             return facts
         }
-        try addPast(to: &found, rows, book, now: now)
+        try addPast(to: &found, subjects, book, now: now)
         return found
     }
 
     /// What the ledger remembers: who was reached, stays in segments, staff who could not be told.
-    private func addPast(to facts: inout [Facts], _ rows: [Outreach], _ book: RuleBook, now: Instant) throws {
+    private func addPast(to facts: inout [Facts], _ subjects: [Subject], _ book: RuleBook, now: Instant) throws {
         let past = try histories.load(facts.lazy.compactMap(\.customer), now: now)
-        let stays = try outbox.entries(customers: rows.compactMap(\.key.customerID).unique, watched, book)
-        let ladders = rows.filter { row in book.rules.contains { $0.name == row.key.rule && $0.isAboutEvents } }
-        let refused = try outbox.refusedSteps(
-            ladders.map { CustomerOccasion(customer: $0.key.customer, occasion: $0.key.occasion) }.unique)
-        for (index, row) in rows.enumerated() {
-            let key = row.key
+        let stays = try outbox.entries(customers: subjects.compactMap(\.customerID).unique, watched, book)
+        let refused = try outbox.refusedSteps(subjects.compactMap(\.ladder).unique)
+        for (index, subject) in subjects.enumerated() {
             facts[index].history = facts[index].customer.flatMap { past[$0.id] } ?? .none
-            facts[index].history.refused = refused[CustomerOccasion(customer: key.customer, occasion: key.occasion)] ?? [:]
-            facts[index].entries = stays[key.customer] ?? [:]
+            facts[index].history.refused = subject.ladder.flatMap { refused[$0] } ?? [:]
+            facts[index].entries = stays[subject.customer] ?? [:]
         }
     }
 

@@ -1,4 +1,4 @@
-import RegardsCalendar
+package import RegardsCalendar
 package import RegardsCore
 package import RegardsStore
 
@@ -14,6 +14,45 @@ package enum ReasonWords {
         case .skipped: SkipReason(row.reason)?.words ?? row.reason
         case .cancelled: CancelReason(rawValue: row.reason)?.words ?? row.reason
         }
+    }
+}
+
+extension ReasonWords {
+    /// Why a decision is what it is, with what decided it; empty for a message that goes.
+    /// - Parameter day: what is called today: messages of later days are still to go.
+    package static func of(_ decision: Decision, on day: CivilDate) -> String {
+        let because = foreseen(decision.because, on: day)
+        switch decision.verdict {
+        case .send: return ""
+        case .move: return because == "limits.quiet" ? "quiet until then" : because
+        case .hold(let reason): return because.isEmpty ? reason.words : "\(reason.words): \(because)"
+        case .skip(.budget): return "no room before it is too late: \(because)"
+        case .skip(let reason): return because == "limits.quiet" ? "quiet until it is too late" : reason.words
+        case .cancel(.conditionFalse): return "\(because) does not hold"
+        case .cancel(let reason) where reason == .ruleOff || reason == .notSampled: return reason.words
+        case .cancel(let reason): return because.isEmpty ? reason.words : "\(reason.words) (\(because))"
+        }
+    }
+
+    /// What will have gone by the time of the decision is still to go.
+    private static func foreseen(_ because: String, on day: CivilDate) -> String {
+        let isToCome = because.split(separator: " ").compactMap { CivilDate(String($0)) }.contains { $0 > day }
+        return isToCome ? because.replacing(" went", with: " goes") : because
+    }
+}
+
+extension Forecast.Line {
+    /// What becomes of it and why, in words: what the ledger says, else what would be decided.
+    package func words(on day: CivilDate) -> String {
+        let reason: String
+        if let row, row.state != .planned {
+            reason = ReasonWords.of(row)
+        } else if case .move = decision.verdict {
+            reason = ""
+        } else {
+            reason = ReasonWords.of(decision, on: day)
+        }
+        return reason.isEmpty ? verdict.word : "\(verdict.word): \(reason)"
     }
 }
 

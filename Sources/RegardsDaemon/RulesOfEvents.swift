@@ -2,14 +2,6 @@ import RegardsCalendar
 import RegardsCore
 
 extension Rule {
-    var eventTrigger: EventTrigger? { if case .event(let trigger) = trigger { trigger } else { nil } }
-
-    /// `date: KIND.COLUMN`: what is to come is owed, however long ago the event was entered.
-    var isOnDayOfEvent: Bool {
-        guard let trigger = eventTrigger, case .day = trigger.start else { return false }
-        return true
-    }
-
     /// Whether members of a segment are promised another time than others.
     var promisesBySegment: Bool { eventTrigger?.promise?.bySegment.isEmpty == false }
 }
@@ -30,14 +22,6 @@ extension RuleBook {
     func limits(
         of kind: Int, at start: Instant, _ facts: @autoclosure () -> Facts, _ standing: Standing, now: Instant
     ) -> [String: Instant] {
-        var limits: [String: Instant] = [:]
-        for rule in rules {
-            guard let trigger = rule.eventTrigger, trigger.kind == kind, let promise = trigger.promise else { continue }
-            let within =
-                promise.bySegment.isEmpty
-                ? promise.answerWithin : promise.granted(conditionFacts(facts(), standing, now: now).membership.contains)
-            limits[rule.name] = promise.limit(from: start, house.business, within: within)
-        }
-        return limits
+        limits(of: kind, from: start) { conditionFacts(facts(), standing, now: now).membership.contains($0) }
     }
 }

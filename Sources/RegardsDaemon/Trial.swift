@@ -27,6 +27,7 @@ package struct Trial: Sendable {
             throw TrialError.noStep(step ?? "", rule: name, known: rule.steps.map(\.name))
         }
         guard let customer = try source.lookUp([id])[id] else { throw TrialError.noCustomer(id) }
+        try check(rule.steps[number], of: rule, customer)
         var planner = Planner(book: book, zones: assembly.zones, countries: assembly.countries)
         guard let zone = planner.zone(of: customer) else { throw TrialError.noZone(id) }
         let facts = try facts(of: customer, rule, assembly, source, now: at ?? now)
@@ -42,6 +43,16 @@ package struct Trial: Sendable {
         }
         let candidate = found ?? pretended(rule, index, number, customer, zone, at ?? now)
         return Trial(candidate: candidate, facts: facts)
+    }
+
+    /// Whether there is a message to look at.
+    private static func check(_ step: Step, of rule: Rule, _ customer: Customer) throws {
+        switch step.action {
+        case .list(let item): throw TrialError.onList(item.name, rule: rule.name)
+        case .send where Contact(customer: customer) == nil:
+            throw TrialError.noAddress(customer.id, isEmpty: customer.text(.email) == nil)
+        case .send, .tell, .webhook: break
+        }
     }
 
     private static func pretended(
@@ -79,6 +90,9 @@ package enum TrialError: Error, CustomStringConvertible {
     case noStep(String, rule: String, known: [String])
     case noCustomer(String)
     case noZone(String)
+    case noAddress(String, isEmpty: Bool)
+    /// The step sends nothing.
+    case onList(String, rule: String)
 
     package var description: String {
         switch self {
@@ -87,6 +101,10 @@ package enum TrialError: Error, CustomStringConvertible {
             "rule \(rule) has no step \(step); it has \(known.joined(separator: ", "))"
         case .noCustomer(let id): "there is no customer \(id)"
         case .noZone(let id): "customer \(id) has a time_zone that is no zone of tzdata"
+        case .noAddress(let id, true): "customer \(id) has no mail address: email is empty"
+        case .noAddress(let id, false): "customer \(id) has a mail address that cannot be used"
+        case .onList(let list, let rule):
+            "rule \(rule) sends nothing here: it puts customers on the list \(list), which regards list shows"
         }
     }
 }

@@ -76,7 +76,7 @@ struct CardFileParser {
         let name = String(line[..<colon])
         guard let key = CardFile.Key(rawValue: name) else {
             let names = CardFile.Key.allCases.map(\.rawValue)
-            let hint = NearestName.of(name, among: names).map { "; did you mean \($0)" } ?? ""
+            let hint = NearestName.hint(name, among: names)
             return complain(number, 1, "expected \(names.joined(separator: ", ")), got \"\(name)\"\(hint)")
         }
         guard file.options[key] == nil else { return complain(number, 1, "\(name) is given twice") }

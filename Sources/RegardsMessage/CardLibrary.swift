@@ -117,7 +117,7 @@ package struct CardLibrary: Sendable {
                 return Mistake(
                     at: variable.place, "\(variable.name) is a group: name one of its members, such as {{\(member)}}")
             }
-            let hint = NearestName.of(variable.name, among: names.sorted()).map { "; did you mean \($0)" } ?? ""
+            let hint = NearestName.hint(variable.name, among: names.sorted())
             return Mistake(at: variable.place, "nothing fills {{\(variable.name)}}\(hint)")
         }
     }

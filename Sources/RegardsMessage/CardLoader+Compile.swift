@@ -37,7 +37,7 @@ extension CardLoader {
 
     private func unknownPartial(_ name: String, ending: String, at place: Place) -> Mistake {
         let known = (partials[ending] ?? [:]).keys.sorted()
-        let hint = NearestName.of(name, among: known).map { "; did you mean \($0)" } ?? ""
+        let hint = NearestName.hint(name, among: known)
         return Mistake(at: place, "there is no partial \"\(name)\": expected \(folder)/partials/\(name).\(ending)\(hint)")
     }
 
@@ -129,7 +129,7 @@ extension CardLoader {
     private mutating func check(_ optional: Set<String>, against variables: [CardVariable], of source: Source) {
         guard let option = source.options[.optional] else { return }
         for name in optional.sorted() where CardLoader.isName(name) && !variables.contains(where: { $0.name == name }) {
-            let hint = NearestName.of(name, among: Set(variables.map(\.name)).sorted()).map { "; did you mean \($0)" } ?? ""
+            let hint = NearestName.hint(name, among: Set(variables.map(\.name)).sorted())
             mistakes.append(Mistake(at: option.place, "the card names no \(name)\(hint)"))
         }
         for variable in variables where variable.needsValue && optional.contains(variable.name) {

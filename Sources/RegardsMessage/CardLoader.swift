@@ -253,7 +253,7 @@ struct CardLoader {
             if reference.use == .webhook, reference.name.isEmpty { continue }
             let (known, ending) = reference.use == .mail ? (mail, "html") : (bodies, "json")
             guard !known.contains(reference.name) else { continue }
-            let hint = NearestName.of(reference.name, among: known.sorted()).map { "; did you mean \($0)" } ?? ""
+            let hint = NearestName.hint(reference.name, among: known.sorted())
             mistakes.append(
                 Mistake(
                     at: reference.place,

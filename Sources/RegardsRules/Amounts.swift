@@ -3,7 +3,13 @@ import RegardsCore
 
 /// Readers of days, spans of the calendar, shares and factors.
 extension Item {
-    func date() -> CivilDate? { parsed("a date such as 2027-05-01") { CivilDate($0) } }
+    func date() -> CivilDate? {
+        let expected = "a date such as 2027-05-01"
+        guard let text = text(expected) else { return nil }
+        if let date = CivilDate(text) { return date }
+        let isWritten = text.count == 10 && text.split(separator: "-").map(\.count) == [4, 2, 2] && text.allSatisfy { $0.isNumber || $0 == "-" }
+        return refuse(isWritten ? .noSuchDay(text) : .expected(expected, got: text))
+    }
 
     static let daysForm = "whole days or months such as 30d, 2 weeks or 6 months"
 

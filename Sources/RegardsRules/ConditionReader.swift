@@ -36,6 +36,14 @@ struct ConditionReader {
     }
 
     private func junction(_ item: Item) -> Condition? {
+        // `{country: CN}`: how other programs write `country is CN`.
+        if case .mapping(let pairs) = item.value.content, let pair = pairs.first, pairs.count == 1,
+            Name.isColumn(pair.key), !["any", "not"].contains(pair.key), case .text(let text) = pair.value.content
+        {
+            let verbs = ["is", "contains", "within", "older"]
+            let isWhole = verbs.contains { text.hasPrefix($0 + " ") } || text.first.map { "<>=!".contains($0) } ?? false
+            return item.refuse(.sentence("\(pair.key): \(text)", near: "\(pair.key) \(isWhole ? "" : "is ")\(text)"))
+        }
         guard let form = item.form(.junction), let key = form.exactlyOne(of: ["any", "not"]),
             let operand = form[key]
         else { return nil }
@@ -76,15 +84,20 @@ struct ConditionReader {
             return sentence.item.refuse(.otherKindOfColumn(String(name), expected: expected))
         }
         guard isCountry, case .compare(let comparison, let literal) = predicate else { return (operand, predicate) }
-        return country(comparison, literal, sentence.item).map { (operand, $0) }
+        return country(comparison, literal, of: name, sentence).map { (operand, $0) }
     }
 
     /// Countries compare by their codes, whether file or data have code or name.
     private func country(
-        _ comparison: Condition.Comparison, _ literal: Condition.Literal, _ item: Item
+        _ comparison: Condition.Comparison, _ literal: Condition.Literal, of column: Substring, _ sentence: Sentence
     ) -> Condition.Predicate? {
+        let item = sentence.item
         guard comparison == .equal || comparison == .notEqual else { return item.refuse(.orderOfCountries) }
         guard case .text(let name) = literal else { return item.refuse(.expected("a country such as CN", got: literal.text)) }
+        let loose = LooseWords(subject: String(column), isNegative: comparison == .notEqual)
+        if draft.countries.code(of: name) == nil, let meant = loose.meant(byCountry: name) {
+            return item.refuse(.looseWords(sentence.text, instead: meant))
+        }
         return draft.country(named: name, item).map { .country(comparison, code: $0) }
     }
 
@@ -231,7 +244,7 @@ private struct Sentence {
             return item.refuse(.looseWords(text, instead: comparison == .notEqual ? "{not: \(meant)}" : meant))
         }
         if case .text(let words) = literal, words.count == value.count, !isLoose,
-            let meant = LooseWords(subject: subject, isNegative: comparison == .notEqual).meant(value)
+            let meant = LooseWords(subject: subject, isNegative: comparison == .notEqual).meant(value, comparison)
         {
             return item.refuse(.looseWords(text, instead: meant))
         }

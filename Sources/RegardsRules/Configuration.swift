@@ -29,6 +29,8 @@ package struct Configuration: Sendable {
     package var rulesFolder: String
     /// Default: `cards` beside `regards.yaml`.
     package var cardsFolder: String
+    /// Where regards.yaml names the folder; nil where it does not.
+    package var cardsPlace: Place?
     /// The files of `rulesFolder` that were read, in the order of their names.
     package var ruleFiles: [String]
 }

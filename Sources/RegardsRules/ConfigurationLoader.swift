@@ -123,6 +123,7 @@ private struct Loading {
         if let maildir = form["maildir"], form["smtp"] != nil { maildir.fail(.mailTwice, at: form.place(of: "maildir")) }
         settings.webhooks = form["webhooks"].map(channels.webhooks) ?? []
         settings.cards = form["cards"]?.filePath(in: folder)
+        settings.cardsPlace = form["cards"]?.place
         return settings
     }
 
@@ -157,6 +158,7 @@ private struct Settings {
     var maildir: String?
     var webhooks: [WebhookConfiguration] = []
     var cards: String?
+    var cardsPlace: Place?
 
     init(file: String, folder: String) {
         self.file = file
@@ -190,7 +192,7 @@ private struct Settings {
                 countries: draft.countries),
             state: .sqlite(path: statePath), retention: retention, keepCopies: keepCopies, source: source, events: events,
             smtp: smtp, pace: pace, maildir: smtp.isEmpty ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
-            cardsFolder: cards ?? FilePath.join(folder, "cards"), ruleFiles: shelf.files)
+            cardsFolder: cards ?? FilePath.join(folder, "cards"), cardsPlace: cardsPlace, ruleFiles: shelf.files)
     }
 }
 

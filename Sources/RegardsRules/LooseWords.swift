@@ -7,12 +7,20 @@ struct LooseWords {
     /// True after `is not`.
     let isNegative: Bool
 
-    /// What was meant by words behind `is`; nil where they may be meant as they stand.
-    func meant(_ value: Substring) -> String? {
+    /// What was meant by words behind `is` or a sign; nil where they may be meant as they stand.
+    func meant(_ value: Substring, _ comparison: Condition.Comparison) -> String? {
         let words = value.split { $0.isWhitespace }.map(String.init)
         guard words.count > 1 else { return nil }
-        return range(words) ?? list(words) ?? sign(words) ?? verb(words) ?? joined(words, by: isNegative ? "is not" : "is")
+        guard comparison == .equal || comparison == .notEqual else { return joined(words, by: comparison.rawValue) }
+        return range(words) ?? list(words) ?? sign(words) ?? verb(words) ?? joined(words)
     }
+
+    /// The same for a word that is no country.
+    func meant(byCountry name: String) -> String? {
+        joined(name.split { $0.isWhitespace }.map(String.init))
+    }
+
+    private func joined(_ words: [String]) -> String? { joined(words, by: isNegative ? "is not" : "is") }
 
     /// `between 1 and 5`.
     private func range(_ words: [String]) -> String? {

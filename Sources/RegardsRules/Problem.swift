@@ -22,6 +22,8 @@ enum Problem: Hashable {
     // Keys and the shape of values
     case unknownKey(String, known: [String])
     case ruleOutsideRules(String)
+    case rulesInsideRules
+    case keyOutsideRule(String)
     case misplaced(String, String)
     case later(String)
     case missing(String, expected: String)
@@ -32,6 +34,7 @@ enum Problem: Hashable {
     case expectedWord(String, among: [String])
     case unknown(String, String, known: [String], section: String)
     case outside(String, got: String)
+    case noSuchDay(String)
     case badAddress(AddressError)
     // What several keys say together
     case twoOf([String])
@@ -163,6 +166,9 @@ extension Problem {
         case .unknownKey(let key, let known): "unknown key \(quote(key))" + suggestion(key, known)
         case .ruleOutsideRules(let key):
             "unknown key \(quote(key)); it looks like a rule: put it under rules:, or in a file in rules.d"
+        case .rulesInsideRules: "in this folder rules begin at the margin: delete the line rules:, and move what is below it to the left"
+        case .keyOutsideRule(let key):
+            "\(key) belongs to a rule: put spaces in front, so that it stands below the rule's name and further to the right"
         case .misplaced(let key, let place): "\(key) does not stand here but in \(place)"
         case .later(let what): "\(what) is not in this release"
         case .missing(let key, let expected): "\(key) is missing: expected \(expected)"
@@ -177,6 +183,7 @@ extension Problem {
             "unknown \(kind) \(quote(name)); there is none yet: add it under \(section): in regards.yaml"
         case .unknown(let kind, let name, let known, _): "unknown \(kind) \(quote(name))" + suggestion(name, known)
         case .outside(let range, let got): "expected \(range), got \(quote(got))"
+        case .noSuchDay(let day): "there is no day \(quote(day)): month or day is too high, or zero"
         case .badAddress(let error): "expected a mail address; this one \(error)"
         case .twoOf(let keys): "\(joined(keys, "and")) exclude each other: keep one"
         case .noneOf(let keys): "one of \(joined(keys, "or")) is missing"

@@ -74,6 +74,10 @@ struct RuleShelf {
 
     private mutating func add(_ item: Item) {
         for entry in item.entries() ?? [] {
+            guard !isMisplaced(entry.name, entry.item) else {
+                item.fail(entry.name == "rules" ? .rulesInsideRules : .keyOutsideRule(entry.name), at: entry.place)
+                continue
+            }
             guard Name.isRule(entry.name) else {
                 item.fail(.expected(Name.ruleForm, got: entry.name), at: entry.place)
                 continue
@@ -94,6 +98,15 @@ struct RuleShelf {
             rules.append(rule)
             if !rule.isEnabled { forgetPlaces(since: customers, kinds) }
         }
+    }
+
+    /// Whether it is a key of rules, or of regards.yaml, and what stands there is no rule. In a file where the spaces in front
+    /// were forgotten the name of the rule has nothing behind it.
+    private func isMisplaced(_ name: String, _ item: Item) -> Bool {
+        if name == "rules" { return item.isMapping }
+        guard Keys.rule.known.contains(name) else { return false }
+        guard case .mapping(let pairs) = item.value.content else { return true }
+        return !pairs.contains { Keys.rule.known.contains($0.key) }
     }
 
     /// The columns of a rule that is off may be missing from the queries.

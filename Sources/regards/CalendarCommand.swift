@@ -15,7 +15,7 @@ struct CalendarCommand: ParsableCommand {
 
             EXAMPLES
               regards calendar 'Mon..Fri 09:00'
-              regards calendar '*-*~01 18:00' --zone Asia/Shanghai --from 2027-01-01 --count 12
+              regards calendar '*-*~01 18:00' --zone Asia/Shanghai --count 12
               regards calendar feasts --year 2027 --country CN
             """,
         subcommands: [CalendarNext.self, CalendarFeasts.self], defaultSubcommand: CalendarNext.self)
@@ -218,14 +218,22 @@ struct CalendarFeasts: ParsableCommand {
     }
 
     private func printTable(_ lines: [Line]) {
-        var table = Table(["DAY", "FEAST", "FALLS ON", "OCCASION"])
+        let whole = table(lines, columns: 4)
+        // The occasion is the feast and its year: the first to go where there is no room.
+        guard let room = Terminal.width, whole.width > room else { return whole.print() }
+        table(lines, columns: 3).print()
+    }
+
+    private func table(_ lines: [Line], columns: Int) -> Table {
+        var table = Table(Array(["DAY", "FEAST", "FALLS ON", "OCCASION"].prefix(columns)))
         for line in lines {
-            table.add([
+            let cells = [
                 "\(line.date.weekday) \(line.date)", line.feast.name, line.feast.rule.description,
                 "\(line.feast.name)-\(line.year)",
-            ])
+            ]
+            table.add(Array(cells.prefix(columns)))
         }
-        table.print()
+        return table
     }
 
     private func printJSON(_ line: Line) {

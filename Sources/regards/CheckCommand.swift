@@ -27,7 +27,7 @@ struct Check: ParsableCommand {
                 file: try options.requirePath(), environment: Process.environment, progress: progress.show)
             progress.clear()
             for mistake in checkup.mistakes {
-                json ? Terminal.write(mistake.json.description) : Terminal.error(mistake.description)
+                json ? Terminal.write(mistake.json.description) : Terminal.error(wrapped: mistake.description)
             }
             let errors = checkup.mistakes.count { $0.severity == .error }
             if !json {

@@ -83,7 +83,7 @@ extension Assembly {
     /// - Throws: `Failure` 66 where no daemon has run yet.
     func requireLedger() throws -> SQLiteOutbox {
         if let outbox = try ledger() { return outbox }
-        throw Failure(.noInput, "\(statePath): no state file yet; it is made by the first: \(Process.command) serve")
+        throw Failure(.noInput, "\(statePath): no state file yet; \(Process.command) serve makes it")
     }
 
     /// The installation's key. Where there is none yet, or for somebody who may not look into the state folder, one for

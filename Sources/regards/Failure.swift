@@ -78,7 +78,7 @@ extension TrialError {
         switch self {
         case .noRule, .noStep: .usage
         case .noCustomer: .noInput
-        case .noZone: .data
+        case .noZone, .noAddress, .onList: .data
         }
     }
 }
@@ -99,8 +99,8 @@ func carryOut(_ body: () throws -> Void) throws {
 extension Failure {
     fileprivate func tell() {
         guard JournalAnnouncer.isConnected(environment: Process.environment) else {
-            for mistake in mistakes { Terminal.error(mistake.description) }
-            return Terminal.error("regards: \(description)")
+            for mistake in mistakes { Terminal.error(wrapped: mistake.description) }
+            return Terminal.error(wrapped: "regards: \(description)")
         }
         // Under systemd alerts and `journalctl -x` go by the identifier of the kind.
         let journal = JournalAnnouncer(hash: AddressHash(key: .random()))

@@ -35,6 +35,17 @@ enum Folder {
         return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
+    /// With the files in it; there must be no folder among them.
+    static func remove(_ path: String) {
+        guard let folder = opendir(path) else { return }
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if name != ".", name != ".." { unlink("\(path)/\(name)") }
+        }
+        closedir(folder)
+        rmdir(path)
+    }
+
     /// Copies a folder with all below it; files that are there already stay as they are, and what `leavesOut` says is not copied.
     static func copy(_ source: String, to target: String, leavesOut: (String) -> Bool = { _ in false }) throws {
         guard let folder = opendir(source) else { throw Failure(.noInput, "\(source): \(String(cString: strerror(errno)))") }

@@ -9,8 +9,8 @@ struct Plan: ParsableCommand {
         abstract: "Show who gets what, when, in their own local time.",
         usage: "regards plan [--from <date>] [--to <date>] [--rule <name>] [<options>]",
         discussion: """
-            Asks the same code as the daemon, and writes nothing. Steps of events that are already open are listed from \
-            the state file.
+            Asks the same code as the daemon, and writes nothing. Of events it knows those that the daemon has seen; what \
+            they owe is derived anew from the files as they are.
 
             Rows are in the order of time. A plan of more than 2,000 rows is printed as it is found: customer by customer \
             in the order of their ids, each one's rows in the order of time; then those who share an address, and steps \
@@ -104,7 +104,9 @@ struct Plan: ParsableCommand {
         if let customer, session.customers == 0 { throw TrialError.noCustomer(customer) }
         output.end()
         guard format == nil else { return }
-        Terminal.write(Terminal.dim(NoticeText.printable(count.summary(session.report(), zone))))
+        for sentence in count.summary(session.report()) {
+            Wrapping.lines(NoticeText.printable(sentence), indent: 2).forEach { Terminal.write(Terminal.dim($0)) }
+        }
     }
 }
 
@@ -155,15 +157,16 @@ struct PlanCount {
         return kept
     }
 
-    func summary(_ report: Forecast.Report, _ zone: Zone) -> String {
+    /// What was found in all, and then whose data are not as they should be.
+    func summary(_ report: Forecast.Report) -> [String] {
         var parts = ["\(Words.count(shown, "occasion")), \(due) due", Words.count(report.customers, "customer")]
         if !hidden.isEmpty {
-            let reasons = hidden.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
-            parts.append("left out: \(reasons.joined(separator: ", ")) (--all shows them)")
+            let reasons = hidden.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { reason, count in
+                "\(count) because \(CancelReason(rawValue: reason)?.words ?? reason)"
+            }
+            parts.append("left out (--all shows them): \(reasons.joined(separator: ", "))")
         }
-        for (problem, customers) in report.unusable.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            parts.append("\(customers.count) with \(problem.rawValue): \(customers.firstIDs.joined(separator: ", "))")
-        }
-        return parts.joined(separator: "; ")
+        return [parts.joined(separator: "; ")]
+            + report.unusable.sorted { $0.key.rawValue < $1.key.rawValue }.map { $0.key.sentence($0.value) }
     }
 }

@@ -98,7 +98,10 @@ struct PlanTable {
 }
 
 extension Forecast.Line {
-    var when: String { "\(local.date.weekday) \(local.date) \(local.time)" }
+    var when: String {
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return "\(local.date.weekday) \(local.date) \(two(local.time.hour)):\(two(local.time.minute))"
+    }
 
     /// `+02:00`: what the clocks of the customer's zone are ahead of UTC then.
     private var offset: String {
@@ -120,10 +123,7 @@ extension Forecast.Line {
         return ["\(when) \(offset)", key.customer, key.step == "send" ? key.rule : "\(key.rule)/\(key.step)", goes]
     }
 
-    var what: String {
-        let (word, reason) = verdict
-        return reason.isEmpty ? word : "\(word): \(reason)"
-    }
+    var what: String { words(on: Zone.utc.local(at: SystemClock().now()).date) }
 
     private var members: [(String, JSON)] {
         let key = outreach.key

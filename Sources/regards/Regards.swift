@@ -1,4 +1,7 @@
 import ArgumentParser
+import Glibc
+import RegardsCore
+import RegardsDaemon
 
 @main
 struct Regards: ParsableCommand {
@@ -41,7 +44,23 @@ struct Regards: ParsableCommand {
 
     static func main() {
         Process.openMissingStreams()
+        if let advice {
+            Terminal.error(advice)
+            Glibc.exit(Failure.Status.usage.rawValue)
+        }
         main(nil)
+    }
+
+    /// What to say of a first word that is no command; nil where it is one, or an option of this level.
+    private static var advice: String? {
+        guard let word = CommandLine.arguments.dropFirst().first else { return nil }
+        if word == "--config" || word == "-c" || word.hasPrefix("--config=") {
+            return "regards: options stand behind the command, as in: regards check --config FILE"
+        }
+        let known = configuration.subcommands.map { $0._commandName } + ["help"]
+        guard !word.hasPrefix("-"), !known.contains(word) else { return nil }
+        let hint = NearestName.of(word, among: known).map { "; did you mean \($0)?" } ?? "; regards --help lists them"
+        return "regards: there is no command \(NoticeText.printable(word))\(hint)"
     }
 }
 

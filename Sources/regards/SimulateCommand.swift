@@ -65,7 +65,7 @@ struct Simulate: ParsableCommand {
         promises(report)
         PlanTotals(report.sentByDayAndRule, range, zone).chart()
         let others = report.others.filter { !$0.key.hasPrefix("skipped(budget:") && !$0.key.hasPrefix("skipped(replaced:") }
-        for (what, count) in others.sorted(by: { $0.key < $1.key }) { Terminal.write("\(count) \(what)") }
+        for (what, count) in others.sorted(by: { $0.key < $1.key }) { Terminal.write("\(count) \(what.replacing("(", with: ": ").replacing(")", with: ""))") }
         let busiest = report.sentByDay.max { ($0.value, $1.key) < ($1.value, $0.key) }
         let parts = [
             "\(Words.count(report.sent, "message")) for \(Words.count(report.customers, "customer"))",

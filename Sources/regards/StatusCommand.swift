@@ -23,10 +23,18 @@ struct Status: ParsableCommand {
     func run() throws {
         try carryOut {
             let (assembly, mistakes) = try options.look()
-            let facts = try StatusFacts(
-                assembly, mistakes: mistakes.count { $0.severity == .error }, try assembly.requireLedger(),
-                now: SystemClock().now())
-            json ? Terminal.write(facts.json.description) : facts.print()
+            let errors = mistakes.count { $0.severity == .error }
+            if let ledger = try assembly.ledger() { return try show(assembly, errors, ledger) }
+            // Before the first start there is nothing yet, and that is how things stand.
+            let folder = try Folder.makeTemporary("regards-status")
+            defer { Folder.remove(folder) }
+            let empty = try SQLiteOutbox.openScratch(path: "\(folder)/regards.sqlite", now: SystemClock().now())
+            try show(assembly, errors, empty, isNew: true)
         }
+    }
+
+    private func show(_ assembly: Assembly, _ mistakes: Int, _ ledger: SQLiteOutbox, isNew: Bool = false) throws {
+        let facts = try StatusFacts(assembly, mistakes: mistakes, ledger, isNew: isNew, now: SystemClock().now())
+        json ? Terminal.write(facts.json.description) : facts.print()
     }
 }

@@ -26,6 +26,8 @@ struct StatusFacts {
     private let state: (path: String, bytes: Int64)
     /// nil where none were ever kept.
     private let copies: SentCopies.Size?
+    /// No daemon has run yet.
+    private let isNew: Bool
     private let counts: OutboxCounts
     private let nextHour: Int
     private let next: Instant?
@@ -42,8 +44,11 @@ struct StatusFacts {
     private let now: Instant
     private let troubles: [Trouble]
 
-    /// - Parameter mistakes: how many the files have.
-    init(_ assembly: Assembly, mistakes: Int, _ outbox: SQLiteOutbox, now: Instant) throws {
+    /// - Parameters:
+    ///   - mistakes: how many the files have.
+    ///   - isNew: whether no daemon has run yet; then the outbox is an empty one.
+    init(_ assembly: Assembly, mistakes: Int, _ outbox: SQLiteOutbox, isNew: Bool, now: Instant) throws {
+        self.isNew = isNew
         let book = assembly.book
         let isLive = try outbox.liveMachine() == Machine.identity()
         business = book.house.business.name
@@ -77,7 +82,8 @@ struct StatusFacts {
         zone = book.house.business.zone
         self.now = now
         let finder = TroubleFinder(
-            file: assembly.configuration.file, daemon: daemon, mistakes: mistakes, isWaitingForGoLive: book.house.mode == .live && !isLive, rules: rules,
+            file: assembly.configuration.file, daemon: daemon, isNew: isNew, mistakes: mistakes,
+            isWaitingForGoLive: book.house.mode == .live && !isLive, rules: rules,
             overdue: try outbox.dueCount(until: now - .minutes(5)), counts: counts, retrying: retrying, unapproved: unapproved,
             figures: figures, broken: unread == nil ? open.filter { event in event.limits.values.contains { $0 < now } } : [],
             unread: unread)
@@ -110,7 +116,7 @@ struct StatusFacts {
         line("mode", mode)
         line("rules", rules.words(zone, now: now))
         line("files", file)
-        line("state", "\(state.path), \(StatusFacts.readable(state.bytes))")
+        line("state", "\(state.path), \(isNew ? "made by the first start" : StatusFacts.readable(state.bytes))")
         if let copies { line("copies", "\(Words.count(copies.messages, "message")), \(StatusFacts.readable(copies.bytes))") }
         line("clock", "\(zone.name), the business's")
         for pause in pauses {
@@ -249,6 +255,7 @@ struct RulesFacts {
 private struct TroubleFinder {
     var file: String
     var daemon: RunningDaemon?
+    var isNew: Bool
     var mistakes: Int
     var isWaitingForGoLive: Bool
     var rules: RulesFacts
@@ -272,7 +279,7 @@ private struct TroubleFinder {
             "\(Process.command) \(command)\(isService ? "" : " --config \(file)")"
         }
         let start = isService ? "systemctl start regards" : regards("serve")
-        add(daemon == nil, "no daemon runs, so nothing is sent", start, isGrave: true)
+        add(daemon == nil, isNew ? "no daemon has run yet" : "no daemon runs, so nothing is sent", start, isGrave: !isNew)
         let first = broken.first?.customer.map { regards("explain \($0)") } ?? regards("outbox list --state sent")
         add(!broken.isEmpty, "\(Words.count(broken.count, "promise")) ran out without an answer", first, isGrave: true)
         add(unread != nil, "the customer database cannot be read: \(unread ?? "")", regards("check"), isGrave: true)

@@ -15,6 +15,13 @@ enum Terminal {
         put(Array((line + "\n").utf8), STDERR_FILENO)
     }
 
+    /// A sentence that goes on below itself where the terminal is narrow.
+    static func error(wrapped text: String) {
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            Wrapping.lines(String(line), width: cells(of: STDERR_FILENO), indent: 2).forEach { error($0) }
+        }
+    }
+
     /// A question, without a line end.
     static func prompt(_ text: String) { put(Array(text.utf8), STDERR_FILENO) }
 
@@ -142,9 +149,11 @@ struct Table {
         let front = cells.map { $0 + "  " }.joined()
         let text = numbers.contains(last) ? DisplayWidth.paddedLeft(row[last], widths[last]) : row[last]
         let taken = DisplayWidth.of(front)
-        // Where hardly anything is left, breaking it up would only make it worse.
-        guard let width = Terminal.width, width - taken >= 16 else { return [(front + text).withoutEnd] }
-        let parts = DisplayWidth.wrapped(text, to: width - taken)
+        guard let width = Terminal.width, taken + DisplayWidth.of(text) > width else { return [(front + text).withoutEnd] }
+        let parts = DisplayWidth.wrapped(text, to: max(1, width - taken))
+        let below = DisplayWidth.wrapped(text, to: max(1, width - 4))
+        // Where hardly anything is left beside the others, the last column goes below them.
+        guard width - taken >= 16, parts.count <= below.count + 1 else { return [front.withoutEnd] + below.map { "    " + $0 } }
         return parts.enumerated().map { number, part in
             ((number == 0 ? front : String(repeating: " ", count: taken)) + part).withoutEnd
         }

@@ -7,19 +7,7 @@ enum Wrapping {
     ///   - indent: spaces before every line but the first, which the caller has begun with as many cells.
     static func lines(_ text: String, width: Int? = Terminal.width, indent: Int = 0) -> [String] {
         guard let width, width - indent >= 20 else { return [text] }
-        var lines: [String] = []
-        var line = ""
-        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
-            if line.isEmpty {
-                line = String(word)
-            } else if DisplayWidth.of(line) + 1 + DisplayWidth.of(String(word)) <= width - indent {
-                line += " " + word
-            } else {
-                lines.append(line)
-                line = String(word)
-            }
-        }
-        lines.append(line)
+        let lines = DisplayWidth.wrapped(text, to: width - indent)
         return lines.enumerated().map { $0 == 0 ? $1 : String(repeating: " ", count: indent) + $1 }
     }
 }

@@ -70,7 +70,7 @@ struct CheckTests {
         #expect(try lines().contains("birthday-card: 1 due in the next 31 days"))
         try shop.rules("birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 12:00}, send: birthday}\n", file: "rules")
         #expect(try lines().contains("birthday-card: changed since the daemon read it; unsent messages will follow it"))
-        #expect(try lines().contains("birthday-card: 2 due in the next 31 days; new: 2 messages in its first 31 days, 1 on the first"))
+        #expect(try lines().contains("birthday-card: 2 due in the next 31 days; new: 2 messages in its first 31 days, 1 on the first day"))
     }
 
     @Test("a rule that is switched on is asked about as a new one is")

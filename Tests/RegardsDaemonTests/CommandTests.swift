@@ -117,13 +117,30 @@ struct CommandTests {
         return try outbox.list(OutreachFilter(), limit: .max, after: 0)
     }
 
-    @Test("commands that need the state say when there is none yet")
+    @Test("commands that need the state say when there is none yet; status is one that shows it")
     func noState() throws {
         let shop = try shop()
+        let list = try run(shop, ["outbox", "list"])
+        #expect(list.ending.status == 66 && list.output == [])
+        #expect(list.errors == ["regards: \(shop.state): no state file yet; \(ChildProcess.regards) serve makes it"])
         let status = try run(shop, ["status"])
-        #expect(status.ending.status == 66)
-        #expect(status.errors == ["regards: \(shop.state): no state file yet; it is made by the first: \(ChildProcess.regards) serve"])
-        #expect(try run(shop, ["outbox", "list"]).output == [])
+        #expect(status.ending.status == 0)
+        #expect(status.output.contains("state     \(shop.state), made by the first start"))
+        #expect(status.output.contains("wrong     no daemon has run yet"))
+        #expect(status.output.contains("          → \(ChildProcess.regards) serve --config \(shop.file)"))
+        #expect(access(shop.state, F_OK) != 0, "looking makes nothing")
+    }
+
+    @Test("a word that is no command, and an option in front of it")
+    func noCommand() throws {
+        func say(_ words: String...) throws -> [String] {
+            let run = try ChildProcess.run([ChildProcess.regards] + words)
+            #expect(run.ending.status == 64 && run.output == [])
+            return run.errors
+        }
+        #expect(try say("chek") == ["regards: there is no command chek; did you mean check?"])
+        #expect(try say("greet") == ["regards: there is no command greet; regards --help lists them"])
+        #expect(try say("--config", "x", "check") == ["regards: options stand behind the command, as in: regards check --config FILE"])
     }
 
     @Test("preview writes the message that would be sent")

@@ -139,7 +139,7 @@ struct FailureTests {
         } catch let error as WorkshopError {
             #expect(
                 error.description
-                    == "\(shop.path)/rules.d/birthday.yaml:4:11: there is no column called pionts in customers.query; nearest: points")
+                    == "\(shop.path)/rules.d/birthday.yaml:4:11: there is no column called pionts in customers.query; did you mean \"points\"?")
         }
     }
 

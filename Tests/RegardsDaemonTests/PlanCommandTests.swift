@@ -66,10 +66,10 @@ struct PlanCommandTests {
         try shop.rules(nil, file: "monthly")
         try shop.sql("UPDATE customers SET points = id * 3")
         let some = try plan(shop)
-        #expect(some.output.last == "2 occasions, 2 due; 3 customers; left out: 1 condition-false (--all shows them)")
+        #expect(some.output.last == "2 occasions, 2 due; 3 customers; left out (--all shows them): 1 because a condition does not hold")
         let all = try plan(shop, "--all")
         #expect(all.output.count == some.output.count + 1)
-        #expect(all.output.contains { $0.hasSuffix("not due: condition-false: points > 5") })
+        #expect(all.output.contains { $0.hasSuffix("not due: points > 5 does not hold") })
     }
 
     @Test("totals per day and rule")
@@ -100,7 +100,7 @@ struct PlanCommandTests {
                 "~  Wed 2027-05-05 08:00  1         birthday-card  was Wed 2027-05-05 09:00",
                 "~  Wed 2027-05-12 08:00  3         birthday-card  was Wed 2027-05-12 09:00",
                 "+  Thu 2027-05-20 09:00  2         name-day       added",
-                "-  Mon 2027-05-31 09:00  2         birthday-card  not due: condition-false: points < 2",
+                "-  Mon 2027-05-31 09:00  2         birthday-card  not due: points < 2 does not hold",
                 "", "RULE           ADDED  MOVED  REMOVED", "birthday-card      0      2        1",
                 "name-day           1      0        0",
             ])

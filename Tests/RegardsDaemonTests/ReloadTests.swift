@@ -64,7 +64,7 @@ struct ReloadTests {
         let mistakes = daemon.daemon.reload()
         #expect(
             mistakes.map(\.description) == [
-                "\(shop.path)/rules.d/birthday.yaml:4:11: there is no column called poinst in customers.query; nearest: points"
+                "\(shop.path)/rules.d/birthday.yaml:4:11: there is no column called poinst in customers.query; did you mean \"points\"?"
             ])
         try await daemon.cleanPass(at: "2027-05-05T07:00:00Z")
         #expect(try daemon.rows().map(\.standing) == ["sent", "sent"])

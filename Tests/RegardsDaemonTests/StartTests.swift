@@ -32,7 +32,7 @@ struct StartTests {
         #expect(run.errors.contains { $0.contains("regards.yaml") && $0.contains("secret") }, "\(run.errors)")
         #expect(
             run.errors.contains(
-                "\(served.shop.path)/rules.d/birthday.yaml:4:11: there is no column called pionts in customers.query; nearest: points"))
+                "\(served.shop.path)/rules.d/birthday.yaml:4:11: there is no column called pionts in customers.query; did you mean \"points\"?"))
         #expect(run.errors.last == "regards: 2 mistakes; nothing was done")
         #expect(try served.rows().isEmpty)
     }

@@ -19,7 +19,7 @@ import Testing
         ("<p>Hi</p>", "cards/a.html:1:1: expected --- and a subject: line before the text of the card"),
         ("---\nsubject: x\n<p>", "cards/a.html:1:1: the front matter is never closed: expected a second line ---"),
         ("---\npreheader: x\n---\n", "cards/a.html:1:1: the front matter has no subject: line"),
-        ("---\nsubject: x\nsubjet: y\n---\n", "cards/a.html:3:1: expected subject, preheader, picture, alt, optional, about, got \"subjet\"; did you mean subject"),
+        ("---\nsubject: x\nsubjet: y\n---\n", "cards/a.html:3:1: expected subject, preheader, picture, alt, optional, about, got \"subjet\"; did you mean \"subject\"?"),
         ("---\nsubject: x\nsubject: y\n---\n", "cards/a.html:3:1: subject is given twice"),
         ("---\nsubject: x\n  more\n---\n", "cards/a.html:3:1: expected key: value at the beginning of the line; a value stays on one line"),
         ("---\nsubject: x\nwords\n---\n", "cards/a.html:3:1: expected key: value, got \"words\""),
@@ -28,7 +28,7 @@ import Testing
         ("---\nsubject: x\nalt: A cake\n---\n", "cards/a.html:3:6: alt tells what a picture shows; there is no picture: line"),
         ("---\nsubject: x\npicture: a.png\nalt: A cake\n---\n", "cards/a.html:3:10: there is no picture a.png in cards: No such file or directory"),
         ("---\nsubject: x\npicture: {{a}}.png\nalt: A cake\n---\n", "cards/a.html:3:10: a picture's name is fixed text; put the whole img into a section instead"),
-        ("---\nsubject: x\noptional: item\n---\n{{itme}}", "cards/a.html:3:11: the card names no item; did you mean itme"),
+        ("---\nsubject: x\noptional: item\n---\n{{itme}}", "cards/a.html:3:11: the card names no item; did you mean \"itme\"?"),
         ("---\nsubject: x\noptional: item\n---\n{{item}}", "cards/a.html:5:1: item is optional: write {{#item}}…{{/item}} around it"),
         ("---\nsubject: x\noptional: a , b c\n---\n{{#a}}{{/a}}", "cards/a.html:3:11: expected names with commas between them, got \"b c\""),
     ])
@@ -91,7 +91,7 @@ import Testing
                 "a.html": "---\nsubject: s\n---\n<p>\n{{> foter}}", "partials/footer.html": "x",
                 "partials/other.html": "{{> nowhere}}",
             ]) == [
-                "cards/a.html:5:1: there is no partial \"foter\": expected cards/partials/foter.html; did you mean footer",
+                "cards/a.html:5:1: there is no partial \"foter\": expected cards/partials/foter.html; did you mean \"footer\"?",
                 "cards/partials/other.html:1:1: there is no partial \"nowhere\": expected cards/partials/nowhere.html",
             ])
     }
@@ -206,7 +206,7 @@ import Testing
                     CardReference(name: "", use: .webhook, place: rules), CardReference(name: "birthday", use: .webhook, place: rules),
                 ]) == [
                     "rules.d/a.yaml:7:9: there is no card \"birthday\": expected cards/birthday.json",
-                    "rules.d/a.yaml:7:9: there is no card \"birthdy\": expected cards/birthdy.html; did you mean birthday",
+                    "rules.d/a.yaml:7:9: there is no card \"birthdy\": expected cards/birthdy.html; did you mean \"birthday\"?",
                     "rules.d/a.yaml:7:9: there is no card \"ping\": expected cards/ping.html",
                 ])
     }
@@ -250,7 +250,7 @@ import Testing
         #expect(
             found == [
                 "cards/a.html:1:1: the front matter has no subject: line",
-                "cards/a.html:2:1: expected subject, preheader, picture, alt, optional, about, got \"subjet\"; did you mean subject",
+                "cards/a.html:2:1: expected subject, preheader, picture, alt, optional, about, got \"subjet\"; did you mean \"subject\"?",
                 "cards/a.html:4:1: this is never closed: expected {{/a}}",
                 "cards/a.html:5:1: there is no partial \"none\": expected cards/partials/none.html",
                 "cards/b/c.html:1:1: expected --- and a subject: line before the text of the card",
@@ -278,7 +278,7 @@ import Testing
         let unknown = library.unknownVariables(of: "a", known: ["name", "tittle", "business.name", "complaint.subject"])
         #expect(
             unknown.map { $0.description.replacing(folder, with: "cards") } == [
-                "cards/a.html:4:18: nothing fills {{title}}; did you mean tittle", "cards/a.html:4:78: nothing fills {{own}}",
+                "cards/a.html:4:18: nothing fills {{title}}; did you mean \"tittle\"?", "cards/a.html:4:78: nothing fills {{own}}",
                 "cards/a.txt:1:1: nothing fills {{text}}",
             ])
     }

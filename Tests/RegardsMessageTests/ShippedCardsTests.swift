@@ -57,7 +57,7 @@ import Testing
     @Test func aMissingCardIsExpectedInTheBusinesssFolder() throws {
         let place = Place(file: "rules.yaml", line: 1, column: 2)
         let (_, mistakes) = try load([:], needed: [CardReference(name: "birthdya", place: place)])
-        #expect(mistakes == ["rules.yaml:1:2: there is no card \"birthdya\": expected own/birthdya.html; did you mean birthday"])
+        #expect(mistakes == ["rules.yaml:1:2: there is no card \"birthdya\": expected own/birthdya.html; did you mean \"birthday\"?"])
     }
 
     @Test func theShippedFolderMayBeMissing() throws {

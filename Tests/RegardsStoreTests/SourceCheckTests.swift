@@ -32,7 +32,7 @@ import Testing
             try mistakes(
                 "SELECT id, name, birthday AS birth_day, country FROM customers", ("birthday", rule), ("tags", rule))
                 == [
-                    "rules.d/birthday.yaml:3:9: there is no column called birthday in customers.query; nearest: birth_day",
+                    "rules.d/birthday.yaml:3:9: there is no column called birthday in customers.query; did you mean \"birth_day\"?",
                     "rules.d/birthday.yaml:3:9: there is no column called tags in customers.query",
                 ])
     }
@@ -94,7 +94,7 @@ import Testing
         #expect(
             description.mistakes.map(\.description)
                 == [
-                    "rules.d/birthday.yaml:3:9: there is no column called subjekt in events.complaint.query; nearest: subject"
+                    "rules.d/birthday.yaml:3:9: there is no column called subjekt in events.complaint.query; did you mean \"subject\"?"
                 ])
         #expect(description.eventColumns["complaint"]?.map(\.name) == ["id", "at", "subject"])
     }

@@ -69,9 +69,9 @@ package struct Forecast {
     let assembly: Assembly
     let book: RuleBook
     let source: any CustomerSource
-    private let outbox: (any Outbox)?
+    let outbox: (any Outbox)?
     private let isGuarding: Bool
-    private let histories: HistoryLoader?
+    let histories: HistoryLoader?
     private let watched: [Int]
 
     /// - Parameters:
@@ -261,33 +261,6 @@ package struct Forecast {
                     (rows[id] ?? []).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
             }
         }
-    }
-
-    // MARK: Events
-
-    /// Steps of events stand in the ledger as soon as the event was seen; nobody can know of events to come.
-    func eventLines(_ asked: Asked, _ body: ([Line]) throws -> Void) throws {
-        guard let outbox, asked.from < asked.to else { return }
-        for found in book.rules where found.isAboutEvents && (asked.rule ?? found.name) == found.name {
-            let filter = OutreachFilter(rule: found.name, customer: asked.customer, due: asked.from..<asked.to)
-            var after: Int64 = 0
-            while true {
-                let rows = try outbox.list(filter, limit: 1000, after: after)
-                guard let last = rows.last else { break }
-                after = last.id
-                try body(rows.map { eventLine($0, found, asked.now) })
-            }
-        }
-    }
-
-    private func eventLine(_ row: Outreach, _ rule: Rule, _ now: Instant) -> Line {
-        let name = row.key.step.prefix { $0 != "#" }
-        let step = rule.steps.first { $0.name == row.key.step } ?? rule.steps.first { $0.name == name }
-        // When it could go at the earliest, it is too late.
-        let isLate = row.plan.expiresAt.map { max(now, row.plan.dueAt) >= $0 } ?? false
-        return Line(
-            outreach: row.plan, local: assembly.local(row.plan), card: row.card ?? step.map { rule.card($0, for: row.plan) } ?? "",
-            zoneSource: .column, decision: isLate ? .late : .due, row: row)
     }
 }
 

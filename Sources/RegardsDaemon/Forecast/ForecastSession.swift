@@ -63,7 +63,7 @@ extension Forecast {
                 let found = try forecast.source.lookUp(household)
                 try body(try forecast.walk(household.compactMap { found[$0] }, crew, isHousehold: true))
             }
-            try forecast.eventLines(asked, body)
+            try forecast.forEachOfEvents(asked, crew.period.standing, body)
         }
     }
 }

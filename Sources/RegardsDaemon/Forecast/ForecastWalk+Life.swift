@@ -39,12 +39,9 @@ extension ForecastWalk {
     ) {
         let facts = self.facts(members[next.member], index)
         for (number, rule) in book.rules.enumerated() where rule.eventTrigger?.kind == members[next.member].events[index].kind {
-            guard rule.isOnDayOfEvent || !rule.isBaseline(event, firstSeen: period.now) else { continue }
-            for candidate in planner.candidates(ofEvent: facts, rule: number) {
+            for candidate in planner.owed(because: facts, rule: number, firstSeen: period.now) {
                 let due = candidate.outreach.dueAt
-                guard due < period.window.through, !members[next.member].ended.contains(candidate.outreach.key),
-                    !rule.isOnDayOfEvent || due >= rule.baseline(firstSeen: period.now)
-                else { continue }
+                guard due < period.window.through, !members[next.member].ended.contains(candidate.outreach.key) else { continue }
                 insert(
                     Waiting(at: max(due, next.at), member: next.member, what: .message(candidate), event: index), &waiting)
             }

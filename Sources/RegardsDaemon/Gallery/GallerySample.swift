@@ -40,7 +40,7 @@ struct GallerySample {
         fields.set("to", .group(["name": .text(words.employee), "email": .text(address), "phone": .null]))
         let zone = book.house.business.zone
         fields.addOccasion(on: date(of: card, zone), name: card)
-        fields.addPromise(limit: now + .hours(24), zone: zone, answerWithin: .hours(24))
+        fields.addPromise(limit: now + .hours(22), zone: zone, answerWithin: .hours(24))
         fields.add(items: words.items(since: zone.local(at: now).date - 3))
         return fields
     }

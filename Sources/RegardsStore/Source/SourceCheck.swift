@@ -57,7 +57,7 @@ extension SQLiteCustomerSource {
             guard let place = schema.places[slot], RecordQuery.column(schema.names[slot], in: columns) == nil else {
                 continue
             }
-            let nearest = NearestName.of(schema.names[slot], among: columns).map { "; nearest: \($0)" } ?? ""
+            let nearest = NearestName.hint(schema.names[slot], among: columns)
             mistakes.append(
                 Mistake(at: place, "there is no column called \(schema.names[slot]) in \(path)\(nearest)"))
         }
