@@ -149,7 +149,9 @@ struct Table {
         let front = cells.map { $0 + "  " }.joined()
         let text = numbers.contains(last) ? DisplayWidth.paddedLeft(row[last], widths[last]) : row[last]
         let taken = DisplayWidth.of(front)
-        guard let width = Terminal.width, taken + DisplayWidth.of(text) > width else { return [(front + text).withoutEnd] }
+        guard let width = Terminal.width, !text.isEmpty, taken + DisplayWidth.of(text) > width else {
+            return [(front + text).withoutEnd]
+        }
         let parts = DisplayWidth.wrapped(text, to: max(1, width - taken))
         let below = DisplayWidth.wrapped(text, to: max(1, width - 4))
         // Where hardly anything is left beside the others, the last column goes below them.
