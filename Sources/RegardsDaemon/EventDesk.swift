@@ -121,7 +121,10 @@ package final class EventDesk: @unchecked Sendable {
         func take(_ rows: [EventRow]) throws {
             for row in rows { records[row.id] = row.record }
             let customers = try customersWithPromises(rows, kind)
-            changes += try sync.add(rows.map { seen($0, kind) }) { limits(of: $0, kind, customers, standing, now: now) }
+            changes += try sync.add(rows.map { seen($0, kind) }) { event in
+                book.limits(
+                    of: kind, at: event.at, Facts(customer: event.customer.flatMap { customers[$0] }), standing, now: now)
+            }
         }
         let name = book.eventKinds[kind].name
         let scan = try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
@@ -134,38 +137,13 @@ package final class EventDesk: @unchecked Sendable {
 
     /// What an appointment that was made before the horizon owes hangs on its columns as before.
     private func awaited(_ kind: Int, before horizon: Instant) throws -> [Event] {
-        let rules = rules(about: kind).map { book.rules[$0].name }
+        let rules = book.rules(about: kind).map { book.rules[$0].name }
         return rules.isEmpty ? [] : try outbox.events(kind: book.eventKinds[kind].name, awaitedBy: rules, before: horizon)
     }
 
-    private func rules(about kind: Int) -> [Int] {
-        book.rules.indices.filter { index in
-            if case .event(let trigger) = book.rules[index].trigger { trigger.kind == kind } else { false }
-        }
-    }
-
     private func seen(_ row: EventRow, _ kind: Int) -> SeenEvent {
-        let facts = ConditionFacts(customer: nil, event: row.record, zone: book.house.business.zone, now: row.at)
-        return SeenEvent(
-            id: row.id, customer: row.customer, at: row.at,
-            isDone: book.eventKinds[kind].done?.holds(facts) ?? true, hash: row.hash)
-    }
-
-    /// Promises are fixed when an event is first seen: an edited rule does not move the limit of an open complaint.
-    private func limits(
-        of event: SeenEvent, _ kind: Int, _ customers: [String: Customer], _ standing: Standing, now: Instant
-    ) -> [String: Instant] {
-        var limits: [String: Instant] = [:]
-        for rule in book.rules {
-            guard case .event(let trigger) = rule.trigger, trigger.kind == kind, let promise = trigger.promise else { continue }
-            var within = promise.answerWithin
-            if !promise.bySegment.isEmpty {
-                let facts = Facts(customer: event.customer.flatMap { customers[$0] })
-                within = promise.granted(book.conditionFacts(facts, standing, now: now).membership.contains)
-            }
-            limits[rule.name] = promise.limit(from: event.at, book.house.business, within: within)
-        }
-        return limits
+        SeenEvent(
+            id: row.id, customer: row.customer, at: row.at, isDone: book.isDone(kind, row.record, at: row.at), hash: row.hash)
     }
 
     /// Who they belong to matters only where a segment is promised another time.
@@ -180,7 +158,7 @@ package final class EventDesk: @unchecked Sendable {
         _ events: [Event], former changes: [EventChange], _ kind: Int, _ records: [String: Record],
         _ ledgers: [String: RuleLedger], now: Instant, _ report: inout Report
     ) throws -> [EventPlan] {
-        let rules = rules(about: kind)
+        let rules = book.rules(about: kind)
         guard !rules.isEmpty, !events.isEmpty else { return [] }
         let customers = try source.lookUp(Array(Set(events.compactMap(\.customer))))
         let newest = Dictionary(
@@ -221,10 +199,10 @@ package final class EventDesk: @unchecked Sendable {
             let rule = book.rules[index]
             // An appointment that was made long ago is still to come: its messages are judged one by one.
             guard let ledger = ledgers[rule.name],
-                rule.hangsOnDayOfEvent || !rule.isBaseline(event, firstSeen: ledger.firstSeen)
+                rule.isOnDayOfEvent || !rule.isBaseline(event, firstSeen: ledger.firstSeen)
             else { continue }
             for candidate in planner.candidates(ofEvent: facts, rule: index)
-            where !rule.hangsOnDayOfEvent || candidate.outreach.dueAt >= rule.baseline(firstSeen: ledger.firstSeen) {
+            where !rule.isOnDayOfEvent || candidate.outreach.dueAt >= rule.baseline(firstSeen: ledger.firstSeen) {
                 var outreach = candidate.outreach
                 let decision = planner.judge(candidate, facts: facts, standing: standing, now: now, ahead: true)
                 if case .move(let later) = decision.verdict { outreach.dueAt = later }
@@ -295,19 +273,5 @@ extension EventDesk.Report {
         note(.withoutID, scan.withoutID, [])
         note(.repeatedID, scan.duplicates, scan.duplicateIDs)
         note(.badInstant, scan.withoutInstant, scan.withoutInstantIDs)
-    }
-}
-
-extension Rule {
-    /// `date: KIND.COLUMN`.
-    fileprivate var hangsOnDayOfEvent: Bool {
-        guard case .event(let trigger) = trigger, case .day = trigger.start else { return false }
-        return true
-    }
-
-    /// Whether members of a segment are promised another time than others.
-    fileprivate var promisesBySegment: Bool {
-        guard case .event(let trigger) = trigger else { return false }
-        return trigger.promise?.bySegment.isEmpty == false
     }
 }

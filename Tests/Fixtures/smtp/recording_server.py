@@ -80,6 +80,9 @@ class Recorder:
         self.stage("KEPT")
         if not self.options.quiet:
             say("message " + line)
+        if self.options.slow and self.count % self.options.slow == 0:
+            # One to six seconds, in turn.
+            await asyncio.sleep(1 + self.count // self.options.slow % 6)
         if self.options.fail_after_dot:
             server.transport.abort()
         return "250 2.0.0 recorded as %d" % self.count
@@ -138,6 +141,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--refuse", action="append", default=[], metavar="ADDRESS=CODE")
     parser.add_argument("--fail-after-dot", action="store_true", help="record, then cut the connection")
+    parser.add_argument("--slow", type=int, metavar="N", help="answer each N-th message seconds after it is on disk")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--tls", choices=["starttls", "implicit"])
