@@ -113,7 +113,7 @@ private final class Patient: Sendable {
         let mainThread = DispatchQueue(label: "in place of the main thread")
         let daemon = try TestDaemon(TestShop(), now: nil, channel: channel) { options in
             options.notify = Notify(socket: socket.path)
-            options.beatEvery = TimeSpan(microseconds: 20_000)
+            options.beatEvery = TimeSpan(microseconds: 200_000)
             options.watched = [Pulse.Part(name: "signals") { mainThread.async(execute: $0) }]
         }
         await daemon.start()
