@@ -7,7 +7,10 @@ SHELL := /bin/bash
 
 # An import without a declared dependency is an error: the layers of docs/architecture.md are law.
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
-RELEASE := -c release --static-swift-stdlib
+# By this name every process of a build finds this folder, wherever it lies: the paths of the dependencies' sources get into
+# the program, and `make check-long` wants the same bytes everywhere.
+RELEASE := -c release --static-swift-stdlib --scratch-path /proc/self/cwd/.build/static
+BUILT := .build/static/release
 
 .PHONY: help run build test test-swift test-agreement test-kill test-package test-system check check-long release deb bench clean
 
@@ -33,21 +36,23 @@ test-swift: ## the tests that need no other machine
 test-agreement: ## compare with Python for 10,000 customers and two years
 	@scripts/install-deps build
 	@$(SWIFT_BUILD) $(RELEASE) --product AgreementTest
-	@Tests/Agreement/agree .build/release/AgreementTest
+	@Tests/Agreement/agree $(BUILT)/AgreementTest
 
-test-kill: ## kill and stop the daemon 1,200 times while it sends, and start it on a million rows
+test-kill: ## kill and stop the daemon 1,200 times, start it on a million rows, lock its ledger
 	@scripts/install-deps test
 	@scripts/check-warnings $(SWIFT_BUILD) --build-tests
 	@REGARDS_KILLS=1000 REGARDS_STOPS=200 swift test --skip-build --filter KillTests
 	@REGARDS_ROWS=1000000 swift test --skip-build --filter RestartTests
+	@REGARDS_LOCK=60 swift test --skip-build --no-parallel --filter RealTimeTests
 
 test-package: deb ## lintian, completions, manual pages and permissions of the package
 	@scripts/install-deps test
 	@Tests/Package/run
 
-test-system: deb ## install the package in a booted Debian and use it there
+test-system: deb ## install the package in a booted Debian 12, then 13, and use it there
 	@scripts/install-deps test
-	@Tests/System/run
+	@Tests/System/run --suite bookworm
+	@Tests/System/run --suite trixie
 
 check: ## style of code, scripts, manual pages and unit, without building
 	@scripts/check-style
@@ -68,9 +73,9 @@ bench: ## measure; prints tables
 	@scripts/install-deps bench
 	@$(SWIFT_BUILD) $(RELEASE) --product regards
 	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks DeliveryBenchmarks; do \
-	  $(SWIFT_BUILD) $(RELEASE) --product $$name && .build/release/$$name; done
-	@Benchmarks/Forecast/measure .build/release/regards
-	@Benchmarks/Hostile/measure .build/release/regards
+	  $(SWIFT_BUILD) $(RELEASE) --product $$name && $(BUILT)/$$name; done
+	@Benchmarks/Forecast/measure $(BUILT)/regards
+	@Benchmarks/Hostile/measure $(BUILT)/regards
 
 clean: ## remove what was built, the demo and the caches
 	rm -rf .build regards-demo

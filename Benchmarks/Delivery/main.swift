@@ -31,7 +31,7 @@ _ = Program(["rm", "-rf", folder])?.wait()
 
 /// The daemon between runs of smtp-source and of the script, so that a machine that is slow for a while is slow for all.
 func compareWholePath(_ source: String, _ sinks: [Sink]) {
-    let regards = ".build/release/regards"
+    let regards = ".build/static/release/regards"
     guard access(regards, X_OK) == 0 else { return print("SKIPPED: \(regards) is not built: no figures for the whole path") }
     print("\nwhole path, regards serve, two smtp-sinks, 4 KB cards, durable; each beside the same number of sessions of smtp-source")
     print(

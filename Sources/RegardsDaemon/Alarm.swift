@@ -1,8 +1,10 @@
 import Dispatch
 import RegardsCalendar
 
-/// A Dispatch timer on the wall clock that is armed for one instant, and at the latest for a minute from now:
-/// clock jumps and lost wake-ups heal by the next look. It is used on its queue only.
+/// A Dispatch timer that is armed for one instant, and at the latest for a minute from now: jumps of the clock and lost
+/// wake-ups heal by the next look. It is used on its queue only.
+///
+/// It counts on the clock that nobody sets: a timer on the wall clock that is set back by an hour sleeps an hour longer.
 final class Alarm {
     /// The longest it sleeps whatever it was told.
     static let recheck = TimeSpan.seconds(60)
@@ -26,9 +28,17 @@ final class Alarm {
     func arm(for instant: Instant?) {
         dispatchPrecondition(condition: .onQueue(queue))
         let now = clock.now()
-        let wait = min(max((instant ?? now + Alarm.recheck) - now, .zero), Alarm.recheck)
-        source.schedule(wallDeadline: .now() + .microseconds(Int(wait.microseconds)), leeway: .milliseconds(10))
+        let wait = max((instant ?? now + Alarm.recheck) - now, .zero)
+        source.schedule(deadline: Alarm.deadline(after: wait), leeway: .milliseconds(1))
     }
 
     func cancel() { source.cancel() }
+
+    /// A re-check is in no hurry: it comes with a look at the customer database.
+    private static func deadline(after wait: TimeSpan) -> DispatchTime {
+        guard wait >= recheck else { return .now() + .microseconds(Int(wait.microseconds)) }
+        let latest = DispatchTime.now() + .microseconds(Int(recheck.microseconds))
+        let step = UInt64(Daemon.lookEvery.microseconds) * 1000
+        return DispatchTime(uptimeNanoseconds: latest.uptimeNanoseconds / step * step)
+    }
 }

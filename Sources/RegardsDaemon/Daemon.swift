@@ -10,6 +10,9 @@ import Synchronization
 ///
 /// Signals and flags belong to the command; it calls `start`, `reload` and `stop`.
 package final class Daemon: @unchecked Sendable {
+    /// How often it looks whether the customer database has changed.
+    package static let lookEvery = TimeSpan.seconds(2)
+
     package struct Options: Sendable {
         package var file: String
         package var environment: [String: String]
@@ -19,7 +22,7 @@ package final class Daemon: @unchecked Sendable {
         package var hash: AddressHash
         package var salt: [UInt8]
         package var notify = Notify(socket: nil)
-        package var pollEvery = TimeSpan.seconds(2)
+        package var pollEvery = Daemon.lookEvery
         /// How often every part is asked for a sign of life; nil: a third of the watchdog's time, and 10 seconds at most.
         package var beatEvery: TimeSpan?
         /// What else must move beside the daemon's own loops and channels.
@@ -51,7 +54,7 @@ package final class Daemon: @unchecked Sendable {
     private let health: Health
     private let isStopping = Atomic<Bool>(false)
 
-    private var statusTimer: (any DispatchSourceTimer)?
+    private var statusTimer: Metronome?
     private(set) var pulse: Pulse!
     /// Both are touched on the status queue. Since when something does not move, in beats; told once.
     private var beatsMissed = 0
@@ -293,10 +296,9 @@ package final class Daemon: @unchecked Sendable {
     // MARK: Status
 
     private func startStatus() {
-        let timer = DispatchSource.makeTimerSource(queue: statusQueue)
-        timer.schedule(deadline: .now(), repeating: .microseconds(Int(beatEvery.microseconds)), leeway: .milliseconds(10))
-        timer.setEventHandler { [weak self] in self?.beat() }
-        timer.activate()
+        let turn = TimeSpan(microseconds: beatEvery.microseconds / Int64(Pulse.turns))
+        let timer = Metronome(queue: statusQueue, every: turn) { [weak self] in self?.turn() }
+        timer.start()
         statusTimer = timer
     }
 
@@ -306,10 +308,11 @@ package final class Daemon: @unchecked Sendable {
         return min(max(TimeSpan(microseconds: interval.microseconds / 3), .seconds(1)), .seconds(10))
     }
 
-    private func beat() {
+    /// By default together with every look at the customer database; every fifth is a beat.
+    private func turn() {
+        guard let parts = pulse.turn() else { return }
         let channels = inForce.withLock { $0.channels }
-        // Both are asked each time: each answer is about the time since the last question.
-        let silent = [pulse.beat(), channels.unanswered().map { "channel \($0)" }].flatMap { $0 }
+        let silent = parts + channels.unanswered().map { "channel \($0)" }
         if silent.isEmpty {
             beatsMissed = 0
             options.notify.feedWatchdog()

@@ -121,7 +121,10 @@ package final class EventDesk: @unchecked Sendable {
         func take(_ rows: [EventRow]) throws {
             for row in rows { records[row.id] = row.record }
             let customers = try customersWithPromises(rows, kind)
-            changes += try sync.add(rows.map { seen($0, kind) }) { limits(of: $0, kind, customers, standing, now: now) }
+            changes += try sync.add(rows.map { seen($0, kind) }) { event in
+                book.limits(
+                    of: kind, at: event.at, Facts(customer: event.customer.flatMap { customers[$0] }), standing, now: now)
+            }
         }
         let name = book.eventKinds[kind].name
         let scan = try source.forEachEventPage(kind: name, since: horizon, size: EventDesk.page, take)
@@ -134,27 +137,13 @@ package final class EventDesk: @unchecked Sendable {
 
     /// What an appointment that was made before the horizon owes hangs on its columns as before.
     private func awaited(_ kind: Int, before horizon: Instant) throws -> [Event] {
-        let rules = rules(about: kind).map { book.rules[$0].name }
+        let rules = book.rules(about: kind).map { book.rules[$0].name }
         return rules.isEmpty ? [] : try outbox.events(kind: book.eventKinds[kind].name, awaitedBy: rules, before: horizon)
     }
 
-    private func rules(about kind: Int) -> [Int] {
-        book.rules.indices.filter { book.rules[$0].eventTrigger?.kind == kind }
-    }
-
     private func seen(_ row: EventRow, _ kind: Int) -> SeenEvent {
-        let facts = ConditionFacts(customer: nil, event: row.record, zone: book.house.business.zone, now: row.at)
-        return SeenEvent(
-            id: row.id, customer: row.customer, at: row.at,
-            isDone: book.eventKinds[kind].done?.holds(facts) ?? true, hash: row.hash)
-    }
-
-    /// Promises are fixed when an event is first seen: an edited rule does not move the limit of an open complaint.
-    private func limits(
-        of event: SeenEvent, _ kind: Int, _ customers: [String: Customer], _ standing: Standing, now: Instant
-    ) -> [String: Instant] {
-        let facts = Facts(customer: event.customer.flatMap { customers[$0] })
-        return book.limits(of: kind, from: event.at) { book.conditionFacts(facts, standing, now: now).membership.contains($0) }
+        SeenEvent(
+            id: row.id, customer: row.customer, at: row.at, isDone: book.isDone(kind, row.record, at: row.at), hash: row.hash)
     }
 
     /// Who they belong to matters only where a segment is promised another time.
@@ -169,7 +158,7 @@ package final class EventDesk: @unchecked Sendable {
         _ events: [Event], former changes: [EventChange], _ kind: Int, _ records: [String: Record],
         _ ledgers: [String: RuleLedger], now: Instant, _ report: inout Report
     ) throws -> [EventPlan] {
-        let rules = rules(about: kind)
+        let rules = book.rules(about: kind)
         guard !rules.isEmpty, !events.isEmpty else { return [] }
         let customers = try source.lookUp(Array(Set(events.compactMap(\.customer))))
         let newest = Dictionary(
@@ -279,12 +268,5 @@ extension EventDesk.Report {
         note(.withoutID, scan.withoutID, [])
         note(.repeatedID, scan.duplicates, scan.duplicateIDs)
         note(.badInstant, scan.withoutInstant, scan.withoutInstantIDs)
-    }
-}
-
-extension Rule {
-    /// Whether members of a segment are promised another time than others.
-    fileprivate var promisesBySegment: Bool {
-        eventTrigger?.promise?.bySegment.isEmpty == false
     }
 }

@@ -9,40 +9,33 @@ final class EventLoop: @unchecked Sendable {
     let queue = DispatchQueue(label: "regards.events")
     private let context: LoopContext
     private let progress: Progress
-    private let pollEvery: TimeSpan
-    private var desk: EventDesk
-    private var newRules: GuardDesk
-    private var standings: StandingDesk
-    private var lists: ListDesk
-    private var watch: any CustomerSource
-    private var alarm: Alarm!
+    private var workshop: Workshop
+    private var metronome: Metronome!
+    /// Before this nothing is looked at again: queries that last are followed by a rest as long, for the sake of those who
+    /// use the customer database.
+    private var restsUntil = DispatchTime.now()
     private var seenToken: ChangeToken?
     private var toldUnusable: [EventProblem: UnusableCustomers] = [:]
 
     init(_ workshop: Workshop, _ context: LoopContext, progress: Progress, pollEvery: TimeSpan) {
         self.context = context
         self.progress = progress
-        self.pollEvery = pollEvery
-        desk = workshop.events
-        newRules = workshop.eventGuard
-        standings = workshop.standings
-        lists = workshop.lists
-        watch = workshop.watch
-        alarm = Alarm(queue: queue, clock: context.clock) { [weak self] in self?.timeCame() }
+        self.workshop = workshop
+        metronome = Metronome(queue: queue, every: pollEvery) { [weak self] in self?.tick() }
     }
 
     /// Works by another assembly from now on; the next look reads everything again.
     func change(to workshop: Workshop) {
         dispatchPrecondition(condition: .onQueue(queue))
-        desk = workshop.events
-        newRules = workshop.eventGuard
-        standings = workshop.standings
-        lists = workshop.lists
-        watch = workshop.watch
+        self.workshop = workshop
         seenToken = nil
     }
 
-    func cancel() { alarm.cancel() }
+    func cancel() { metronome.cancel() }
+
+    private func tick() {
+        if DispatchTime.now() >= restsUntil { timeCame() }
+    }
 
     /// Looks whether anything changed, and follows what did.
     func timeCame() {
@@ -51,18 +44,17 @@ final class EventLoop: @unchecked Sendable {
         followStanding(thorough: false)
         mailLists()
         do {
-            let token = try watch.changeToken()
+            let token = try workshop.watch.changeToken()
             if token != seenToken { return _ = sync(all: false, token: token) }
         } catch {
             sourceFailed(error)
         }
-        alarm.arm(for: context.clock.now() + pollEvery)
     }
 
     /// What commands wrote into the ledger beside us: pauses, approvals.
     private func followStanding(thorough: Bool) {
         do {
-            let released = try context.standingWatch.look(standings, thorough: thorough, now: context.clock.now())
+            let released = try context.standingWatch.look(workshop.standings, thorough: thorough, now: context.clock.now())
             guard released > 0 else { return }
             context.announcer.announce(Notice(.released, count: released))
             context.wake()
@@ -79,9 +71,12 @@ final class EventLoop: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(queue))
         guard !context.isStopping() else { return nil }
         progress.begin()
+        let began = DispatchTime.now()
         defer {
             progress.end()
-            alarm.arm(for: context.clock.now() + pollEvery)
+            let now = DispatchTime.now()
+            restsUntil = now + .nanoseconds(Int(now.uptimeNanoseconds - began.uptimeNanoseconds))
+            metronome.start()
         }
         if all {
             followStanding(thorough: true)
@@ -89,9 +84,9 @@ final class EventLoop: @unchecked Sendable {
         }
         do {
             // Before the queries: what changes while they run is then seen at the next look.
-            let token = try token ?? watch.changeToken()
+            let token = try token ?? workshop.watch.changeToken()
             let doubt = all ? assessRules() : nil
-            let report = try desk.sync(now: context.clock.now(), all: all)
+            let report = try workshop.events.sync(now: context.clock.now(), all: all)
             announce(report)
             if report.counts.changes > 0 || report.released > 0 { context.wake() }
             context.health.stateWorked(.events)
@@ -109,7 +104,7 @@ final class EventLoop: @unchecked Sendable {
     /// The morning's mails to staff, once their time has come.
     private func mailLists() {
         do {
-            if try lists.mail(now: context.clock.now()) > 0 { context.wake() }
+            if try workshop.lists.mail(now: context.clock.now()) > 0 { context.wake() }
         } catch {
             context.health.failed(.events, error)
         }
@@ -119,7 +114,7 @@ final class EventLoop: @unchecked Sendable {
     /// - Returns: what kept it from asking.
     private func assessRules() -> (any Error)? {
         do {
-            context.standingWatch.tell(try newRules.assess(now: context.clock.now()))
+            context.standingWatch.tell(try workshop.eventGuard.assess(now: context.clock.now()))
             return nil
         } catch {
             return error

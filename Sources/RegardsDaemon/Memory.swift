@@ -5,7 +5,7 @@ package enum Memory {
     /// To be called before there are threads. glibc gives each thread that allocates a heap of its own, up to eight for each
     /// core, and none of them lets go of what another could use (mallopt(3)).
     package static func keepFewHeaps() {
-        regards_limit_arenas(2)
+        regards_limit_arenas(4)
     }
 
     /// Gives back what reading files and cards left behind and an idle daemon does not need again: free pages of the heap,

@@ -22,10 +22,7 @@ final class PlanLoop: @unchecked Sendable {
     let queue = DispatchQueue(label: "regards.plan")
     private let context: LoopContext
     private let progress: Progress
-    private var desk: PlanDesk
-    private var newRules: GuardDesk
-    private var lists: ListDesk
-    private var refresh: TimeSpan
+    private var workshop: Workshop
     private var retention: RetentionDesk
     private var alarm: Alarm!
     private var next = Instant(seconds: 0)
@@ -43,10 +40,7 @@ final class PlanLoop: @unchecked Sendable {
         self.progress = progress
         self.hasRung = hasRung
         self.hasPlanned = hasPlanned
-        desk = workshop.plan
-        newRules = workshop.dateGuard
-        lists = workshop.lists
-        refresh = workshop.assembly.configuration.source.refresh
+        self.workshop = workshop
         retention = workshop.retention
         alarm = Alarm(queue: queue, clock: context.clock) { [weak self] in self?.timeCame() }
     }
@@ -54,14 +48,13 @@ final class PlanLoop: @unchecked Sendable {
     /// Works by another assembly from now on.
     func change(to workshop: Workshop) {
         dispatchPrecondition(condition: .onQueue(queue))
-        desk = workshop.plan
-        newRules = workshop.dateGuard
-        lists = workshop.lists
-        refresh = workshop.assembly.configuration.source.refresh
+        self.workshop = workshop
         retention = workshop.retention
     }
 
     func cancel() { alarm.cancel() }
+
+    private var refresh: TimeSpan { workshop.assembly.configuration.source.refresh }
 
     /// Plans when it is time to, and after a jump of the clock.
     func timeCame() {
@@ -86,13 +79,13 @@ final class PlanLoop: @unchecked Sendable {
         let now = context.clock.now()
         next = now + refresh
         do {
-            context.standingWatch.tell(try newRules.assess(now: now))
-            let report = try desk.plan(now: now)
+            context.standingWatch.tell(try workshop.dateGuard.assess(now: now))
+            let report = try workshop.plan.plan(now: now)
             try context.standingWatch.lookAtGuards()
             context.health.sourceWorked(.plan)
             context.health.stateWorked(.plan)
             announce(report)
-            try lists.settle(now: now)
+            try workshop.lists.settle(now: now)
             if report.counts.changes > 0 { context.wake() }
             _ = try retention.retire(now: now)
             return nil

@@ -77,7 +77,7 @@ extension Reach {
             try countDates(dates, for: Reach.days, ledgers)
             try countDates(dates.filter { found[$0]?.messages == 0 }, for: Reach.daysOfYear, ledgers)
             for kind in book.eventKinds.indices {
-                try countEvents(of: kind, sending.filter { book.rules[$0].eventKind == kind }, ledgers)
+                try countEvents(of: kind, sending.filter { book.rules[$0].eventTrigger?.kind == kind }, ledgers)
             }
             return found
         }
@@ -207,8 +207,6 @@ extension Step {
 }
 
 extension Rule {
-    fileprivate var eventKind: Int? { if case .event(let trigger) = trigger { trigger.kind } else { nil } }
-
     /// Its conditions ask what the customer got before.
     fileprivate var asksForHistory: Bool {
         ([condition] + steps.map(\.condition)).contains { !$0.receivedRules.isEmpty }

@@ -17,6 +17,8 @@ struct ReadyOutreach: Sendable {
     var fallback: PlannedOutreach?
     /// When it was decided that it may go.
     var decidedAt: Instant
+    /// The path of the copy of the attempt under way; nil where none is kept.
+    var copy: String?
 }
 
 /// A customer's message that waits for the end of an event of this kind.

@@ -3,19 +3,22 @@ import RegardsCore
 import RegardsRules
 package import RegardsStore
 
-/// Once a day, what ended long ago goes from the ledger, as far as nothing can ask for it any more. Used by one queue.
+/// Once a day, what ended long ago goes from the ledger, as far as nothing can ask for it any more; and with each pass the
+/// copies that were kept long enough. Used by one queue.
 package struct RetentionDesk {
     /// Rows looked at after one pass of planning: a ledger of many years catches up over some passes.
     private static let share = 20_000
 
     private let outbox: any Outbox
+    private let copies: SentCopies?
     private let keep: TimeSpan?
     private let horizon: TimeSpan
     private let newest: [String: Int]
     private var next = Instant(seconds: 0)
 
-    package init(assembly: Assembly, outbox: any Outbox) {
+    package init(assembly: Assembly, outbox: any Outbox, copies: SentCopies?) {
         self.outbox = outbox
+        self.copies = copies
         let book = assembly.book
         horizon = assembly.configuration.events.map(\.horizon).max() ?? .zero
         let lateness = book.rules.map(\.longestLateness).max() ?? .zero
@@ -28,6 +31,7 @@ package struct RetentionDesk {
     /// - Returns: rows that went.
     /// - Throws: `OutboxError`.
     package mutating func retire(now: Instant) throws -> Int {
+        copies?.prune(now: now)
         // A wait longer than a day: the clock was set back.
         guard let keep, now >= next || next - now > .days(1) else { return 0 }
         let events = now - max(keep, horizon + .days(31))

@@ -9,6 +9,8 @@ import Synchronization
 /// one queue only, which is what makes it Sendable; all that other calls use does not change.
 package final class SendDesk: @unchecked Sendable {
     package let assembly: Assembly
+    /// nil where none are kept.
+    let copies: SentCopies?
     private let mode: Mode
     private let facts: FactsLoader
     private let standings: StandingDesk
@@ -19,9 +21,10 @@ package final class SendDesk: @unchecked Sendable {
 
     package init(
         assembly: Assembly, mode: Mode, facts: FactsLoader, standings: StandingDesk, histories: HistoryLoader, lists: ListDesk,
-        salt: [UInt8]
+        copies: SentCopies?, salt: [UInt8]
     ) {
         self.assembly = assembly
+        self.copies = copies
         self.mode = mode
         self.facts = facts
         self.standings = standings
@@ -350,18 +353,48 @@ struct SendBatch: Sendable {
 enum Parallel {
     /// The elements' results, in their order. Each core takes a run of neighbours, because handing out work one by one
     /// would cost as much as some of it.
+    ///
+    /// On queues of its own, and not by `concurrentPerform`: once a thread of Dispatch's global queues has run, Dispatch
+    /// wakes up every second to see whether they need another one, for as long as the process lives.
     static func map<Element: Sendable, Made: Sendable>(
-        _ elements: [Element], _ body: @Sendable (Element) -> Made
+        _ elements: [Element], _ body: @escaping @Sendable (Element) -> Made
     ) -> [Made] {
         let runs = min(elements.count / 8, ProcessorCount.active * 2)
         guard runs > 1 else { return elements.map(body) }
-        let made = Mutex<[Int: [Made]]>([:])
-        DispatchQueue.concurrentPerform(iterations: runs) { run in
-            let range = elements.count * run / runs..<elements.count * (run + 1) / runs
-            let own = elements[range].map(body)
-            made.withLock { $0[run] = own }
+        let work = Runs(elements, count: runs, body)
+        let others = DispatchGroup()
+        for _ in 1..<min(runs, ProcessorCount.active) {
+            DispatchQueue(label: "regards.core").async(group: others) { work.help() }
         }
-        return made.withLock { made in (0..<runs).flatMap { made[$0] ?? [] } }
+        work.help()
+        others.wait()
+        return work.made
+    }
+
+    /// Runs of neighbours, each for whoever comes first.
+    private final class Runs<Element: Sendable, Made: Sendable>: Sendable {
+        private let elements: [Element]
+        private let count: Int
+        private let body: @Sendable (Element) -> Made
+        private let taken = Atomic<Int>(0)
+        private let results = Mutex<[Int: [Made]]>([:])
+
+        init(_ elements: [Element], count: Int, _ body: @escaping @Sendable (Element) -> Made) {
+            self.elements = elements
+            self.count = count
+            self.body = body
+        }
+
+        /// Until no run is left.
+        func help() {
+            while case let run = taken.add(1, ordering: .relaxed).oldValue, run < count {
+                let range = elements.count * run / count..<elements.count * (run + 1) / count
+                let own = elements[range].map(body)
+                results.withLock { $0[run] = own }
+            }
+        }
+
+        var made: [Made] { results.withLock { results in (0..<count).flatMap { results[$0] ?? [] } } }
     }
 }
 

@@ -92,9 +92,11 @@ package final class SendLoop: @unchecked Sendable {
     private func look() { queue.async { self.scheduleTurn() } }
 
     /// Calls `body` once the loop's queue and each that works for it has come to an end with what it is at: one that
-    /// stands still must not hide behind the others.
+    /// stands still must not hide behind the others. Those that are at nothing are not asked: nothing can stand still
+    /// there, and each would take a thread to say so.
     func answer(_ body: @escaping @Sendable () -> Void) {
         queue.async {
+            guard self.isDeciding || self.rowsInRendering > 0 || self.isWriting || self.teller.isTelling else { return body() }
             self.deciding.async { self.rendering.async { self.writer.answer { self.teller.whenTold(body) } } }
         }
     }
@@ -331,7 +333,8 @@ package final class SendLoop: @unchecked Sendable {
         guard !isWriting, !marked.isEmpty || !group.isEmpty else { return }
         isWriting = true
         progress.begin()
-        let (order, desk, now) = (group, desk, clock.now())
+        let (desk, now) = (desk, clock.now())
+        let (order, marked) = group.copying(marked, desk.copies, at: now)
         group = SendGroup()
         for item in marked { sending.add(item) }
         writer.write(order, marked.map(\.mark), desk, now: now) { result in
@@ -366,13 +369,19 @@ package final class SendLoop: @unchecked Sendable {
         guard result.isWritten else {
             // Nothing was written, and nothing may be sent.
             for item in marked { sending.remove(item.outreach.id) }
+            SentCopies.drop(marked.compactMap(\.copy))
             if isStopping { group.releases += marked.map(\.outreach.id) } else { ready.putBack(marked) }
             return turn()
         }
         // A refused mark's row is planned again, and decided on what the ledger knows by then.
         let lost = Set(result.report.lost + result.report.refused.map(\.id))
         for item in marked {
-            if lost.contains(item.outreach.id) { sending.remove(item.outreach.id) } else { send(item) }
+            guard lost.contains(item.outreach.id) else {
+                send(item)
+                continue
+            }
+            sending.remove(item.outreach.id)
+            if let copy = item.copy { SentCopies.drop([copy]) }
         }
         if !result.report.refused.isEmpty || !order.additions.isEmpty || result.hasReleased { isDrained = false }
         teller.tell(order.tellings)
@@ -407,6 +416,7 @@ package final class SendLoop: @unchecked Sendable {
         let next = ends.next(after: report, item) { self.ledgerFailed($0) }
         group.endings.append(Ending(id: id, next, report: report))
         group.tellings.append(.attempt(report, item.outreach, item.composed.recipient))
+        if let copy = item.copy, !report.outcome.mayHaveGone { group.strayCopies.append(copy) }
         if case .refused(let reason) = report.outcome { group.refused(item, reason, report) }
     }
 

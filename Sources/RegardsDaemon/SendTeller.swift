@@ -47,6 +47,9 @@ final class SendTeller: Sendable {
         queue.async { self.announce(tellings) }
     }
 
+    /// Whether something that was given to it is not told yet.
+    var isTelling: Bool { state.withLock { $0.untold > 0 } }
+
     /// Calls `body` after all that was given to it before.
     func whenTold(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
 

@@ -21,6 +21,10 @@ struct SendGroup {
     var hasRefusedStaff = false
     /// What is known of the pace of mail, where it is to be kept now.
     var pace: String?
+    /// Of what is marked with the group: on the disk before it.
+    var copies: [SentCopies.Copy] = []
+    /// Of the endings that sent nothing: they go when the group is durable.
+    var strayCopies: [String] = []
 
     var isEmpty: Bool {
         endings.isEmpty && additions.isEmpty && releases.isEmpty && suppressions.isEmpty && holds.isEmpty && heldUnder == nil
@@ -44,6 +48,15 @@ struct SendGroup {
         if reason == .recipientRefused, report.isBadMailbox { suppressions.append(address) }
     }
 
+    /// The group with copies of what is marked with it, where they are wanted; and each row with the path of its own.
+    func copying(_ marked: [ReadyOutreach], _ copies: SentCopies?, at now: Instant) -> (SendGroup, [ReadyOutreach]) {
+        guard let copies else { return (self, marked) }
+        var (group, marked) = (self, marked)
+        group.copies = marked.map { copies.copy(of: $0, at: now) }
+        for index in marked.indices { marked[index].copy = group.copies[index].path }
+        return (group, marked)
+    }
+
     /// What could not be written comes before what has come since.
     mutating func putBack(_ left: SendGroup) {
         guard !left.isEmpty || !left.tellings.isEmpty || left.hasRefusedStaff else { return }
@@ -55,6 +68,7 @@ struct SendGroup {
         whole.heldUnder = left.heldUnder ?? heldUnder
         whole.suppressions += suppressions
         whole.releases += releases
+        whole.strayCopies += strayCopies
         whole.pace = pace ?? left.pace
         whole.hasRefusedStaff = left.hasRefusedStaff || hasRefusedStaff
         self = whole
@@ -95,6 +109,8 @@ final class SendWriter: Sendable {
     func carryOut(_ group: SendGroup, _ marks: [SendMark], _ desk: SendDesk, now: Instant) -> Result {
         var result = Result()
         result.left = group
+        // The next try marks anew, at a time of its own.
+        result.left.copies = []
         do {
             if !group.releases.isEmpty {
                 try outbox.release(group.releases, now: now)
@@ -105,11 +121,14 @@ final class SendWriter: Sendable {
                 result.left.suppressions.removeFirst()
                 if isNew { result.suppressed.append(address) }
             }
+            if let copies = desk.copies { try copies.write(group.copies) }
             result.report = try outbox.commit(
                 GroupCommit(now: now, marks: marks, endings: group.endings, additions: group.additions, pace: group.pace))
             result.isWritten = true
             (result.left.endings, result.left.additions, result.left.tellings) = ([], [], [])
             (result.left.hasRefusedStaff, result.left.pace) = (false, nil)
+            SentCopies.drop(group.strayCopies)
+            result.left.strayCopies = []
             result.hasReleased = try releaseEnded(&result.left, desk, now)
         } catch {
             result.failure = error

@@ -26,6 +26,7 @@ package final class VirtualDaemon {
         var premises = Workshop.Premises(
             outbox: outbox, clock: clock, environment: [:], salt: salt, hash: hash, machine: "virtual")
         premises.isGuarding = false
+        premises.keepsCopies = false
         try outbox.setLiveMachine("virtual", now: clock.now())
         workshop = try Workshop(assembly, premises, channels: channels)
         _ = try outbox.adoptRules(assembly.book.adoptions, now: clock.now())

@@ -40,6 +40,8 @@ extension Workshop {
         package var hash: AddressHash
         /// False where a mistake could reach nobody, as in a simulation.
         package var isGuarding = true
+        /// False where nothing is really sent.
+        package var keepsCopies = true
 
         package init(
             outbox: any Outbox, clock: any WallClock, environment: [String: String], salt: [UInt8], hash: AddressHash,
@@ -73,6 +75,7 @@ extension Workshop {
         let mode = try assembly.book.house.mode(inForce: premises.outbox, on: premises.machine)
         let (outbox, book, hash) = (premises.outbox, assembly.book, premises.hash)
         let isGuarding = mode == .live && premises.isGuarding
+        let copies = premises.keepsCopies ? SentCopies(assembly.configuration) : nil
         let standings = StandingDesk(outbox: outbox, book: book, isGuarding: isGuarding)
         let histories = HistoryLoader(outbox: outbox, hash: hash, book: book)
         func newRules(_ part: GuardDesk.Part, _ progress: Progress) -> GuardDesk {
@@ -91,11 +94,11 @@ extension Workshop {
                 assembly: assembly, outbox: outbox, source: source(), standings: standings, hash: hash, isGuarding: isGuarding,
                 progress: premises.eventProgress),
             dateGuard: newRules(.dates, premises.planProgress), eventGuard: newRules(.events, premises.eventProgress),
-            lists: lists, retention: RetentionDesk(assembly: assembly, outbox: outbox), watch: source(),
+            lists: lists, retention: RetentionDesk(assembly: assembly, outbox: outbox, copies: copies), watch: source(),
             send: SendDesk(
                 assembly: assembly, mode: mode,
                 facts: FactsLoader(outbox: outbox, source: source(), histories: histories, book: book),
-                standings: standings, histories: histories, lists: lists, salt: premises.salt),
+                standings: standings, histories: histories, lists: lists, copies: copies, salt: premises.salt),
             channels: channels)
     }
 

@@ -61,16 +61,18 @@ struct NetworkPlace: Hashable, Sendable, CustomStringConvertible {
     var isSpecial: Bool {
         if let four { return Self.isSpecial(Array(four)) }
         guard bytes.count == 16 else { return true }
-        // Only 2000::/3 is handed out as public; inside it documentation (2001:db8::/32) and Teredo (2001::/32) are not.
+        // Only 2000::/3 is handed out as public. Inside it the protocols' own 2001::/23 (with Teredo and benchmarks) is not,
+        // nor is what stands in documents: 2001:db8::/32 and 3fff::/20 (RFC 9637).
         guard bytes[0] & 0xe0 == 0x20 else { return true }
-        return bytes[..<4] == [0x20, 0x01, 0x0d, 0xb8] || bytes[..<4] == [0x20, 0x01, 0, 0]
+        return bytes[..<2] == [0x20, 0x01] && bytes[2] < 2 || bytes[..<4] == [0x20, 0x01, 0x0d, 0xb8]
+            || bytes[..<2] == [0x3f, 0xff] && bytes[2] < 0x10
     }
 
     private static func isSpecial(_ four: [UInt8]) -> Bool {
         switch (four[0], four[1], four[2]) {
         case (0, _, _), (10, _, _), (127, _, _), (224..., _, _): true
         case (100, 64...127, _), (169, 254, _), (172, 16...31, _), (192, 168, _), (198, 18...19, _): true
-        case (192, 0, 0), (192, 0, 2), (198, 51, 100), (203, 0, 113): true
+        case (192, 0, 0), (192, 0, 2), (192, 88, 99), (198, 51, 100), (203, 0, 113): true
         default: false
         }
     }

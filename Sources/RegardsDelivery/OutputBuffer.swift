@@ -15,6 +15,7 @@ struct OutputBuffer: ~Copyable {
     deinit { memory.deallocate() }
 
     var isEmpty: Bool { start == end }
+    var capacity: Int { memory.count }
     /// - Parameter stopsAtMark: what stands behind the mark only when all before it was sent. OpenSSL says of one write
     ///   only whether all of it went: the final dot could be gone while the commands behind it wait.
     func pending(stopsAtMark: Bool) -> UnsafeRawBufferPointer {

@@ -9,44 +9,37 @@ struct SMTPConnectFailure: Hashable, Sendable {
     var code: Int
     var detail: String
 
-    /// One row for each way libcurl fails to connect; shown in `docs/outcomes.md`.
-    struct Row: Sendable {
-        var code: CURLcode
-        var name: String
-        var problem: String
-        var advice: String
-    }
-
-    static let rows: [Row] = [
-        Row(code: CURLE_COULDNT_RESOLVE_HOST, name: "CURLE_COULDNT_RESOLVE_HOST",
+    /// What libcurl's errors mean where a relay is connected to; all others stand in `CurlFailure.elsewhere`.
+    static let rows: [CurlFailure] = [
+        CurlFailure(CURLE_COULDNT_RESOLVE_HOST, "CURLE_COULDNT_RESOLVE_HOST",
             problem: "the name of the relay is not known", advice: "check host and the name servers"),
-        Row(code: CURLE_COULDNT_CONNECT, name: "CURLE_COULDNT_CONNECT",
+        CurlFailure(CURLE_COULDNT_CONNECT, "CURLE_COULDNT_CONNECT",
             problem: "nothing answers there", advice: "check host and port, that the relay runs, and the firewall"),
-        Row(code: CURLE_OPERATION_TIMEDOUT, name: "CURLE_OPERATION_TIMEDOUT",
+        CurlFailure(CURLE_OPERATION_TIMEDOUT, "CURLE_OPERATION_TIMEDOUT",
             problem: "no answer within the connect timeout",
             advice: "check host, port and firewall; a relay on port 465 wants security: tls"),
-        Row(code: CURLE_WEIRD_SERVER_REPLY, name: "CURLE_WEIRD_SERVER_REPLY",
+        CurlFailure(CURLE_WEIRD_SERVER_REPLY, "CURLE_WEIRD_SERVER_REPLY",
             problem: "the relay did not greet us", advice: "its answer says why; check that the port is an SMTP port"),
-        Row(code: CURLE_REMOTE_ACCESS_DENIED, name: "CURLE_REMOTE_ACCESS_DENIED",
+        CurlFailure(CURLE_REMOTE_ACCESS_DENIED, "CURLE_REMOTE_ACCESS_DENIED",
             problem: "the relay refused our EHLO", advice: "set helo to a name the relay accepts"),
-        Row(code: CURLE_SSL_CONNECT_ERROR, name: "CURLE_SSL_CONNECT_ERROR",
+        CurlFailure(CURLE_SSL_CONNECT_ERROR, "CURLE_SSL_CONNECT_ERROR",
             problem: "TLS could not be agreed",
             advice: "check security (tls is for port 465, starttls for 587) and that the relay speaks TLS 1.2 or later"),
-        Row(code: CURLE_PEER_FAILED_VERIFICATION, name: "CURLE_PEER_FAILED_VERIFICATION",
+        CurlFailure(CURLE_PEER_FAILED_VERIFICATION, "CURLE_PEER_FAILED_VERIFICATION",
             problem: "the relay's certificate is not trusted",
             advice: "renew it, use the name it was made for as host, or name its authority in ca_file"),
-        Row(code: CURLE_SSL_CACERT_BADFILE, name: "CURLE_SSL_CACERT_BADFILE",
+        CurlFailure(CURLE_SSL_CACERT_BADFILE, "CURLE_SSL_CACERT_BADFILE",
             problem: "the file of trusted authorities cannot be read", advice: "check ca_file and its permissions"),
-        Row(code: CURLE_USE_SSL_FAILED, name: "CURLE_USE_SSL_FAILED",
+        CurlFailure(CURLE_USE_SSL_FAILED, "CURLE_USE_SSL_FAILED",
             problem: "the relay offers no STARTTLS, and without encryption nothing is sent",
             advice: "use its TLS port with security: tls, or security: none for a relay on a network you trust"),
-        Row(code: CURLE_LOGIN_DENIED, name: "CURLE_LOGIN_DENIED",
+        CurlFailure(CURLE_LOGIN_DENIED, "CURLE_LOGIN_DENIED",
             problem: "the relay refused the login", advice: "check user and password"),
-        Row(code: CURLE_GOT_NOTHING, name: "CURLE_GOT_NOTHING",
+        CurlFailure(CURLE_GOT_NOTHING, "CURLE_GOT_NOTHING",
             problem: "the relay closed the connection without a word", advice: "see the relay's log"),
-        Row(code: CURLE_SEND_ERROR, name: "CURLE_SEND_ERROR",
+        CurlFailure(CURLE_SEND_ERROR, "CURLE_SEND_ERROR",
             problem: "the connection broke while it was made", advice: "see the relay's log"),
-        Row(code: CURLE_RECV_ERROR, name: "CURLE_RECV_ERROR",
+        CurlFailure(CURLE_RECV_ERROR, "CURLE_RECV_ERROR",
             problem: "the connection broke while it was made", advice: "see the relay's log"),
     ]
 
@@ -55,7 +48,7 @@ struct SMTPConnectFailure: Hashable, Sendable {
         self.code = replyCode
         // A refusal in the relay's own words outranks libcurl's: 421 means come later whatever it interrupted.
         reason = replyCode == 421 ? .relayBusy : .relayDown
-        let row = Self.rows.first { $0.code == code }
+        let row = CurlFailure.row(code, in: Self.rows)
         let problem = row?.problem ?? CurlLibrary.words(for: code)
         let heard = replyCode >= 400 ? lastLine : Self.tokenRefusal(lastLine) ?? curlText
         var text = "\(settings.place): \(problem)"

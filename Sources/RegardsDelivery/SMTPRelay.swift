@@ -1,8 +1,6 @@
 package import RegardsCalendar
 package import RegardsCore
-import CCurl
 import Dispatch
-import Glibc
 import Synchronization
 
 /// A mail relay: sessions over connections that libcurl makes, all on one thread of the relay's own.
@@ -55,22 +53,13 @@ package final class SMTPRelay: Channel {
     /// Set by `close` before anything else: read by connecting threads, which cannot wait for the lock's owner, and by
     /// sessions.
     let isClosing = Atomic<Bool>(false)
-    let wakeDescriptor: Int32
-    /// Watches the sessions' sockets and `wakeDescriptor`.
-    let epoll: Int32
-    private let hasDescriptors: Bool
+    /// nil when the system had no descriptor to give.
+    let watch = SocketWatch()
 
     /// Connects to nothing yet.
     package init(name: String, settings: SMTPSettings) {
         self.name = name
         self.settings = settings
-        wakeDescriptor = regards_eventfd_make()
-        epoll = regards_epoll_make()
-        hasDescriptors = wakeDescriptor >= 0 && epoll >= 0 && regards_epoll_add(epoll, wakeDescriptor) == 0
-    }
-
-    deinit {
-        for descriptor in [wakeDescriptor, epoll] where descriptor >= 0 { Glibc.close(descriptor) }
     }
 
     package func whenStateChanges(_ handler: @escaping @Sendable (ChannelState) -> Void) {
@@ -115,7 +104,8 @@ package final class SMTPRelay: Channel {
             return shared.thread
         }
         wake()
-        DispatchQueue.global().async { [self] in
+        // Not a global queue: Dispatch would wake up every second from then on to look after its threads.
+        DispatchQueue(label: "regards.closing").async { [self] in
             thread?.join()
             change(to: .closed)
             done()
@@ -167,9 +157,7 @@ package final class SMTPRelay: Channel {
         return jobs
     }
 
-    func wake() {
-        regards_eventfd_raise(wakeDescriptor)
-    }
+    func wake() { watch?.ring() }
 
     /// So many messages wait for each session before another is opened for them.
     private static let messagesOfSession = 4
@@ -185,8 +173,8 @@ package final class SMTPRelay: Channel {
         let isRunning = shared.withLock { shared in
             guard shared.closeBy == nil else { return true }
             update(&shared)
-            if shared.thread == nil, hasDescriptors {
-                shared.thread = JoinableThread(name: "smtp \(name)") { SMTPRelayLoop(self).run() }
+            if shared.thread == nil, let watch {
+                shared.thread = JoinableThread(name: "smtp \(name)") { SMTPRelayLoop(self, watch).run() }
             }
             return shared.thread != nil
         }

@@ -16,6 +16,7 @@ final class SMTPRelayLoop {
 
     private let relay: SMTPRelay
     private let settings: SMTPSettings
+    private let watch: SocketWatch
     private var sessions: [SMTPSession] = []
     private var sessionAt: [Int32: SMTPSession] = [:]
     private var jobs: [SMTPRelay.Job] = []
@@ -29,12 +30,13 @@ final class SMTPRelayLoop {
     private var losesWhatIsBehind = false
     /// No session's deadline is earlier.
     private var nextDeadline = Monotonic.never
-    private var ready = [Int32](repeating: -1, count: 128)
+    private var ready = [regards_ready](repeating: regards_ready(), count: 64)
     private var closeBy: Monotonic?
     private var now = Monotonic.now
 
-    init(_ relay: SMTPRelay) {
+    init(_ relay: SMTPRelay, _ watch: SocketWatch) {
         self.relay = relay
+        self.watch = watch
         settings = relay.settings
     }
 
@@ -86,7 +88,7 @@ final class SMTPRelayLoop {
 
     private func adopt(_ connection: SMTPConnection) {
         let session = SMTPSession(connection, of: relay, now: now) { [unowned self] in jobToBeginBehind() }
-        guard regards_epoll_add(relay.epoll, session.socket) == 0 else {
+        guard watch.add(session.socket, .reading) else {
             return connectFailed(SMTPConnectFailure(detail: "the system has no memory to watch a connection"))
         }
         wantsSession = false
@@ -172,11 +174,11 @@ final class SMTPRelayLoop {
         nextDeadline = min(nextDeadline, session.deadline)
         guard session.watchesForRoom != session.wantsToWrite else { return }
         session.watchesForRoom = session.wantsToWrite
-        _ = regards_epoll_change(relay.epoll, session.socket, session.wantsToWrite ? 1 : 0)
+        watch.change(session.socket, session.wantsToWrite ? [.reading, .writing] : .reading)
     }
 
     private func remove(_ session: SMTPSession) {
-        regards_epoll_remove(relay.epoll, session.socket)
+        watch.remove(session.socket)
         sessionAt[session.socket] = nil
         sessions.removeAll { $0 === session }
     }
@@ -258,16 +260,12 @@ final class SMTPRelayLoop {
             return shared.isAsleep
         }
         let limit = min(nextDeadline, closeBy ?? .never)
-        let count = regards_epoll_wait(
-            relay.epoll, &ready, Int32(ready.count), mayWait ? limit.pollTimeout(from: .now) : 0)
+        let found = watch.wait(&ready, milliseconds: mayWait ? limit.pollTimeout(from: .now) : 0)
         if mayWait { relay.shared.withLock { $0.isAsleep = false } }
         now = .now
-        for descriptor in ready.prefix(max(0, Int(count))) {
-            if descriptor == relay.wakeDescriptor {
-                regards_eventfd_clear(descriptor)
-            } else if let session = sessionAt[descriptor] {
-                handle(session.advance(now: now), of: session)
-            }
+        for one in found {
+            guard let session = sessionAt[one.descriptor] else { continue }
+            handle(session.advance(now: now), of: session)
         }
         if nextDeadline <= now { expire() }
     }

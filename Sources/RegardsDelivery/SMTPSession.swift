@@ -36,7 +36,6 @@ final class SMTPSession {
     private var givenBack: [SMTPRelay.Job] = []
     private var bodyBegan: Monotonic?
     private var isQuick = false
-    private var freeSince: Monotonic
     private(set) var deadline: Monotonic
     /// The events that the loop watches the socket for, as it last said.
     var watchesForRoom = false
@@ -47,7 +46,6 @@ final class SMTPSession {
         settings = relay.settings
         self.nextJob = nextJob
         dialogue = SMTPDialogue(capabilities: connection.capabilities)
-        freeSince = now
         deadline = now + Double(settings.idleTimeout.microseconds) / 1e6
     }
 
@@ -78,8 +76,6 @@ final class SMTPSession {
     /// is not given a message on it.
     func isAlive(now: Monotonic) -> Bool {
         guard parser.isEmpty else { return false }
-        // It was free before the loop last waited: nothing was there to be read then.
-        guard freeSince < now else { return true }
         if case .waits = receive(now: now) { return true }
         return false
     }
@@ -193,10 +189,7 @@ final class SMTPSession {
         bodyBegan = nil
         job = jobBehind
         jobBehind = nil
-        if job == nil {
-            phase = .free
-            freeSince = now
-        }
+        if job == nil { phase = .free }
         setDeadline(now)
     }
 

@@ -1,6 +1,5 @@
 package import RegardsCalendar
 package import RegardsCore
-import CCurl
 import Dispatch
 import Synchronization
 
@@ -19,12 +18,6 @@ package final class WebhookEndpoint: Channel {
         var ended: Ended
     }
 
-    /// Unchecked: all of it is used by the endpoint's thread alone, but for curl_multi_wakeup, which any thread may
-    /// call (curl_multi_wakeup(3)) and which happens under the lock.
-    struct Multi: @unchecked Sendable {
-        var handle: UnsafeMutableRawPointer
-    }
-
     struct Shared {
         var state = ChannelState.idle
         var handler: (@Sendable (ChannelState) -> Void)?
@@ -33,7 +26,6 @@ package final class WebhookEndpoint: Channel {
         var pings: [@Sendable () -> Void] = []
         /// Set by an answer of 410: nothing is sent any more.
         var isGone = false
-        var multi: Multi?
         /// The thread waits, or is about to: it must be woken. Otherwise it looks again before it waits.
         var isAsleep = false
         var thread: JoinableThread?
@@ -47,6 +39,8 @@ package final class WebhookEndpoint: Channel {
     package var sessions: Int { settings.sessions }
     let settings: WebhookSettings
     let shared = Mutex(Shared())
+    /// nil when the system had no descriptor to give.
+    let watch = SocketWatch()
 
     package init(name: String, settings: WebhookSettings) {
         self.name = name
@@ -78,13 +72,14 @@ package final class WebhookEndpoint: Channel {
 
     package func close(grace: TimeSpan, done: @escaping @Sendable () -> Void) {
         let thread: JoinableThread? = shared.withLock { shared in
-            if let multi = shared.multi { curl_multi_wakeup(multi.handle) }
             guard shared.closeBy == nil else { return nil }
             shared.closeBy = Monotonic.now + Double(grace.microseconds) / 1e6
             defer { shared.thread = nil }
             return shared.thread
         }
-        DispatchQueue.global().async { [self] in
+        watch?.ring()
+        // Not a global queue: Dispatch would wake up every second from then on to look after its threads.
+        DispatchQueue(label: "regards.closing").async { [self] in
             thread?.join()
             change(to: .closed)
             done()
@@ -93,12 +88,11 @@ package final class WebhookEndpoint: Channel {
 
     package func ping(_ answer: @escaping @Sendable () -> Void) {
         let isRunning = shared.withLock { shared in
-            guard shared.thread != nil, let multi = shared.multi else { return false }
+            guard shared.thread != nil else { return false }
             shared.pings.append(answer)
-            curl_multi_wakeup(multi.handle)
             return true
         }
-        if !isRunning { answer() }
+        if isRunning { watch?.ring() } else { answer() }
     }
 
     // MARK: - For the loop
@@ -133,16 +127,17 @@ package final class WebhookEndpoint: Channel {
         let isRunning = shared.withLock { shared in
             guard shared.closeBy == nil else { return true }
             update(&shared)
-            if shared.multi == nil { shared.multi = CurlLibrary.makeMulti().map(Multi.init) }
-            if shared.thread == nil, let multi = shared.multi {
-                shared.thread = JoinableThread(name: "webhook \(name)") { WebhookLoop(self, multi).run() }
-            }
-            if shared.isAsleep, let multi = shared.multi {
-                shared.isAsleep = false
-                curl_multi_wakeup(multi.handle)
+            if shared.thread == nil, let watch, let tools = WebhookTools(settings) {
+                shared.thread = JoinableThread(name: "webhook \(name)") { WebhookLoop(self, tools, watch).run() }
+                if shared.thread == nil { tools.discard() }
             }
             return shared.thread != nil
         }
+        let mustWake = shared.withLock { shared in
+            defer { shared.isAsleep = false }
+            return shared.isAsleep
+        }
+        if mustWake { watch?.ring() }
         guard !isRunning else { return }
         let detail = "the system has no thread or no memory to give"
         for job in goDown(.relayDown, detail) {

@@ -3,23 +3,52 @@ import RegardsCalendar
 import RegardsCore
 import Synchronization
 
-/// What the endpoint's thread does: keep up to `sessions` requests under way and wait in curl_multi_poll.
+/// What the endpoint's thread needs of libcurl and OpenSSL.
+///
+/// Unchecked: made by whoever starts the thread, and used by the thread alone.
+struct WebhookTools: @unchecked Sendable {
+    let multi: UnsafeMutableRawPointer
+    let signers: [WebhookSigner]
+
+    /// - Returns: nil when there is no memory left.
+    init?(_ settings: WebhookSettings) {
+        guard let multi = CurlLibrary.makeMulti() else { return nil }
+        self.multi = multi
+        signers = settings.keys.compactMap { WebhookSigner($0) }
+        guard signers.count == settings.keys.count else {
+            curl_multi_cleanup(multi)
+            return nil
+        }
+    }
+
+    /// There is no thread to use them.
+    func discard() { curl_multi_cleanup(multi) }
+}
+
+/// What the endpoint's thread does: keep up to `sessions` requests under way, and wait for their sockets.
 final class WebhookLoop {
     private let endpoint: WebhookEndpoint
     private let settings: WebhookSettings
     private let multi: UnsafeMutableRawPointer
+    private let signers: [WebhookSigner]
+    private let sockets: CurlSockets
+    private let headers: WebhookHeaders.Fixed
     private var jobs: [WebhookEndpoint.Job] = []
     private var requests: [UnsafeMutableRawPointer: WebhookRequest] = [:]
+    /// Requests that have ended and can be used again.
+    private var spares: [WebhookRequest] = []
+    private var isProbing = false
     private var closeBy: Monotonic?
-    /// libcurl's handles of requests that have ended: making them is a good part of a request's cost.
-    private var spares: [UnsafeMutableRawPointer] = []
 
-    init(_ endpoint: WebhookEndpoint, _ multi: WebhookEndpoint.Multi) {
+    init(_ endpoint: WebhookEndpoint, _ tools: WebhookTools, _ watch: SocketWatch) {
         self.endpoint = endpoint
         settings = endpoint.settings
-        self.multi = multi.handle
+        multi = tools.multi
+        signers = tools.signers
+        sockets = CurlSockets(multi, watch)
+        headers = WebhookHeaders.Fixed(settings)
         // Kept connections: no more than can be in use at once.
-        regards_curl_multi_set_long(self.multi, CURLMOPT_MAXCONNECTS, settings.sessions)
+        regards_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.sessions)
     }
 
     func run() {
@@ -27,15 +56,15 @@ final class WebhookLoop {
             takeInbox()
             if closeBy != nil, stop() { break }
             start()
-            var running: Int32 = 0
-            curl_multi_perform(multi, &running)
+            sockets.callIfDue()
             // Each end makes room for a message that waits, or is the last one before closing.
             if !finish() { wait() }
         }
-        for handle in spares { curl_easy_cleanup(handle) }
-        endpoint.shared.withLock { $0.multi = nil }
+        spares.removeAll()
         curl_multi_cleanup(multi)
     }
+
+    // MARK: - Inbox
 
     private func takeInbox() {
         let (opening, isGone, state, pings) = endpoint.shared.withLock { shared in
@@ -62,9 +91,10 @@ final class WebhookLoop {
     /// Sees whether an endpoint that was down can be reached again.
     private func probe() {
         endpoint.change(to: .opening)
-        guard let request = WebhookRequest(nil, settings), curl_multi_add_handle(multi, request.handle) == CURLM_OK else {
+        guard let request = WebhookRequest(settings, headers, sockets), curl_multi_add_handle(multi, request.handle) == CURLM_OK else {
             return goDown(.relayDown, Self.noMemoryWords)
         }
+        isProbing = true
         requests[request.handle] = request
     }
 
@@ -73,16 +103,18 @@ final class WebhookLoop {
         "the endpoint answered 410 Gone: it is not used until the configuration is read again; "
         + "correct its url or remove it"
 
+    // MARK: - Requests
+
     private func start() {
         // While it is probed the channel takes no message, or it would know no better than before.
-        while requests.count < settings.sessions, !jobs.isEmpty, !requests.values.contains(where: { $0.job == nil }) {
+        while requests.count < settings.sessions, !jobs.isEmpty, !isProbing {
             let job = jobs.removeFirst()
             guard WebhookRequest.isUsable(identifier: job.outgoing.message.id) else {
                 job.ended(WebhookEndpoint.report(.badIdentifier))
                 continue
             }
-            let spare = spares.popLast()
-            guard let request = WebhookRequest(job, settings, spare: spare), curl_multi_add_handle(multi, request.handle) == CURLM_OK
+            guard let request = spares.popLast() ?? WebhookRequest(settings, headers, sockets), request.begin(job, signers),
+                curl_multi_add_handle(multi, request.handle) == CURLM_OK
             else {
                 job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: Self.noMemoryWords))
                 continue
@@ -103,11 +135,15 @@ final class WebhookLoop {
             found = true
             let report = request.report(regards_curl_message_result(message))
             curl_multi_remove_handle(multi, handle)
-            if let job = request.job {
-                spares.append(request.takeHandle())
+            let job = request.job
+            if let job {
+                request.end()
+                spares.append(request)
                 job.ended(report)
+            } else {
+                isProbing = false
             }
-            follow(report, wasProbe: request.job == nil)
+            follow(report, wasProbe: job == nil)
         }
         return found
     }
@@ -134,17 +170,15 @@ final class WebhookLoop {
     }
 
     private func wait() {
-        let now = Monotonic.now
-        let limit = (closeBy ?? .never).pollTimeout(from: now)
         let mayWait = endpoint.shared.withLock { shared in
             shared.isAsleep = shared.jobs.isEmpty && !shared.opening
             return shared.isAsleep
         }
-        guard mayWait else { return }
-        // No request and nothing to close: only curl_multi_wakeup ends this wait.
-        curl_multi_poll(multi, nil, 0, limit < 0 ? 3_600_000 : limit, nil)
-        endpoint.shared.withLock { $0.isAsleep = false }
+        sockets.wait(until: mayWait ? closeBy ?? .never : nil)
+        if mayWait { endpoint.shared.withLock { $0.isAsleep = false } }
     }
+
+    // MARK: - Stopping
 
     /// Ends what was not handed over; the thread goes on while answers may still come.
     /// - Returns: true when nothing is left.

@@ -70,45 +70,36 @@ enum WebhookOutcomes {
         return moment > answeredAt ? min(moment, limit) : nil
     }
 
-    /// What libcurl calls the reason of an end without a status. How far the request had gone decides the outcome
-    /// (`Event`); these are the words.
-    struct Failure: Sendable {
-        var code: CURLcode
-        var name: String
-        var problem: String
-        var advice: String
-    }
-
-    static let failures: [Failure] = [
-        Failure(code: CURLE_COULDNT_RESOLVE_HOST, name: "CURLE_COULDNT_RESOLVE_HOST",
+    /// What libcurl's errors mean for a request; all others stand in `CurlFailure.elsewhere`. How far the request had gone
+    /// decides the outcome (`Event`); these are the words.
+    static let failures: [CurlFailure] = [
+        CurlFailure(CURLE_COULDNT_RESOLVE_HOST, "CURLE_COULDNT_RESOLVE_HOST",
             problem: "the name of the endpoint is not known", advice: "check url and the name servers"),
-        Failure(code: CURLE_COULDNT_CONNECT, name: "CURLE_COULDNT_CONNECT",
+        CurlFailure(CURLE_COULDNT_CONNECT, "CURLE_COULDNT_CONNECT",
             problem: "nothing answers there", advice: "check url, that the endpoint runs, and the firewall"),
-        Failure(code: CURLE_OPERATION_TIMEDOUT, name: "CURLE_OPERATION_TIMEDOUT",
+        CurlFailure(CURLE_OPERATION_TIMEDOUT, "CURLE_OPERATION_TIMEDOUT",
             problem: "no answer within the timeout", advice: "see why the endpoint is slow, or raise timeout"),
-        Failure(code: CURLE_SSL_CONNECT_ERROR, name: "CURLE_SSL_CONNECT_ERROR",
+        CurlFailure(CURLE_SSL_CONNECT_ERROR, "CURLE_SSL_CONNECT_ERROR",
             problem: "TLS could not be agreed", advice: "check that the endpoint speaks TLS 1.2 or later at this port"),
-        Failure(code: CURLE_PEER_FAILED_VERIFICATION, name: "CURLE_PEER_FAILED_VERIFICATION",
+        CurlFailure(CURLE_PEER_FAILED_VERIFICATION, "CURLE_PEER_FAILED_VERIFICATION",
             problem: "the endpoint's certificate is not trusted", advice: "renew it, or use the name it was made for"),
-        Failure(code: CURLE_SSL_CACERT_BADFILE, name: "CURLE_SSL_CACERT_BADFILE",
+        CurlFailure(CURLE_SSL_CACERT_BADFILE, "CURLE_SSL_CACERT_BADFILE",
             problem: "the file of trusted authorities cannot be read", advice: "install ca-certificates"),
-        Failure(code: CURLE_GOT_NOTHING, name: "CURLE_GOT_NOTHING",
+        CurlFailure(CURLE_GOT_NOTHING, "CURLE_GOT_NOTHING",
             problem: "the endpoint closed the connection without a word", advice: "see the endpoint's log"),
-        Failure(code: CURLE_SEND_ERROR, name: "CURLE_SEND_ERROR",
+        CurlFailure(CURLE_SEND_ERROR, "CURLE_SEND_ERROR",
             problem: "the connection broke under the request", advice: "see the endpoint's log"),
-        Failure(code: CURLE_RECV_ERROR, name: "CURLE_RECV_ERROR",
+        CurlFailure(CURLE_RECV_ERROR, "CURLE_RECV_ERROR",
             problem: "the connection broke before the answer", advice: "see the endpoint's log"),
-        Failure(code: CURLE_UNSUPPORTED_PROTOCOL, name: "CURLE_UNSUPPORTED_PROTOCOL",
+        CurlFailure(CURLE_UNSUPPORTED_PROTOCOL, "CURLE_UNSUPPORTED_PROTOCOL",
             problem: "the answer is not HTTP/1.1", advice: "check that the port is one of a web server"),
-        Failure(code: CURLE_WEIRD_SERVER_REPLY, name: "CURLE_WEIRD_SERVER_REPLY",
+        CurlFailure(CURLE_WEIRD_SERVER_REPLY, "CURLE_WEIRD_SERVER_REPLY",
             problem: "the answer cannot be read as HTTP", advice: "check that the port is one of a web server"),
-        Failure(code: CURLE_WRITE_ERROR, name: "CURLE_WRITE_ERROR",
+        CurlFailure(CURLE_WRITE_ERROR, "CURLE_WRITE_ERROR",
             problem: "the head of the answer is longer than 64 KiB", advice: "see the endpoint's log"),
-        Failure(code: CURLE_ABORTED_BY_CALLBACK, name: "CURLE_ABORTED_BY_CALLBACK",
+        CurlFailure(CURLE_ABORTED_BY_CALLBACK, "CURLE_ABORTED_BY_CALLBACK",
             problem: "a kept connection died under the request, and it was not repeated unseen",
             advice: "nothing is to be done: the policy for doubt decides"),
-        Failure(code: CURLE_OUT_OF_MEMORY, name: "CURLE_OUT_OF_MEMORY",
-            problem: "libcurl has no memory left", advice: "see what else runs on this machine"),
     ]
 
     /// Ends that come without an answer.

@@ -3,57 +3,75 @@ import Glibc
 import RegardsCalendar
 import RegardsCore
 
-/// One POST under way: its libcurl handle, what was sent of it and what came back. Or, without a job, a probe: a
+/// One POST at a time: its libcurl handle, what was sent of it and what came back. Or, without a job, a probe: a
 /// connection with its TLS, and nothing said on it. Owned by the endpoint's thread.
+///
+/// Used again for the next POST, because what is the same for all of them is a good part of a request's cost. libcurl
+/// forgets what it learnt when a transfer begins (`begun` says that it has), and `begin` what this object learnt.
 final class WebhookRequest {
     /// Most bytes of headers, and of the body, that are read of an answer.
     private static let longestAnswer = 64 * 1024
 
     let handle: UnsafeMutableRawPointer
-    let job: WebhookEndpoint.Job?
+    private(set) var job: WebhookEndpoint.Job?
     private let settings: WebhookSettings
-    private let body: [UInt8]
-    private var headers: UnsafeMutablePointer<curl_slist>?
+    private let headers: WebhookHeaders
+    private let sockets: CurlSockets
     private var addresses: UnsafeMutablePointer<curl_slist>?
     private let errorText: UnsafeMutablePointer<CChar>
+    private var bodySize = 0
     /// How often libcurl has begun to send the request. It would repeat one by itself where a kept connection dies under
     /// it, which may have carried it to its end: the second time is refused.
     private var begun = 0
-    private var isHandleTaken = false
     private var headerBytes = 0
     private var bodyBytes = 0
     private var retryAfter: String?
     private var refusedAddress: String?
 
-    /// - Parameter spare: the handle of a request that has ended.
+    /// A probe, until `begin`.
     /// - Returns: nil when libcurl has no handle to give.
-    init?(_ job: WebhookEndpoint.Job?, _ settings: WebhookSettings, spare: UnsafeMutableRawPointer? = nil) {
-        guard let handle = spare ?? CurlLibrary.makeHandle() else { return nil }
+    init?(_ settings: WebhookSettings, _ fixed: WebhookHeaders.Fixed, _ sockets: CurlSockets) {
+        guard let handle = CurlLibrary.makeHandle() else { return nil }
         self.handle = handle
-        self.job = job
         self.settings = settings
-        body = job?.outgoing.message.bytes ?? []
+        self.sockets = sockets
+        headers = WebhookHeaders(fixed)
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setTarget()
         setCallbacks()
-        if let job { setContent(job.outgoing) } else { regards_curl_set_long(handle, CURLOPT_CONNECT_ONLY, 1) }
-    }
-
-    /// Hands the handle to the next request. Everything that was set or learnt is forgotten, so that nothing about this
-    /// request can be taken for the next one's; the connection stays with the multi handle.
-    func takeHandle() -> UnsafeMutableRawPointer {
-        isHandleTaken = true
-        curl_easy_reset(handle)
-        return handle
+        sockets.adopt(handle)
+        regards_curl_set_long(handle, CURLOPT_CONNECT_ONLY, 1)
     }
 
     deinit {
-        if !isHandleTaken { curl_easy_cleanup(handle) }
-        curl_slist_free_all(headers)
+        curl_easy_cleanup(handle)
         curl_slist_free_all(addresses)
         errorText.deallocate()
     }
+
+    /// Makes it the request for a message.
+    /// - Returns: false when it cannot be signed.
+    func begin(_ job: WebhookEndpoint.Job, _ signers: [WebhookSigner]) -> Bool {
+        let message = job.outgoing.message
+        let (id, timestamp) = (Array(message.id.utf8), Array(String(job.outgoing.attemptedAt.seconds).utf8))
+        let head = id + [0x2e] + timestamp + [0x2e]
+        var signatures: [UInt8] = []
+        for signer in signers {
+            guard let signature = signer.signature(head: head, body: message.bytes) else { return false }
+            if !signatures.isEmpty { signatures.append(0x20) }
+            signatures += signature
+        }
+        headers.write(id: id, timestamp: timestamp, signatures: signatures)
+        self.job = job
+        (begun, headerBytes, bodyBytes, retryAfter, refusedAddress) = (0, 0, 0, nil, nil)
+        errorText[0] = 0
+        setContent(message.bytes)
+        return true
+    }
+
+    /// The message has ended.
+    func end() { job = nil }
 
     /// The id goes into a header: nothing but visible ASCII may stand in it.
     static func isUsable(identifier: String) -> Bool {
@@ -74,12 +92,16 @@ final class WebhookRequest {
         regards_curl_set_long(handle, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         regards_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
         regards_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
+        // Buffers that libcurl takes for each request and gives back: 16 and 64 KiB if it were not told.
+        regards_curl_set_long(handle, CURLOPT_BUFFERSIZE, 4 * 1024)
+        regards_curl_set_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16 * 1024)
         for answer in settings.answersOfDNS { addresses = curl_slist_append(addresses, answer) }
         if addresses != nil { regards_curl_set_list(handle, CURLOPT_RESOLVE, addresses) }
         if let caFile = settings.caFile { regards_curl_set_string(handle, CURLOPT_CAINFO, caFile) }
     }
 
-    private func setContent(_ outgoing: Outgoing) {
+    private func setContent(_ body: [UInt8]) {
+        regards_curl_set_long(handle, CURLOPT_CONNECT_ONLY, 0)
         regards_curl_set_long(handle, CURLOPT_POST, 1)
         // With the body at hand libcurl sends it together with the head; the size comes first, because it is copied.
         regards_curl_set_off(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
@@ -87,21 +109,8 @@ final class WebhookRequest {
             regards_curl_set_pointer(
                 handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? UnsafeRawPointer(errorText)))
         }
-        // libcurl takes a buffer of 64 KiB for each request and gives it back; few bodies need that.
-        if body.count < 16 * 1024 { regards_curl_set_long(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16 * 1024) }
-        let message = outgoing.message
-        let timestamp = outgoing.attemptedAt.seconds
-        let signatures = settings.keys.map { $0.signature(id: message.id, timestamp: timestamp, body: body) }
-        var lines = [
-            "Content-Type: application/json", "User-Agent: Regards", "webhook-id: \(message.id)",
-            "webhook-timestamp: \(timestamp)",
-            // Without this libcurl waits for "100 Continue" before a long body.
-            "Expect:",
-        ]
-        lines += settings.headers.map { "\($0.name): \($0.value.reveal)" }
-        if !signatures.isEmpty { lines.append("webhook-signature: \(signatures.joined(separator: " "))") }
-        for line in lines { headers = curl_slist_append(headers, line) }
-        regards_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
+        bodySize = body.count
+        regards_curl_set_list(handle, CURLOPT_HTTPHEADER, headers.list)
     }
 
     private func setCallbacks() {
@@ -146,20 +155,20 @@ final class WebhookRequest {
         return bodyBytes <= Self.longestAnswer ? count : 0
     }
 
-    /// Of a status line, and of the one header that is read.
-    private static let headerStarts: [UInt8] = Array("HRr".utf8)
-
     private func heard(header bytes: UnsafeRawBufferPointer) -> Int {
         headerBytes += bytes.count
-        guard let first = bytes.first, Self.headerStarts.contains(first) else {
-            return headerBytes <= Self.longestAnswer ? bytes.count : 0
-        }
-        let line = String(decoding: bytes, as: UTF8.self)
-        if line.hasPrefix("HTTP/") { retryAfter = nil }
-        if let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "retry-after" {
-            retryAfter = line[line.index(after: colon)...].filter { $0 != "\r\n" && $0 != "\n" && $0 != "\r" }
+        switch bytes.first {
+        // A status line: the headers of an answer before it do not count.
+        case UInt8(ascii: "H") where bytes.starts(with: "HTTP/".utf8): retryAfter = nil
+        case UInt8(ascii: "R"), UInt8(ascii: "r"): heardRetryAfter(String(decoding: bytes, as: UTF8.self))
+        default: break
         }
         return headerBytes <= Self.longestAnswer ? bytes.count : 0
+    }
+
+    private func heardRetryAfter(_ line: String) {
+        guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "retry-after" else { return }
+        retryAfter = line[line.index(after: colon)...].filter { $0 != "\r\n" && $0 != "\n" && $0 != "\r" }
     }
 
     /// The address is the one that DNS gave and the connection will go to: no later look-up can change it.
@@ -169,8 +178,7 @@ final class WebhookRequest {
             refusedAddress = place.description
             return CURL_SOCKET_BAD
         }
-        let one = address.pointee
-        return socket(one.family, one.socktype | Int32(SOCK_CLOEXEC.rawValue), one.protocol)
+        return sockets.open(address.pointee)
     }
 
     private func isAllowed(_ place: NetworkPlace) -> Bool {
@@ -182,29 +190,25 @@ final class WebhookRequest {
 
     /// True when the whole request may be with the endpoint.
     var isHandedOver: Bool {
-        guard job != nil else { return false }
+        // Before that libcurl still says what it knows of the request before.
+        guard begun > 0 else { return false }
         var sent: curl_off_t = 0
         regards_curl_get_off(handle, CURLINFO_SIZE_UPLOAD_T, &sent)
-        return isConnected && sent >= body.count
+        return sent >= bodySize
     }
 
-    private var isConnected: Bool {
-        var time: curl_off_t = 0
-        regards_curl_get_off(handle, CURLINFO_PRETRANSFER_TIME_T, &time)
-        return time > 0
-    }
-
-    /// The report of a finished transfer; of a probe, `delivered` says that the endpoint can be reached. A status that came decides, whatever became of the answer's body.
+    /// The report of a finished transfer; of a probe, `delivered` says that the endpoint can be reached. A status that
+    /// came decides, whatever became of the answer's body.
     func report(_ code: CURLcode) -> AttemptReport {
         guard let job else {
             return code == CURLE_OK ? AttemptReport(.delivered) : report(.notConnected, code)
         }
+        guard begun > 0 else { return report(.notConnected, code) }
         var status = 0
         regards_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
         if status >= 200 { return answered(status, job) }
         // A kept connection died under the request, which it may have carried to its end.
         if isHandedOver || begun > 1 { return report(code == CURLE_OPERATION_TIMEDOUT ? .timeoutAfter : .lostAfter, code) }
-        guard isConnected || begun > 0 else { return report(.notConnected, code) }
         var report = report(.lostBefore, code)
         report.outcome = .deferred(
             .connectionLost, notBefore: job.outgoing.attemptedAt + WebhookEndpoint.pauseAfterLoss)
@@ -225,7 +229,7 @@ final class WebhookRequest {
                 + "a private network; allow_private: yes permits that")
         }
         let text = Redaction.reply(String(cString: errorText))
-        let row = WebhookOutcomes.failures.first { $0.code == code }
+        let row = CurlFailure.row(code, in: WebhookOutcomes.failures)
         let problem = row?.problem ?? CurlLibrary.words(for: code)
         let said = text.isEmpty ? "" : " (\(text))"
         return AttemptReport(event.outcome, detail: "\(event.words): \(problem)\(said)" + (row.map { "; \($0.advice)" } ?? ""))

@@ -3,7 +3,7 @@ import RegardsCore
 
 /// A signing key of Standard Webhooks: `whsec_` and base64.
 struct WebhookKey: Sendable {
-    private let bytes: [UInt8]
+    fileprivate let bytes: [UInt8]
 
     /// - Throws: `SettingsError` that does not repeat the secret.
     init(_ secret: Secret) throws(SettingsError) {
@@ -16,21 +16,53 @@ struct WebhookKey: Sendable {
         }
         self.bytes = bytes
     }
+}
+
+/// Signs with one key, again and again: OpenSSL takes longer to look its algorithms up than to compute them. Owned by
+/// one thread.
+final class WebhookSigner {
+    private let context: OpaquePointer
+
+    /// - Returns: nil when OpenSSL has no memory or no HMAC with SHA-256.
+    init?(_ key: WebhookKey) {
+        guard let algorithm = EVP_MAC_fetch(nil, "HMAC", nil) else { return nil }
+        defer { EVP_MAC_free(algorithm) }
+        guard let context = EVP_MAC_CTX_new(algorithm) else { return nil }
+        self.context = context
+        var digest = Array("SHA256".utf8CString)
+        let isReady = digest.withUnsafeMutableBufferPointer { digest in
+            let parameters = [
+                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0), OSSL_PARAM_construct_end(),
+            ]
+            return EVP_MAC_init(context, key.bytes, key.bytes.count, parameters) == 1
+        }
+        guard isReady else { return nil }
+    }
+
+    deinit { EVP_MAC_CTX_free(context) }
 
     /// `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.
-    func signature(id: String, timestamp: Int64, body: [UInt8]) -> String {
-        let content = Array("\(id).\(timestamp).".utf8) + body
+    /// - Parameter head: `id.timestamp.`.
+    /// - Returns: nil when OpenSSL fails.
+    func signature(head: [UInt8], body: [UInt8]) -> [UInt8]? {
         var code = [UInt8](repeating: 0, count: 32)
-        HMAC(EVP_sha256(), bytes, Int32(bytes.count), content, content.count, &code, nil)
-        return "v1," + Base64.encode(code)
+        var count = 0
+        // Without a key it begins anew with the one it has.
+        guard EVP_MAC_init(context, nil, 0, nil) == 1, EVP_MAC_update(context, head, head.count) == 1,
+            EVP_MAC_update(context, body, body.count) == 1, EVP_MAC_final(context, &code, &count, code.count) == 1,
+            count == code.count
+        else { return nil }
+        return Array("v1,".utf8) + Base64.bytes(code)
     }
 }
 
 enum Base64 {
-    static func encode(_ bytes: [UInt8]) -> String {
+    static func encode(_ bytes: [UInt8]) -> String { String(decoding: self.bytes(bytes), as: UTF8.self) }
+
+    static func bytes(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
         var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
         let count = EVP_EncodeBlock(&text, bytes, Int32(bytes.count))
-        return String(decoding: text.prefix(Int(count)), as: UTF8.self)
+        return text.prefix(Int(count))
     }
 
     /// nil for anything but whole groups of the standard alphabet with its padding.

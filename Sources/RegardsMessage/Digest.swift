@@ -2,9 +2,12 @@ import CCrypto
 
 /// SHA-256 (FIPS 180-4) and HMAC (RFC 2104) of libcrypto.
 enum Digest {
+    /// Looked for once: a look at libcrypto's list of algorithms takes longer than the digest of a line.
+    private nonisolated(unsafe) static let algorithm = EVP_MD_fetch(nil, "SHA256", nil) ?? EVP_sha256()
+
     static func sha256(_ bytes: [UInt8]) -> [UInt8] {
         var result = [UInt8](repeating: 0, count: 32)
-        _ = EVP_Digest(bytes, bytes.count, &result, nil, EVP_sha256(), nil)
+        _ = EVP_Digest(bytes, bytes.count, &result, nil, algorithm, nil)
         return result
     }
 

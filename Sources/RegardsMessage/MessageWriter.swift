@@ -10,7 +10,6 @@ struct MessageWriter {
     func write() throws(CardError) -> [UInt8] {
         guard MessageWriter.isMessageID(header.id) else { throw .badHeader("Message-ID") }
         let outer = boundary("alternative")
-        let inner = boundary("related")
         var message = try headerLines(boundary: outer)
         message.reserveCapacity(message.count + card.text.utf8.count * 2 + card.html.utf8.count * 2
             + card.pictures.reduce(0) { $0 + $1.part.count + 64 } + 1024)
@@ -20,6 +19,7 @@ struct MessageWriter {
         if card.pictures.isEmpty {
             part("text/html", card.html, in: &message)
         } else {
+            let inner = boundary("related")
             put("Content-Type: multipart/related; type=\"text/html\";\r\n boundary=\"\(inner)\"\r\n", in: &message)
             open(inner, in: &message)
             part("text/html", card.html, in: &message)
@@ -73,17 +73,21 @@ struct MessageWriter {
 
     /// `left@right`, both dot-atoms (RFC 5322 3.6.4), short enough for one line.
     private static func isMessageID(_ id: String) -> Bool {
-        let sides = id.split(separator: "@", omittingEmptySubsequences: false)
-        guard sides.count == 2, id.utf8.count <= 320 else { return false }
-        return sides.allSatisfy { side in
-            side.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { atom in
-                !atom.isEmpty
-                    && atom.utf8.allSatisfy {
-                        (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
-                            || "!#$%&'*+-/=?^_`{|}~".utf8.contains($0)
-                    }
+        guard id.utf8.count <= 320 else { return false }
+        var ats = 0
+        var isInAtom = false
+        for byte in id.utf8 {
+            switch byte {
+            case UInt8(ascii: "@"), UInt8(ascii: "."):
+                guard isInAtom else { return false }
+                if byte == UInt8(ascii: "@") { ats += 1 }
+                isInAtom = false
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: isInAtom = true
+            case _ where "!#$%&'*+-/=?^_`{|}~".utf8.contains(byte): isInAtom = true
+            default: return false
             }
         }
+        return ats == 1 && isInAtom
     }
 
     // MARK: Parts

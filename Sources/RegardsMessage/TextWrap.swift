@@ -19,24 +19,57 @@ enum TextWrap {
         let room = max(20, width - prefix.count)
         var isFirst = true
         for segment in text.split(separator: 0x0a, omittingEmptySubsequences: false) {
-            var column = 0
             output.append(contentsOf: isFirst ? firstPrefix : prefix)
             isFirst = false
-            for piece in pieces(of: segment) {
-                let space = piece.follows ? 0 : 1
-                if column > 0, column + space + piece.width > room {
-                    output.append(0x0a)
-                    output.append(contentsOf: prefix)
-                    column = 0
-                } else if column > 0, space == 1 {
-                    output.append(0x20)
-                    column += 1
-                }
-                appendSpaced(segment[piece.start..<piece.end], to: &output)
-                column += piece.width
-            }
+            let isPlain = segment.withUnsafeBufferPointer { appendWords($0, room: room, prefix: prefix, to: &output) }
+            if !isPlain { appendPieces(segment, room: room, prefix: prefix, to: &output) }
             while output.last == 0x20 { output.removeLast() }
             output.append(0x0a)
+        }
+    }
+
+    /// Words of one column a character: most paragraphs are no more than that.
+    /// - Returns: false, and nothing is written, where the text is more.
+    private static func appendWords(
+        _ text: UnsafeBufferPointer<UInt8>, room: Int, prefix: [UInt8], to output: inout [UInt8]
+    ) -> Bool {
+        guard text.allSatisfy({ (0x20...0x7e).contains($0) }) else { return false }
+        var column = 0
+        var index = 0
+        while index < text.count {
+            guard text[index] != 0x20 else { index += 1; continue }
+            let start = index
+            while index < text.count, text[index] != 0x20 { index += 1 }
+            if column > 0, column + 1 + index - start > room {
+                output.append(0x0a)
+                output.append(contentsOf: prefix)
+                column = 0
+            } else if column > 0 {
+                output.append(0x20)
+                column += 1
+            }
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
+            column += index - start
+        }
+        return true
+    }
+
+    private static func appendPieces(
+        _ segment: ArraySlice<UInt8>, room: Int, prefix: [UInt8], to output: inout [UInt8]
+    ) {
+        var column = 0
+        for piece in pieces(of: segment) {
+            let space = piece.follows ? 0 : 1
+            if column > 0, column + space + piece.width > room {
+                output.append(0x0a)
+                output.append(contentsOf: prefix)
+                column = 0
+            } else if column > 0, space == 1 {
+                output.append(0x20)
+                column += 1
+            }
+            appendSpaced(segment[piece.start..<piece.end], to: &output)
+            column += piece.width
         }
     }
 

@@ -5,8 +5,9 @@ enum TransferEncoding: String {
 
     /// The smaller of the two for this text; quoted-printable when they are close, because people can read it.
     static func best(for text: [UInt8]) -> TransferEncoding {
-        var escaped = 0
-        for byte in text where byte > 0x7e || byte == UInt8(ascii: "=") { escaped += 1 }
+        let escaped = text.withUnsafeBufferPointer { text in
+            text.reduce(0) { $0 + ($1 > 0x7e || $1 == UInt8(ascii: "=") ? 1 : 0) }
+        }
         return escaped * 5 > text.count ? .base64 : .quotedPrintable
     }
 

@@ -22,6 +22,10 @@ struct ChannelReader {
         item.scalar == "off" ? nil : item.span(.days(430)...(.days(36_600)), named: "430d to 36600d, or off")
     }
 
+    func keepCopies(_ item: Item) -> TimeSpan? {
+        item.scalar == "off" ? nil : item.span(.days(1)...(.days(36_600)), named: "1d to 36600d, or off")
+    }
+
     /// systemd gives several folders in one variable, separated by colons.
     static func defaultState(environment: [String: String], folder: String) -> StateSettings {
         let given = environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)

@@ -13,6 +13,8 @@ package struct Configuration: Sendable {
     package var state: StateSettings
     /// How long the ledger keeps what has ended, 430 to 36,600 days; nil: for ever. Default 1,100 days.
     package var retention: TimeSpan?
+    /// How long copies of what was sent are kept beside the state file, 1 to 36,600 days; nil, the default: there are none.
+    package var keepCopies: TimeSpan?
     package var source: CustomerSettings
     /// One for each of `ruleBook.eventKinds`, in the same order.
     package var events: [EventSettings]

@@ -116,6 +116,7 @@ private struct Loading {
         settings.state =
             form["state"].flatMap(channels.state) ?? ChannelReader.defaultState(environment: environment, folder: folder)
         if let item = form["retention"] { settings.retention = channels.retention(item) }
+        settings.keepCopies = form["keep_copies"].flatMap(channels.keepCopies)
         settings.smtp = form["smtp"].map(channels.smtp) ?? []
         settings.pace = PaceReader().limits(form["limits"], relays: settings.smtp)
         settings.maildir = form["maildir"]?.filePath(in: folder)
@@ -151,6 +152,7 @@ private struct Settings {
     var events: [EventSettings] = []
     var state: StateSettings?
     var retention: TimeSpan? = .days(1100)
+    var keepCopies: TimeSpan?
     var smtp: [SMTPConfiguration] = []
     var pace = PaceLimits()
     var maildir: String?
@@ -188,8 +190,8 @@ private struct Settings {
             ruleBook: RuleBook(
                 rules: shelf.rules, eventKinds: draft.kinds, segments: segments, customers: draft.customers, house: house,
                 countries: draft.countries),
-            state: .sqlite(path: statePath), retention: retention, source: source, events: events, smtp: smtp,
-            pace: pace, maildir: smtp.isEmpty ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
+            state: .sqlite(path: statePath), retention: retention, keepCopies: keepCopies, source: source, events: events,
+            smtp: smtp, pace: pace, maildir: smtp.isEmpty ? maildir ?? besideState : nil, webhooks: webhooks, rulesFolder: shelf.folder,
             cardsFolder: cards ?? FilePath.join(folder, "cards"), cardsPlace: cardsPlace, ruleFiles: shelf.files)
     }
 }

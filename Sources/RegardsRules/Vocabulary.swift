@@ -75,7 +75,7 @@ extension Keys {
 extension Keys {
     static let house = Keys(
         "business", "customers", "segments", "events", "people", "limits", "silent", "lists", "guard", "mode", "if_in_doubt",
-        "state", "retention", "smtp", "maildir", "webhooks", "rules", "cards", "feasts", later: ["web"])
+        "state", "retention", "keep_copies", "smtp", "maildir", "webhooks", "rules", "cards", "feasts", later: ["web"])
 
     static let business = Keys("name", "email", "time_zone", "postal_address", "phone", "hours", "holidays", later: ["logo"])
     static let redirect = Keys("redirect")

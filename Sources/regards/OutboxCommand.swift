@@ -145,11 +145,16 @@ struct OutboxShow: ParsableCommand {
             guard let detail = try assembly.requireLedger().show(id) else {
                 throw Failure(.noInput, "there is no row \(id)")
             }
-            json ? Terminal.write(detail.json.description) : print(detail, assembly.book.house.business.zone)
+            let copies = detail.attempts.compactMap {
+                SentCopies.find(row: id, startedAt: $0.startedAt, besideState: assembly.statePath)
+            }
+            json
+                ? Terminal.write(detail.json(copies).description)
+                : print(detail, copies, assembly.book.house.business.zone)
         }
     }
 
-    private func print(_ detail: OutreachDetail, _ zone: Zone) {
+    private func print(_ detail: OutreachDetail, _ copies: [String], _ zone: Zone) {
         let row = detail.outreach
         var table = Table(["ROW", "\(row.id)"])
         table.add(["state", row.state.description + (row.reason.isEmpty ? "" : " (\(row.reason))")])
@@ -162,6 +167,7 @@ struct OutboxShow: ParsableCommand {
         table.add(["card", row.card ?? "-"])
         table.add(["made", Moment.utc(detail.createdAt)])
         for attempt in detail.attempts { table.add(["attempt \(attempt.number)", attempt.sentence(zone)]) }
+        for path in copies { table.add(["copy", path]) }
         table.print()
     }
 }
@@ -183,9 +189,10 @@ extension Attempt {
 }
 
 extension OutreachDetail {
-    fileprivate var json: JSON {
+    fileprivate func json(_ copies: [String]) -> JSON {
         .object([
             "row": outreach.json, "created_at": .text(Moment.utc(createdAt)), "attempts": .list(attempts.map(\.json)),
+            "copies": .list(copies.map { .text($0) }),
         ])
     }
 }

@@ -120,7 +120,7 @@ final class Service: Sendable {
 
     /// A large state was looked at in part before it was used; the rest is looked at beside the loops.
     private func checkState() {
-        DispatchQueue.global(qos: .utility).async { [self] in
+        DispatchQueue(label: "regards.check", qos: .utility).async { [self] in
             do {
                 try outbox.checkWhole()
             } catch OutboxError.damaged(let path, let detail) {

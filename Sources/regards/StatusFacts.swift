@@ -26,6 +26,8 @@ struct StatusFacts {
     private let state: (path: String, bytes: Int64)
     /// No daemon has run yet.
     private let isNew: Bool
+    /// nil where none were ever kept.
+    private let copies: SentCopies.Size?
     private let counts: OutboxCounts
     private let nextHour: Int
     private let next: Instant?
@@ -55,6 +57,7 @@ struct StatusFacts {
         mode = StatusFacts.words(book.house.mode, isLive: isLive)
         rules = try RulesFacts(book, outbox)
         state = (assembly.statePath, StatusFacts.size(of: assembly.statePath))
+        copies = SentCopies.size(besideState: assembly.statePath)
         counts = try outbox.counts(endedSince: now - .days(1))
         nextHour = try outbox.dueCount(until: now + .hours(1))
         next = try outbox.earliestWake(channels: nil)
@@ -114,6 +117,7 @@ struct StatusFacts {
         line("rules", rules.words(zone, now: now))
         line("files", file)
         line("state", "\(state.path), \(isNew ? "made by the first start" : StatusFacts.readable(state.bytes))")
+        if let copies { line("copies", "\(Words.count(copies.messages, "message")), \(StatusFacts.readable(copies.bytes))") }
         line("clock", "\(zone.name), the business's")
         for pause in pauses {
             let end = pause.until.map { "until \(Moment.short($0, zone))" } ?? "until it is lifted"
@@ -204,6 +208,7 @@ struct StatusFacts {
                 ])
             } ?? .null,
             "state_file": .text(state.path), "state_bytes": .number(Int(state.bytes)),
+            "copies": .number(copies?.messages ?? 0), "copies_bytes": .number(Int(copies?.bytes ?? 0)),
             "due_next_hour": .number(nextHour), "next_due_at": .optional(next.map(Moment.utc)),
             "states": .counts(
                 Dictionary(uniqueKeysWithValues: counts.byState.map { ($0.key.description, $0.value) })),

@@ -40,16 +40,20 @@ struct MomentScene {
     let relay: RecordingSMTPServer
     let record: String
 
-    init(customers: Int, state: String? = nil) throws {
+    /// - Parameters:
+    ///   - slow: see `RecordingSMTPServer.Options`.
+    ///   - extra: further lines of regards.yaml.
+    init(customers: Int, slow: Int = 0, state: String? = nil, extra: String = "") throws {
         let folder = try TemporaryFolder()
         record = folder.path + "-received"
         var options = RecordingSMTPServer.Options()
         options.record = record
         options.isQuiet = true
+        options.slow = slow
         relay = try RecordingSMTPServer(options)
         served = try ServedShop(
             customers: customers,
-            mail: "smtp: {host: 127.0.0.1, port: \(relay.port), security: none, sessions: \(Self.sessions)}", state: state)
+            mail: "smtp: {host: 127.0.0.1, port: \(relay.port), security: none, sessions: \(Self.sessions)}\n\(extra)", state: state)
         try spreadBirthdays()
     }
 

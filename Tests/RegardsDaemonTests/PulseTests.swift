@@ -6,20 +6,32 @@ import Testing
 
 @testable import RegardsDaemon
 
-/// A part that answers when the test says so.
+/// A part that answers at once, or when the test says so.
 private final class Patient: Sendable {
-    private let questions = Mutex<[@Sendable () -> Void]>([])
-    let asked = Mutex(0)
+    private struct State {
+        var asked = 0
+        var isSilent = false
+        var unanswered: [@Sendable () -> Void] = []
+    }
+    private let state = Mutex(State())
+
+    var asked: Int { state.withLock { $0.asked } }
 
     func ask(_ answer: @escaping @Sendable () -> Void) {
-        asked.withLock { $0 += 1 }
-        questions.withLock { $0.append(answer) }
+        let isSilent = state.withLock { state in
+            state.asked += 1
+            if state.isSilent { state.unanswered.append(answer) }
+            return state.isSilent
+        }
+        if !isSilent { answer() }
     }
 
-    func answer() {
-        let waiting = questions.withLock { questions in
-            defer { questions = [] }
-            return questions
+    func silence() { state.withLock { $0.isSilent = true } }
+
+    func speak() {
+        let waiting = state.withLock { state in
+            defer { (state.isSilent, state.unanswered) = (false, []) }
+            return state.unanswered
         }
         for body in waiting { body() }
     }
@@ -38,39 +50,55 @@ private final class Patient: Sendable {
         ])
     }
 
-    @Test func whoAnswersBetweenTwoBeatsMoves() {
-        #expect(pulse.beat() == [])
-        first.answer()
-        second.answer()
-        #expect(pulse.beat() == [])
+    /// Five turns.
+    private func beat() -> [String] {
+        for _ in 1..<Pulse.turns { #expect(pulse.turn() == nil) }
+        return pulse.turn() ?? ["no beat"]
+    }
+
+    @Test func eachIsAskedInATurnOfItsOwn() {
+        #expect(pulse.turn() == nil)
+        #expect((first.asked, second.asked) == (1, 0))
+        for turn in 2...Pulse.turns {
+            #expect((pulse.turn() == nil) == (turn < Pulse.turns))
+            #expect((first.asked, second.asked) == (1, 1))
+        }
+        #expect(beat() == [])
+        #expect((first.asked, second.asked) == (2, 2))
     }
 
     @Test func whoDoesNotAnswerIsNamedAndAskedOnlyOnce() {
-        #expect(pulse.beat() == [])
-        second.answer()
-        #expect(pulse.beat() == ["first"])
-        #expect(pulse.beat() == ["first", "second"])
-        #expect(first.asked.withLock { $0 } == 1)
-        first.answer()
-        second.answer()
-        #expect(pulse.beat() == [])
-        #expect(first.asked.withLock { $0 } == 2)
+        #expect(beat() == [])
+        first.silence()
+        #expect(beat() == ["first"])
+        second.silence()
+        #expect(beat() == ["first", "second"])
+        #expect(first.asked == 2)
+        first.speak()
+        second.speak()
+        #expect(beat() == [])
+        #expect(first.asked == 3)
+    }
+
+    /// Whoever is asked shortly before a beat is judged at the next one.
+    @Test func nobodyIsSilentAfterLessThanTwoTurns() {
+        let late = (0..<Pulse.turns).map { _ in Patient() }
+        let pulse = Pulse(late.enumerated().map { Pulse.Part(name: "\($0)", ask: $1.ask) })
+        for part in late { part.silence() }
+        let beats = (0..<2 * Pulse.turns).compactMap { _ in pulse.turn() }
+        #expect(beats == [["0", "1", "2"], ["0", "1", "2", "3", "4"]])
     }
 
     @Test func whoIsBusyCountsAsLongAsItGetsOn() throws {
-        _ = pulse.beat()
-        first.answer()
+        second.silence()
         work.begin()
-        #expect(pulse.beat() == [])
-        first.answer()
+        #expect(beat() == [])
         try work.step()
-        #expect(pulse.beat() == [])
-        first.answer()
-        #expect(pulse.beat() == ["second"], "no step since the last beat")
-        first.answer()
+        #expect(beat() == [])
+        #expect(beat() == ["second"], "no step since the last beat")
         work.end()
-        second.answer()
-        #expect(pulse.beat() == [])
+        second.speak()
+        #expect(beat() == [])
     }
 }
 

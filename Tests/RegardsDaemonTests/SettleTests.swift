@@ -48,6 +48,30 @@ struct SettleTests {
         #expect(mail(resent).id == mail(before).id)
     }
 
+    @Test("a thousand times: each is flagged, and none goes a second time by itself", .timeLimit(.minutes(10)))
+    func thousand() throws {
+        guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
+        var options = RecordingSMTPServer.Options()
+        options.failAfterDot = true
+        let cutting = try RecordingSMTPServer(options)
+        let served = try ServedShop(customers: 1_000)
+        try served.shop.configure(settings(cutting))
+        #expect(try served.run(["serve", "--once"], seconds: 300).ending.status == 0)
+        func check() throws {
+            let rows = try served.rows()
+            #expect(rows.count == 1_000 && rows.allSatisfy { $0.standing == "held(in-doubt)" && $0.attempts == 1 })
+            let recipients = cutting.messages.map(\.recipients)
+            #expect(recipients.count == 1_000 && Set(recipients).count == 1_000)
+        }
+        try check()
+        // Neither another start nor a pass sends one of them again, and each is listed.
+        #expect(try served.run(["serve", "--once"]).ending.status == 0)
+        try check()
+        let listed = try served.run(["outbox", "list", "--state", "held", "--limit", "2000"])
+        #expect(listed.output.count { $0.contains("in-doubt") } == 1_000)
+        #expect(try served.run(["status"]).output.contains { $0.contains("1000 messages in doubt") })
+    }
+
     @Test("only what is in doubt can be settled, and in one way")
     func wrong() throws {
         let served = try ServedShop(customers: 1)

@@ -1,3 +1,4 @@
+import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
@@ -37,6 +38,25 @@ struct StatusTests {
         let stopped = try run(shop)
         #expect(stopped.output.first == "○ regards 0.1.0  The Shop")
         #expect(stopped.output.suffix(2) == ["wrong     no daemon runs, so nothing is sent", "          → \(ChildProcess.regards) serve --config \(shop.file)"])
+    }
+
+    @Test("a state file of an older release is left alone, and what brings it up to date is said")
+    func older() throws {
+        let shop = try TestShop(rules: ["birthday"])
+        let state = try DatabaseQueue(path: shop.state)
+        try state.write { try $0.execute(sql: try TestShop.text(TestTools.root + "/Tests/Fixtures/state/001-ledger.sql")) }
+        try state.close()
+        let found = try run(shop)
+        #expect(found.status == 75)
+        #expect(
+            found.errors == [
+                "regards: \(shop.state): written by an older release of regards; start the daemon, which copies it to "
+                    + "\(shop.state).before-… and brings it up to date"
+            ])
+        let once = try ChildProcess.run([ChildProcess.regards, "serve", "--once", "--config", shop.file])
+        #expect(once.ending.status == 0, "\(once.errors)")
+        #expect(access(shop.state + ".before-002-language", F_OK) == 0)
+        #expect(try run(shop).status == 0)
     }
 
     @Test("files with mistakes are said, and the rest is shown all the same")

@@ -1,4 +1,3 @@
-import CCurl
 import Glibc
 import RegardsCore
 import RegardsTestSupport
@@ -12,9 +11,10 @@ enum OutcomePage {
     /// Name of the section and its table.
     static var tables: [(String, String)] {
         [
-            ("smtp-replies", replies), ("smtp-events", smtpEvents), ("smtp-connect", connectFailures),
+            ("smtp-replies", replies), ("smtp-events", smtpEvents), ("smtp-connect", failures(SMTPConnectFailure.rows)),
             ("webhook-status", statuses), ("webhook-events", webhookEvents),
-            ("webhook-failures", webhookFailures), ("reasons", reasons),
+            ("webhook-failures", failures(WebhookOutcomes.failures)),
+            ("libcurl-failures", failures(CurlFailure.elsewhere)), ("reasons", reasons),
         ]
     }
 
@@ -93,9 +93,10 @@ enum OutcomePage {
         table(["what happened", "outcome"], SMTPOutcomes.Event.allCases.map { [$0.words, name($0.outcome)] })
     }
 
-    private static var connectFailures: String {
-        table(["libcurl says", "the journal says", "and advises"], SMTPConnectFailure.rows.map { row in
-            ["`\(row.name)` (\(row.code.rawValue))", row.problem, row.advice]
+    private static func failures(_ rows: [CurlFailure]) -> String {
+        table(["libcurl says", "the journal says", "and advises"], rows.map { row in
+            let names = zip(row.names, row.codes).map { "`\($0)` (\($1))" }
+            return [names.joined(separator: ", "), row.problem, row.advice]
         })
     }
 
@@ -115,12 +116,6 @@ enum OutcomePage {
 
     private static var webhookEvents: String {
         table(["what happened", "outcome"], WebhookOutcomes.Event.allCases.map { [$0.words, name($0.outcome)] })
-    }
-
-    private static var webhookFailures: String {
-        table(["libcurl says", "the journal says", "and advises"], WebhookOutcomes.failures.map { row in
-            ["`\(row.name)` (\(row.code.rawValue))", row.problem, row.advice]
-        })
     }
 
     // MARK: - Core

@@ -1,3 +1,4 @@
+import CCurl
 import Glibc
 import RegardsCalendar
 import RegardsCore
@@ -65,6 +66,21 @@ struct OutcomeTests {
     ])
     func repliesWorthNaming(stage: SMTPOutcomes.Stage, code: Int, text: String, meaning: SMTPOutcomes.Meaning) {
         #expect(SMTPOutcomes.row(stage, SMTPReply(code: code, text: text)).meaning == meaning)
+    }
+
+    // MARK: - libcurl
+
+    /// Whatever the installed libcurl can say has its row, once.
+    @Test(arguments: [SMTPConnectFailure.rows, WebhookOutcomes.failures])
+    func everyErrorOfLibcurlHasARow(rows: [CurlFailure]) throws {
+        for number in 1..<UInt32(CURL_LAST.rawValue) {
+            let code = CURLcode(rawValue: number)
+            guard CurlLibrary.words(for: code) != "Unknown error" else { continue }
+            let row = try #require(CurlFailure.row(code, in: rows), "\(number): \(CurlLibrary.words(for: code))")
+            #expect(!row.problem.isEmpty && !row.advice.isEmpty)
+            #expect(rows.count { $0.codes.contains(number) } <= 1, "\(number)")
+            #expect(CurlFailure.elsewhere.count { $0.codes.contains(number) } <= 1, "\(number)")
+        }
     }
 
     // MARK: - Webhooks

@@ -45,6 +45,27 @@ struct SMTPBehindTests {
         try one.probe.close()
     }
 
+    /// It does not have to be there when the dot goes out.
+    @Test func aMessageThatComesWhileTheAnswerIsAwaited() throws {
+        let one = try FaultCase(.plain, [".#2": "hold:250 taken"], quickAnswer: .seconds(20))
+        try one.probe.open()
+        #expect(try one.send(id: "1@x").outcome == .delivered)
+        let second = one.probe.start(try Fixture.mail(id: "2@x", body: Self.body(2)))
+        try one.server.awaitHold(".")
+        let third = one.probe.start(try Fixture.mail(id: "3@x", body: Self.body(3)))
+        // The thread answers at the beginning of a turn: at the second answer it has made one since the message came.
+        let answers = EventLog<Int>()
+        for number in 1...2 {
+            one.probe.channel.ping { answers.add(number) }
+            try answers.await("answer \(number)") { $0.last == number ? () : nil }
+        }
+        one.server.go()
+        #expect(try second.report().outcome == .delivered)
+        #expect(try third.report().outcome == .delivered)
+        #expect(one.server.behind == 1 && one.server.sessions == 1)
+        try one.probe.close()
+    }
+
     @Test func aRelayThatIsSlowGetsNothingAhead() throws {
         let (one, second, third) = try threeMessages(.plain, [:], quickAnswer: .zero)
         #expect(try second.report().outcome == .delivered)

@@ -111,6 +111,23 @@ struct SMTPMatrixTests {
         try one.probe.close()
     }
 
+    /// libcurl keeps to itself what came in one packet with the answer to EHLO. Nothing was handed over by then.
+    @Test(arguments: Wire.allCases)
+    func busyInOneBreathWithTheGreeting(wire: Wire) throws {
+        let busy = "reply-close:250-scripted.test|250 PIPELINING|421 4.3.2 going down"
+        let one = try FaultCase(wire, [wire == .startTLS ? "EHLO#2" : "EHLO#1": busy])
+        try one.probe.open()
+        let first = try one.send().outcome
+        if case .deferred(let reason, _) = first {
+            #expect(!reason.costsAttempt)
+            try one.probe.open()
+        } else {
+            #expect(first == .delivered)
+        }
+        #expect(try one.send().outcome == .delivered)
+        try one.probe.close()
+    }
+
     @Test(arguments: [SMTPSettings.Security.startTLS, .implicitTLS], ["expired", "other host", "self-signed", "stranger"])
     func badCertificates(security: SMTPSettings.Security, fault: String) throws {
         let certificate =

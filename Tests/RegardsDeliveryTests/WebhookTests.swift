@@ -71,10 +71,14 @@ struct WebhookTests {
 
     /// The example of the specification: its signature must come out.
     @Test func theSpecificationsExample() throws {
-        let key = try WebhookKey(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
-        let signature = key.signature(
-            id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp: 1_614_265_330, body: Array(#"{"test": 2432232314}"#.utf8))
-        #expect(signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        let signer = try #require(WebhookSigner(try WebhookKey(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))))
+        let head = Array("msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.".utf8)
+        // The same again: what was signed before leaves nothing behind.
+        for _ in 1...3 {
+            let signature = try #require(signer.signature(head: head, body: Array(#"{"test": 2432232314}"#.utf8)))
+            #expect(String(decoding: signature, as: UTF8.self) == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+            #expect(try #require(signer.signature(head: [], body: [])) != signature)
+        }
     }
 
     @Test(.enabled(if: TestTools.python(with: "standardwebhooks") != nil, "needs PyPI's standardwebhooks (make test installs it)"))
@@ -281,6 +285,22 @@ struct WebhookTests {
         let probe = try probe(server.port, timeout: .seconds(2))
         let report = try probe.send(event(body: String(repeating: "x", count: 30_000_000)))
         #expect(report.outcome == .deferred(.connectionLost, notBefore: Fixture.moment + .minutes(5)))
+        try probe.close()
+    }
+
+    /// One object serves one request after the other, on one handle of libcurl.
+    @Test func nothingIsLeftOfTheRequestBefore() throws {
+        let server = try RecordingHTTPServer(["429;Retry-After: 90", "429", "200", "stall"])
+        let probe = try probe(server.port, timeout: .seconds(2), sessions: 1)
+        #expect(try probe.send(event()).outcome == .deferred(.rateLimited, notBefore: Fixture.moment + .seconds(90)))
+        #expect(try probe.send(event(body: String(repeating: "x", count: 100_000))).outcome == .deferred(.rateLimited, notBefore: nil))
+        #expect(try probe.send(event(body: "{}")) == AttemptReport(.delivered, code: 200, detail: "HTTP 200"))
+        #expect(try server.requests(3)[2].body == Array("{}".utf8))
+        let silent = try probe.send(event())
+        #expect(silent.outcome == .inDoubt(.timeout) && silent.code == 0)
+        server.stop()
+        let unreachable = try probe.send(event())
+        #expect(unreachable.outcome == .deferred(.relayDown, notBefore: nil) && unreachable.code == 0)
         try probe.close()
     }
 
@@ -493,6 +513,7 @@ struct NetworkPlaceTests {
         "192.0.2.1", "192.168.0.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1",
         "255.255.255.255", "::", "::1", "fc00::1", "fd12::1", "fe80::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1",
         "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1", "2002:a00:1::", "2001:db8::1", "2001::1", "100::1",
+        "192.88.99.1", "64:ff9b:1::a00:1", "2001:2::1", "2001:1ff::1", "3fff::1", "3fff:fff::1", "5f00::1", "::ffff:0:a00:1",
     ])
     func special(text: String) throws {
         #expect(try #require(NetworkPlace(text)).isSpecial)
@@ -502,6 +523,7 @@ struct NetworkPlaceTests {
         "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
         "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255", "192.169.0.0", "198.17.255.255",
         "198.20.0.0", "223.255.255.255", "2606:4700:4700::1111", "2a00::1", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1", "2002:101:101::",
+        "2001:200::1", "3ffe:ffff::1", "3fff:1000::1", "192.88.98.255", "192.88.100.0",
     ])
     func ordinary(text: String) throws {
         #expect(!(try #require(NetworkPlace(text)).isSpecial))

@@ -7,6 +7,8 @@ package final class RecordingSMTPServer: Sendable {
         package var refuse: [String: Int] = [:]
         /// Records each message and then cuts the connection instead of answering.
         package var failAfterDot = false
+        /// Answers each message of this number, and its multiples, one to six seconds after it is on disk; 0: none.
+        package var slow = 0
         package var security = ServerSecurity.plain
         /// Demanded login.
         package var login: (user: String, password: String)?
@@ -46,6 +48,7 @@ package final class RecordingSMTPServer: Sendable {
         }
         var arguments = [python, "\(TestTools.root)/Tests/Fixtures/smtp/recording_server.py"]
         for (address, code) in options.refuse { arguments += ["--refuse", "\(address)=\(code)"] }
+        if options.slow > 0 { arguments += ["--slow", "\(options.slow)"] }
         if options.failAfterDot { arguments.append("--fail-after-dot") }
         if !options.offersUTF8 { arguments.append("--no-smtputf8") }
         if let login = options.login { arguments += ["--auth", "\(login.user):\(login.password)"] }

@@ -1,15 +1,21 @@
 """The first days: a first start, a birthday, complaints, reloads, faults, a relay and its password."""
+import datetime
 import glob
 import grp
+import json
 import os
 import re
 import signal
 import sqlite3
 import time
+import zoneinfo
 
 from machine import (
-    CONFIGURATION, PEOPLE, RULE_FILES, RULES, STATE, UNIT, Journal, Relay, complain, configure, drop_in, mails, main_pid,
-    make_shop, recipients, remove_drop_in, run, show, sql, write)
+    CONFIGURATION, PEOPLE, RULE_FILES, RULES, STATE, UNIT, Journal, Relay, await_status, complain, configure, drop_in, mails,
+    main_pid, make_shop, recipients, remove_drop_in, run, show, sql, systemd_version, write)
+
+PRIVATE_STATE = "/var/lib/private/regards"
+SECRET = "s3cret-of-the-test"
 
 
 # ------------------------------------------------------------------ the package
@@ -57,6 +63,47 @@ def test_program_runs_without_anything_else():
     """The Swift runtime is inside; every library it names is a package's."""
     assert re.search(r"\d+\.\d+", run("regards", "--version").stdout)
     assert "not found" not in run("ldd", "/usr/bin/regards").stdout
+
+
+def test_it_knows_zones_as_python_does():
+    """Nine in the morning of each day of a year, in zones of every kind, by this machine's tables."""
+    zones = ["UTC", "Europe/Berlin", "Europe/Dublin", "America/Sao_Paulo", "America/St_Johns", "Australia/Lord_Howe",
+             "Asia/Kathmandu", "Asia/Shanghai", "Pacific/Chatham", "Africa/Casablanca", "America/Santiago", "Asia/Gaza"]
+    for name in zones:
+        zone = zoneinfo.ZoneInfo(name)
+        text = run("regards", "calendar", "09:00", "--zone", name, "--from", "2027-01-01", "--count", "365", "--json").stdout
+        elapses = json.loads(text)["next"]
+        assert len(elapses) == 365
+        for elapse in elapses:
+            local, utc = datetime.datetime.fromisoformat(elapse["local"]), elapse["utc"].replace("Z", "+00:00")
+            expected = datetime.datetime(local.year, local.month, local.day, 9, tzinfo=zone)
+            assert local.utcoffset() == expected.utcoffset(), (name, elapse)
+            assert datetime.datetime.fromisoformat(utc) == expected, (name, elapse)
+
+
+def test_it_knows_lunar_feasts_and_easter():
+    """The tables that the calendar itself is tested with, asked of the program as it is shipped."""
+    feasts = {}
+
+    def days(feast, year):
+        if year not in feasts:
+            text = run("regards", "calendar", "feasts", "--year", str(year), "--json").stdout
+            feasts[year] = [(one["feast"], one["date"]) for one in map(json.loads, text.splitlines())]
+        return [date for name, date in feasts[year] if name == feast]
+
+    checked = 0
+    for line in open("/run/calendar/lunar_holidays.jsonl", encoding="utf-8"):
+        holiday = json.loads(line)
+        name = {"new_years_eve": "lunar-new-years-eve"}.get(holiday["name"], holiday["name"].replace("_", "-"))
+        # Twelve lunar months are shorter than a year, so a feast may fall twice in one.
+        assert holiday["date"] in days(name, int(holiday["date"][:4])), holiday
+        checked += 1
+    for line in open("/run/calendar/easter.jsonl", encoding="utf-8"):
+        easter = json.loads(line)
+        assert days("easter", easter["year"]) == [easter["western"]], easter
+        assert days("orthodox-easter", easter["year"]) == [easter["orthodox"]], easter
+        checked += 1
+    assert checked >= 80, checked
 
 
 def test_unit_is_valid_and_closed():
@@ -121,8 +168,20 @@ def test_start_is_ready_and_greets():
 
 
 def test_status_is_a_sentence_with_numbers():
-    text = show("StatusText")
-    assert re.search(r"\d", text) and " " in text, text
+    await_status(rf"^0 due in the next hour, {len(PEOPLE)} sent in 24 h, mail ok$")
+
+
+def test_key_is_made_at_the_first_start_and_stays():
+    """With it mailboxes are hashed for the journal, and Message-IDs are made."""
+    path = f"{PRIVATE_STATE}/journal.key"
+    status = os.stat(path)
+    assert (status.st_mode & 0o7777, status.st_size) == (0o600, 16), oct(status.st_mode)
+    with open(path, "rb") as file:
+        key = file.read()
+    assert len(set(key)) > 1
+    run("systemctl", "restart", UNIT)
+    with open(path, "rb") as file:
+        assert file.read() == key
 
 
 def test_state_belongs_to_nobody_else():
@@ -150,6 +209,7 @@ def test_complaint_is_acknowledged_within_five_seconds():
         journal.wait("opened")
     print(f"      acknowledged after {took:.1f} s")
     assert took < 5
+    await_status(r", 1 complaint open for up to \d+ min, ")
 
 
 def test_commands_of_root_leave_the_daemon_its_state():
@@ -160,6 +220,24 @@ def test_commands_of_root_leave_the_daemon_its_state():
     with Journal() as journal:
         sql("UPDATE complaints SET answered = strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), solved = strftime('%Y-%m-%dT%H:%M:%SZ', 'now') WHERE nr = 1")
         journal.wait("ended", customer=1)
+
+
+def test_complaint_clock_climbs_its_ladder():
+    """One that has waited for 19 hours of 24 is near its limit, one that has for 25 is past it: each is told of once."""
+    with Journal() as journal:
+        complain(11, 2, "It waits", hours_ago=19)
+        journal.wait("sent", rule="complaint-care", customer=2, step="send")
+        journal.wait("near-limit", rule="complaint-care", customer=2)
+        journal.wait("sent", rule="complaint-care", customer=2, step="tell-manager")
+        complain(12, 3, "It waits too long", hours_ago=25)
+        journal.wait("broken", rule="complaint-care", customer=3)
+        journal.wait("sent", rule="complaint-care", customer=3, step="tell-director")
+        assert journal.count("near-limit") == journal.count("broken") == 1
+        assert journal.count("sent", step="tell-director") == 1
+        await_status(r", 2 complaint open for up to 25 h and 1 past the limit, ")
+        sql("UPDATE complaints SET answered = strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), solved = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')")
+        journal.wait("ended", customer=2)
+        journal.wait("ended", customer=3)
 
 
 # ------------------------------------------------------------------ reload
@@ -191,6 +269,40 @@ def test_reload_of_bad_rules_fails_and_keeps_the_old():
     assert main_pid() == pid and show("ActiveState") == "active"
     write(f"{RULES}/birthday-card.yaml", RULE_FILES["birthday-card.yaml"])
     run("systemctl", "reload", UNIT)
+
+
+def test_reload_that_systemd_itself_sends():
+    """Type=notify-reload, by the example as it is shipped, and by the daemon's word alone."""
+    if systemd_version() < 253:
+        print("      not with systemd 252, which does not know it")
+        return
+    good = RULE_FILES["birthday-card.yaml"]
+    with open("/usr/share/doc/regards/examples/notify-reload.conf", encoding="utf-8") as file:
+        drop_in("notify-reload", file.read())
+    run("systemctl", "restart", UNIT)
+    assert show("Type") == "notify-reload"
+    pid = main_pid()
+    with Journal() as journal:
+        write(f"{RULES}/birthday-card.yaml", good.replace("09:00", "09:15"))
+        run("systemctl", "reload", UNIT)
+        assert journal.count("reloaded") >= 1 and show("ActiveState") == "active"
+        journal.wait("changed", rule="birthday-card")
+    with Journal() as journal:
+        write(f"{RULES}/birthday-card.yaml", good.replace("at: 09:00", "at: 25:00"))
+        assert run("systemctl", "reload", UNIT, check=False).returncode != 0
+        journal.wait("not-reloaded")
+        assert journal.count("reloaded") == 0 and show("ActiveState") == "active"
+    # Without ExecReload= the end of the reload is when the daemon says READY=1 after RELOADING=1 with its time.
+    drop_in("word-alone", "[Service]\nExecReload=\n")
+    with Journal() as journal:
+        write(f"{RULES}/birthday-card.yaml", good)
+        run("systemctl", "reload", UNIT)
+        assert journal.count("reloaded") == 1 and show("ActiveState") == "active"
+    assert main_pid() == pid
+    remove_drop_in("word-alone")
+    remove_drop_in("notify-reload")
+    run("systemctl", "restart", UNIT)
+    assert show("Type") == "notify"
 
 
 # ------------------------------------------------------------------ faults
@@ -264,29 +376,64 @@ def test_mail_goes_through_a_relay():
         assert show("ActiveState") == "active"
 
 
+def assert_secret_is_nowhere():
+    """Not where other programs or people could read it, nor in what the daemon keeps."""
+    pid = main_pid()
+    for name in ("cmdline", "environ"):
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            assert SECRET.encode() not in file.read(), name
+    run("journalctl", "--sync")
+    for command in (["systemctl", "show", UNIT], ["systemctl", "status", "--full", "--no-pager", UNIT], ["regards", "status"],
+                    ["journalctl", "--unit", UNIT, "--output=export", "--all"]):
+        assert SECRET not in run(*command).stdout, command
+    for path in glob.glob(f"{PRIVATE_STATE}/**", recursive=True):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                assert SECRET.encode() not in file.read(), path
+
+
 def test_missing_password_is_named_and_a_given_one_is_passed():
     configure(mail="smtp: {host: 127.0.0.1, port: 9, security: none, user: shop, password: {credential: smtp-password}}")
     with Journal() as journal:
         assert run("systemctl", "restart", UNIT, check=False).returncode != 0
         journal.wait_for(lambda entry: "credential smtp-password" in str(entry.get("MESSAGE", "")))
     assert show("ExecMainStatus") == "78", show("ExecMainStatus")
-    write("/etc/credstore/regards.smtp-password", "s3cret-of-the-test\n", 0o600)
+    write("/etc/credstore/regards.smtp-password", SECRET + "\n", 0o600)
     run("systemctl", "reset-failed", UNIT)
     run("systemctl", "restart", UNIT)
     assert show("ActiveState") == "active"
+    assert_secret_is_nowhere()
 
 
 def test_encrypted_password_is_passed_too():
     os.unlink("/etc/credstore/regards.smtp-password")
     os.makedirs("/etc/credstore.encrypted", exist_ok=True)
-    run("sh", "-c", "echo s3cret-of-the-test | systemd-creds encrypt --with-key=host --name=smtp-password - "
+    run("sh", "-c", f"echo {SECRET} | systemd-creds encrypt --with-key=host --name=smtp-password - "
         "/etc/credstore.encrypted/regards.smtp-password")
     with open("/run/units/examples/encrypted-credentials.conf", encoding="utf-8") as file:
         drop_in("encrypted", file.read())
     run("systemctl", "restart", UNIT)
     assert show("ActiveState") == "active"
+    assert_secret_is_nowhere()
     remove_drop_in("encrypted")
     os.unlink("/etc/credstore.encrypted/regards.smtp-password")
+
+
+def test_password_in_a_file_must_be_its_owners_alone():
+    path = "/etc/regards/smtp-password"
+    configure(mail="smtp: {host: 127.0.0.1, port: 9, security: none, user: shop, password: {file: smtp-password}}")
+    write(path, SECRET + "\n", 0o644)
+    with Journal() as journal:
+        assert run("systemctl", "restart", UNIT, check=False).returncode != 0
+        journal.wait_for(lambda entry: f"chmod 600 {path}" in str(entry.get("MESSAGE", "")))
+    assert show("ExecMainStatus") == "78", show("ExecMainStatus")
+    os.chmod(path, 0o600)
+    os.chown(path, os.stat(PRIVATE_STATE).st_uid, 0)
+    run("systemctl", "reset-failed", UNIT)
+    run("systemctl", "restart", UNIT)
+    assert show("ActiveState") == "active"
+    assert_secret_is_nowhere()
+    os.unlink(path)
 
 
 # ------------------------------------------------------------------ the end of the day

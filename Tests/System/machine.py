@@ -42,6 +42,19 @@ def main_pid():
     return int(show("MainPID"))
 
 
+def systemd_version():
+    return int(run("systemctl", "--version").stdout.split()[1])
+
+
+def await_status(pattern, seconds=25):
+    """The sentence of `systemctl status`, once it is as expected: it is renewed every ten seconds."""
+    deadline = time.monotonic() + seconds
+    while not re.search(pattern, text := show("StatusText")):
+        assert time.monotonic() < deadline, f"{pattern}: not within {seconds} s; the status is: {text}"
+        threading.Event().wait(0.2)
+    return text
+
+
 def write(path, text, mode=0o644):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
@@ -195,8 +208,9 @@ def make_shop(path=SHOP, people=None):
     os.chmod(path, 0o644)
 
 
-def complain(number, person, what="It broke", path=SHOP):
-    sql("INSERT INTO complaints VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), NULL, NULL, ?)", number, person, what, path=path)
+def complain(number, person, what="It broke", hours_ago=0, path=SHOP):
+    sql("INSERT INTO complaints VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now', ?), NULL, NULL, ?)",
+        number, person, f"-{hours_ago} hours", what, path=path)
 
 
 def sql(statement, *values, path=SHOP):
@@ -208,7 +222,7 @@ def sql(statement, *values, path=SHOP):
     return result
 
 
-def configure(mail="", rules=None, shop=SHOP):
+def configure(mail="", rules=None, shop=SHOP, refresh="5s"):
     """Writes regards.yaml and the rules."""
     write(CONFIGURATION, f"""\
 business: {{name: The Corner Shop, email: hello@example.com, time_zone: Europe/Berlin}}
@@ -218,7 +232,7 @@ state: sqlite:{STATE}/regards.sqlite
 customers:
   database: sqlite:{shop}
   query: SELECT nr AS id, full_name AS name, full_name AS given_name, mail AS email, born AS birthday, zone AS time_zone FROM people
-  refresh: 5s
+  refresh: {refresh}
 events:
   complaint:
     query: SELECT nr AS id, person AS customer_id, since AS at, answered AS answered_at, solved AS solved_at, what AS subject FROM complaints
@@ -256,6 +270,7 @@ complaint-care:
   - {at: start, send: complaint-received}
   - {at: start, tell: advisor, card: task-answer}
   - {at: 6h before limit, tell: manager, card: task-warning}
+  - {at: limit, tell: director, card: task-breach}
 """,
 }
 

@@ -1,6 +1,7 @@
 """Installed again, upgraded, removed, purged."""
 import datetime
 import glob
+import grp
 import os
 import sqlite3
 
@@ -88,11 +89,17 @@ def test_upgrade_brings_an_old_state_up_to_date_and_loses_nothing():
     configure()
     mine = open(CONFIGURATION, encoding="utf-8").read() + "# mine\n"
     write(CONFIGURATION, mine)
+    with open("/etc/regards/tests/birthdays.yaml", "a", encoding="utf-8") as file:
+        file.write("# mine\n")
     old_state()
     install(DEB)
     assert version() != "0.0.1"
     assert open(CONFIGURATION, encoding="utf-8").read() == mine
     assert os.listdir(RULES), "rules of one's own stay"
+    assert open("/etc/regards/tests/birthdays.yaml", encoding="utf-8").read().endswith("# mine\n")
+    for folder in ("rules.d", "cards", "tests"):
+        status = os.stat(f"/etc/regards/{folder}")
+        assert status.st_mode & 0o7777 == 0o2775 and status.st_gid == grp.getgrnam("regards-editors").gr_gid, folder
     assert show("ActiveState") == "inactive", "what did not run before is not started by an upgrade"
     with Journal() as journal:
         run("systemctl", "start", UNIT)

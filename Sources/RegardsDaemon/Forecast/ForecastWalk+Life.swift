@@ -24,7 +24,7 @@ extension ForecastWalk {
         let facts = members[next.member].facts
         let event = members[next.member].events[index].look(
             at: next.at, from: period.now, book, endings: book.endings(of: kind)
-        ) { limits(of: $0, kind, facts, now: next.at) }
+        ) { book.limits(of: kind, at: $0.at, facts, period.standing, now: next.at) }
         let open = members[next.member].events.filter { $0.event.map { $0.isOpen && !$0.isBaseline } ?? false }.map(\.kind)
         members[next.member].facts.openEvents = open
         waiting.removeAll { $0.member == next.member && $0.event == index }
@@ -46,11 +46,6 @@ extension ForecastWalk {
                     Waiting(at: max(due, next.at), member: next.member, what: .message(candidate), event: index), &waiting)
             }
         }
-    }
-
-    /// What was promised is fixed when the event is first seen, as the daemon fixes it.
-    private func limits(of event: Event, _ kind: Int, _ facts: Facts, now: Instant) -> [String: Instant] {
-        book.limits(of: kind, from: event.at) { book.conditionFacts(facts, period.standing, now: now).membership.contains($0) }
     }
 
     /// Messages that waited for the customer's last open event of a kind go on.

@@ -34,12 +34,10 @@ struct LivedEvent {
         let zone = book.house.business.zone
         record = row.record
         for slot in endings where row.record.instant(slot, zone: zone).map({ $0 > now }) ?? false { record.setNull(slot) }
-        let found = ConditionFacts(customer: nil, event: record, zone: zone, now: row.at)
-        let kind = book.eventKinds[kind]
         var event = event ?? Event(
-            kind: kind.name, id: row.id, customer: row.customer, at: row.at, isBaseline: row.at <= from, firstSeen: now)
+            kind: book.eventKinds[kind].name, id: row.id, customer: row.customer, at: row.at, isBaseline: row.at <= from, firstSeen: now)
         if self.event == nil { event.limits = limits(event) }
-        event.isOpen = !(kind.done?.holds(found) ?? true)
+        event.isOpen = !book.isDone(kind, record, at: row.at)
         self.event = event
         return event
     }
@@ -59,7 +57,7 @@ struct LivedEvents {
         var found = LivedEvents()
         let book = assembly.book
         for kind in book.eventKinds.indices {
-            let rules = book.rules.filter { $0.eventTrigger?.kind == kind }
+            let rules = book.rules(about: kind).map { book.rules[$0] }
             guard !rules.isEmpty || !book.eventKinds[kind].pauses.isEmpty else { continue }
             let reachesBack = rules.contains { $0.isOnDayOfEvent || $0.backfill != .none }
             let since = reachesBack ? from - assembly.configuration.events[kind].horizon : from

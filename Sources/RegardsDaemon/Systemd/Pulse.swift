@@ -5,6 +5,9 @@ import Synchronization
 /// A part that waits for work answers at once. One that is in the middle of long work answers late, and counts as long
 /// as it gets on. A thread that does neither has stopped, whatever stopped it: a lock that never comes, a call into a
 /// library that never returns, a wake-up that was lost.
+///
+/// A beat has five turns, and a part is asked in one of them, so that an idle daemon answers with the threads that it has:
+/// asked at once, each part would get one of its own, which wakes up once more to end.
 package final class Pulse: Sendable {
     /// What is asked: a queue, or a thread.
     package struct Part: Sendable {
@@ -24,33 +27,54 @@ package final class Pulse: Sendable {
         }
     }
 
+    /// The turns of a beat.
+    static let turns = 5
+    /// So many turns a part has to answer before the beat, or it counts as silent.
+    private static let patience = 2
+
     let parts: [Part]
     private struct State {
-        /// Places of parts that were asked and have not answered.
-        var silent: Set<Int> = []
+        /// The turn in which each was asked that has not answered, by its place.
+        var asked: [Int: Int] = [:]
     }
     private let state = Mutex(State())
-    /// Whether some part did long work between the last two beats. Touched by the thread that calls `beat`.
+    // Both are touched by the thread that calls `turn`.
+    private nonisolated(unsafe) var turnsTaken = 0
+    /// Whether some part did long work between the last two beats.
     private(set) nonisolated(unsafe) var hasWorked = false
 
     package init(_ parts: [Part]) { self.parts = parts }
 
-    /// Asks again whoever has answered. Called by one thread.
-    /// - Returns: names of those that have neither answered the call before this one nor got on since.
-    package func beat() -> [String] {
-        let silent = state.withLock { $0.silent }
+    /// Asks those whose turn it is and who do not owe an answer. To be called five times a beat, by one thread.
+    /// - Returns: nil before the fifth turn; with it, names of those that have neither answered nor got on.
+    package func turn() -> [String]? {
+        let turn = turnsTaken
+        turnsTaken += 1
+        for place in parts.indices where place % Pulse.turns == turn % Pulse.turns { ask(place, turn) }
+        return turnsTaken.isMultiple(of: Pulse.turns) ? silent(at: turn) : nil
+    }
+
+    private func ask(_ place: Int, _ turn: Int) {
+        let owesAnswer = state.withLock { state in
+            guard state.asked[place] == nil else { return true }
+            state.asked[place] = turn
+            return false
+        }
+        guard !owesAnswer else { return }
+        parts[place].ask { [weak self] in self?.state.withLock { $0.asked[place] = nil } }
+    }
+
+    private func silent(at turn: Int) -> [String] {
         // Each is asked once a beat: its answer is about the time since the last question.
         var moved: [ObjectIdentifier: Bool] = [:]
         for work in parts.flatMap(\.work) where moved[ObjectIdentifier(work)] == nil {
             moved[ObjectIdentifier(work)] = work.hasMoved()
         }
         hasWorked = moved.values.contains(true)
-        for (place, part) in parts.enumerated() where !silent.contains(place) {
-            state.withLock { _ = $0.silent.insert(place) }
-            part.ask { [weak self] in self?.state.withLock { _ = $0.silent.remove(place) } }
-        }
-        return silent.sorted().filter { place in
-            !parts[place].work.contains { moved[ObjectIdentifier($0)] == true }
+        let asked = state.withLock { $0.asked }
+        return parts.indices.filter { place in
+            guard let since = asked[place], turn - since >= Pulse.patience else { return false }
+            return !parts[place].work.contains { moved[ObjectIdentifier($0)] == true }
         }.map { parts[$0].name }
     }
 }

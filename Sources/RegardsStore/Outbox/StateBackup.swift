@@ -32,6 +32,7 @@ struct StateBackup {
             let copy = try DatabaseQueue(path: partial)
             try writer.backup(to: copy)
             try copy.close()
+            RetiredConnections.take(copy)
             guard fsync(descriptor) == 0, rename(partial, path) == 0, StateBackup.sync(folderOf: path) else {
                 throw OutboxError.unreachable(path: path, detail: String(cString: strerror(errno)))
             }

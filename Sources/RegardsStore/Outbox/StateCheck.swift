@@ -38,8 +38,8 @@ enum StateCheck {
         do {
             try OutboxError.translate(path) {
                 let queue = try DatabaseQueue(path: path, configuration: configuration)
+                defer { RetiredConnections.take(queue) }
                 try queue.read { try look($0, path: path) }
-                try queue.close()
             }
         } catch let error as OutboxError {
             if case .damaged = error {

@@ -17,11 +17,15 @@ package enum StateConnection {
     /// How long a write waits for a command, and a command for the daemon.
     package static let patience = TimeSpan.seconds(5)
 
-    /// 16 MB: the upper pages of the indexes of some million rows stay in memory.
-    private static let cache = "PRAGMA cache_size = -16000"
+    /// 8 MB: the upper pages of the indexes of some million rows stay in memory.
+    private static let cache = "PRAGMA cache_size = -8000"
 
     /// Of all connections together: past it a page that is read takes the place of one that was not used for longest.
-    private static let heap: Int64 = 20 << 20
+    private static let heap: Int64 = 14 << 20
+
+    /// Pages in the log before they are copied to the file, 32 MB of them: while messages go out the same pages are
+    /// written again and again, and each copying costs two more waits for the disk.
+    private static let log = "PRAGMA wal_autocheckpoint = 8000"
 
     static func openWriter(
         path: String, durability: Durability, patience: TimeSpan = StateConnection.patience
@@ -41,6 +45,7 @@ package enum StateConnection {
                     database, "synchronous", durability.pragma.name, reads: String(durability.pragma.value))
                 try setAndAssert(database, "foreign_keys", "ON", reads: "1")
                 try database.execute(sql: cache)
+                try database.execute(sql: log)
             }
             return queue
         }

@@ -7,17 +7,33 @@ import Synchronization
 /// The read-only connections to one file, and the queries made ready for it.
 struct SourceConnections: Sendable {
     /// Pages of scans.
-    let scan: DatabaseQueue
+    let scan: SourceConnection
     let wait: LockWait
     /// Look-ups at send time, which must not wait for a page.
-    let look: DatabaseQueue
+    let look: SourceConnection
     /// `data_version` only: it stands still inside a transaction.
-    let watch: DatabaseQueue
+    let watch: SourceConnection
     let file: FileIdentity
     /// Counts from 1.
     let opening: Int
     let customers: RecordQuery
     let events: [String: RecordQuery]
+}
+
+/// A connection to the business's database, which is closed when nobody holds it any more.
+final class SourceConnection: Sendable {
+    private let queue: DatabaseQueue
+
+    init(path: String, _ configuration: Configuration) throws {
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    deinit { RetiredConnections.take(queue) }
+
+    func inDatabase<Result>(_ body: (Database) throws -> Result) throws -> Result {
+        // Else it could be closed before it is used for the last time.
+        try withExtendedLifetime(self) { try queue.inDatabase(body) }
+    }
 }
 
 /// When a scan's connection last stopped waiting for a writer: waiting keeps nobody out, so it is no part of a read.
@@ -68,7 +84,7 @@ extension SourceConnections {
 
     /// A read waits some five seconds for the shop's writer. It looks often and at random times: a writer that commits
     /// one transaction after the other leaves only short gaps.
-    private static func connection(_ path: String, _ label: String, _ wait: LockWait? = nil) throws -> DatabaseQueue {
+    private static func connection(_ path: String, _ label: String, _ wait: LockWait? = nil) throws -> SourceConnection {
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .callback { tries in
@@ -78,7 +94,7 @@ extension SourceConnections {
         }
         configuration.label = "regards.source.\(label)"
         return try SourceError.translate(path, query: nil) {
-            try DatabaseQueue(path: path, configuration: configuration)
+            try SourceConnection(path: path, configuration)
         }
     }
 
@@ -88,7 +104,7 @@ extension SourceConnections {
         var advice: String
     }
 
-    private static func makeReady(_ settings: SourceSettings, _ queue: DatabaseQueue) throws -> RecordQuery {
+    private static func makeReady(_ settings: SourceSettings, _ queue: SourceConnection) throws -> RecordQuery {
         let id = Required(slot: CustomerColumn.id.rawValue, advice: "name the key with AS id")
         return try makeReady(
             "customers", settings.query, lookup: settings.lookup, settings.customers.columns, selected: [id.slot], [id],
@@ -96,7 +112,7 @@ extension SourceConnections {
             settings.path)
     }
 
-    private static func makeReady(_ event: EventQuery, _ queue: DatabaseQueue, _ path: String) throws -> RecordQuery {
+    private static func makeReady(_ event: EventQuery, _ queue: SourceConnection, _ path: String) throws -> RecordQuery {
         let required = [
             Required(slot: EventColumn.id.rawValue, advice: "name the key with AS id"),
             Required(slot: EventColumn.at.rawValue, advice: "name the event's time with AS at"),
@@ -110,7 +126,7 @@ extension SourceConnections {
     private static func makeReady(
         _ name: String, _ query: String, lookup: String?, _ schema: RecordSchema, selected: [Int],
         _ required: [Required],
-        _ queue: DatabaseQueue, _ path: String
+        _ queue: SourceConnection, _ path: String
     ) throws -> RecordQuery {
         try SourceError.translate(path, query: name) {
             try queue.inDatabase { database in

@@ -43,6 +43,11 @@ class Recorder:
             if left == 1:
                 say("alarm " + number)
 
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        """It carries out one command after the other, however they come: aiosmtpd only does not say so."""
+        session.host_name = hostname
+        return responses[:1] + ["250-PIPELINING"] + responses[1:]
+
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if address in self.refused:
             return self.refused[address] + " refused by the test"
@@ -75,6 +80,9 @@ class Recorder:
         self.stage("KEPT")
         if not self.options.quiet:
             say("message " + line)
+        if self.options.slow and self.count % self.options.slow == 0:
+            # One to six seconds, in turn.
+            await asyncio.sleep(1 + self.count // self.options.slow % 6)
         if self.options.fail_after_dot:
             server.transport.abort()
         return "250 2.0.0 recorded as %d" % self.count
@@ -133,6 +141,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--refuse", action="append", default=[], metavar="ADDRESS=CODE")
     parser.add_argument("--fail-after-dot", action="store_true", help="record, then cut the connection")
+    parser.add_argument("--slow", type=int, metavar="N", help="answer each N-th message seconds after it is on disk")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--tls", choices=["starttls", "implicit"])

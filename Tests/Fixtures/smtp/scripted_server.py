@@ -18,10 +18,11 @@ Every `--on WHEN=ACTION` changes one answer:
 
 Prints `port N`, then what happens, one line each:
     open S TLS | line S HEX | body S HEX | behind S | held S WHEN | gone S
-where S is the number of the session, and `behind` says that more had come with the end of a message. Ends when its standard input ends.
+where S is the number of the session, and `behind` says that more had come with the end of a message, or while a `hold` was held. Ends when its standard input ends.
 """
 
 import argparse
+import select
 import socket
 import ssl
 import struct
@@ -109,6 +110,8 @@ class Session:
         elif kind == "hold":
             say("held %d %s" % (self.number, when))
             go.acquire()
+            if select.select([self.connection], [], [], 0)[0]:
+                say("behind %d" % self.number)
             self.reply(text)
         else:
             raise SystemExit("unknown action " + action)
@@ -191,11 +194,12 @@ class Session:
         except (Gone, OSError):
             pass
         finally:
-            say("gone %d" % self.number)
+            # Said when it is over: whoever reads it finds the connection closed.
             try:
                 self.connection.close()
             except OSError:
                 pass
+            say("gone %d" % self.number)
 
 
 def scripted(when):
