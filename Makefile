@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 # An import without a declared dependency is an error: the layers of docs/architecture.md are law.
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+# The dependencies' checkouts are made under the folder's own name: git would look for them in the folder where it runs.
+RESOLVE := swift package resolve --scratch-path "$(CURDIR)/.build/static" >/dev/null
 # By this name every process of a build finds this folder, wherever it lies: the paths of the dependencies' sources get into
 # the program, and `make check-long` wants the same bytes everywhere.
 RELEASE := -c release --static-swift-stdlib --scratch-path /proc/self/cwd/.build/static
@@ -35,6 +37,7 @@ test-swift: ## the tests that need no other machine
 
 test-agreement: ## compare with Python for 10,000 customers and two years
 	@scripts/install-deps build
+	@$(RESOLVE)
 	@$(SWIFT_BUILD) $(RELEASE) --product AgreementTest
 	@Tests/Agreement/agree $(BUILT)/AgreementTest
 
@@ -63,6 +66,7 @@ check-long: deb ## build the package a second time, elsewhere: it must be the sa
 
 release: ## build what ships: optimised, with the Swift runtime inside
 	@scripts/install-deps build
+	@$(RESOLVE)
 	@scripts/check-warnings $(SWIFT_BUILD) $(RELEASE) --product regards
 
 deb: release ## make the Debian package in .build/deb/
@@ -71,6 +75,7 @@ deb: release ## make the Debian package in .build/deb/
 
 bench: ## measure; prints tables
 	@scripts/install-deps bench
+	@$(RESOLVE)
 	@$(SWIFT_BUILD) $(RELEASE) --product regards
 	@for name in CalendarBenchmarks TriggerBenchmarks PlanningBenchmarks OutboxBenchmarks DeliveryBenchmarks; do \
 	  $(SWIFT_BUILD) $(RELEASE) --product $$name && $(BUILT)/$$name; done

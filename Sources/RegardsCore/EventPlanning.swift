@@ -13,6 +13,19 @@ extension Rule {
     }
 }
 
+extension RuleBook {
+    /// When the promise of each rule about a kind of event runs out, by rule: for events that are seen for the first time.
+    /// - Parameter isMember: whether the customer belongs to a segment, by its index.
+    package func limits(of kind: Int, from start: Instant, isMember: (Int) -> Bool) -> [String: Instant] {
+        var limits: [String: Instant] = [:]
+        for rule in rules {
+            guard let trigger = rule.eventTrigger, trigger.kind == kind, let promise = trigger.promise else { continue }
+            limits[rule.name] = promise.limit(from: start, house.business, within: promise.granted(isMember))
+        }
+        return limits
+    }
+}
+
 extension Planner {
     /// The messages that an event rule owes because of one event, whenever they are due. An event that was there before the
     /// rule was first seen owes none; but an appointment that was made long ago is still to come, and so the messages of

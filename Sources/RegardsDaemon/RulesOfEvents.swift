@@ -22,14 +22,6 @@ extension RuleBook {
     func limits(
         of kind: Int, at start: Instant, _ facts: @autoclosure () -> Facts, _ standing: Standing, now: Instant
     ) -> [String: Instant] {
-        var limits: [String: Instant] = [:]
-        for rule in rules {
-            guard let trigger = rule.eventTrigger, trigger.kind == kind, let promise = trigger.promise else { continue }
-            let within =
-                promise.bySegment.isEmpty
-                ? promise.answerWithin : promise.granted(conditionFacts(facts(), standing, now: now).membership.contains)
-            limits[rule.name] = promise.limit(from: start, house.business, within: within)
-        }
-        return limits
+        limits(of: kind, from: start) { conditionFacts(facts(), standing, now: now).membership.contains($0) }
     }
 }

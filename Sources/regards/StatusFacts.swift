@@ -24,10 +24,10 @@ struct StatusFacts {
     private let mode: String
     private let rules: RulesFacts
     private let state: (path: String, bytes: Int64)
-    /// No daemon has run yet.
-    private let isNew: Bool
     /// nil where none were ever kept.
     private let copies: SentCopies.Size?
+    /// No daemon has run yet.
+    private let isNew: Bool
     private let counts: OutboxCounts
     private let nextHour: Int
     private let next: Instant?

@@ -9,7 +9,7 @@ import Testing
 
 /// Names, addresses and texts that are made to break out of their place: through cards, sessions and a real server, to
 /// readers that other people wrote.
-@Suite("Hostile text over the wire", .timeLimit(.minutes(5)))
+@Suite("Hostile text over the wire")
 struct HostileMailTests {
     // MARK: - Samples
 

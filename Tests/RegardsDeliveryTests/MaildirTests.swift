@@ -6,7 +6,7 @@ import Testing
 
 @testable import RegardsDelivery
 
-@Suite("Maildir", .timeLimit(.minutes(5)))
+@Suite("Maildir")
 struct MaildirTests {
     private func names(_ folder: String) -> [String] {
         guard let directory = opendir(folder) else { return ["no such folder"] }

@@ -7,7 +7,7 @@ import Testing
 @testable import RegardsDelivery
 
 /// Several relays behind one way out.
-@Suite("Groups of relays", .timeLimit(.minutes(2)))
+@Suite("Groups of relays")
 struct RelayGroupTests {
     /// A group of real relays, each with a scripted server.
     private final class Several: Sendable {

@@ -6,7 +6,7 @@ import Testing
 @testable import RegardsDelivery
 
 /// The next message's commands behind the final dot of the one before (RFC 2920 3.1), and all that can go wrong there.
-@Suite("SMTP messages behind the final dot", .timeLimit(.minutes(2)))
+@Suite("SMTP messages behind the final dot")
 struct SMTPBehindTests {
     /// Sends a first message, which shows that the relay keeps its session, then a second, and a third behind it.
     private func threeMessages(

@@ -6,7 +6,7 @@ import Testing
 @testable import RegardsDelivery
 
 /// A relay that cannot be reached: what the operator reads, and that nothing secret goes out in clear.
-@Suite("SMTP connections that fail", .timeLimit(.minutes(2)))
+@Suite("SMTP connections that fail")
 struct SMTPConnectTests {
     private func detail(_ state: ChannelState) -> String? {
         if case .down(.relayDown, let detail) = state { return detail }

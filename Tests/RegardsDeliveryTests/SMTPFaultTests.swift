@@ -56,7 +56,7 @@ struct FaultCase {
 
 let pauseAfterLoss = Fixture.moment + .minutes(5)
 
-@Suite("SMTP faults", .timeLimit(.minutes(2)))
+@Suite("SMTP faults")
 struct SMTPFaultTests {
     // MARK: - What libcurl does for us
 

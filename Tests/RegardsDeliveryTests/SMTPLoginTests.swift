@@ -7,7 +7,7 @@ import Testing
 @testable import RegardsDelivery
 
 /// Logins: the mechanism that was asked for and no other, and nothing of them in any line that is kept.
-@Suite("SMTP logins", .timeLimit(.minutes(2)))
+@Suite("SMTP logins")
 struct SMTPLoginTests {
     private func probe(_ server: ScriptedSMTPServer, _ login: SMTPLogin, _ wire: Wire = .plain) throws -> ChannelProbe {
         let settings = try SMTPSettings(

@@ -7,7 +7,7 @@ import Testing
 
 /// Every fault at every place of the dialogue, over every kind of connection: what becomes of the message, of the
 /// session and of the login.
-@Suite("SMTP faults, everywhere", .timeLimit(.minutes(3)))
+@Suite("SMTP faults, everywhere")
 struct SMTPMatrixTests {
     private static let codes = [421, 432, 450, 451, 452, 454, 455, 500, 501, 503, 521, 530, 535, 541, 550, 551, 552, 553, 554, 555, 556, 571]
 

@@ -7,7 +7,7 @@ import Testing
 
 /// Messages to a real server (aiosmtpd), which shows what really arrives.
 @Suite(
-    "SMTP to a real server", .timeLimit(.minutes(5)),
+    "SMTP to a real server",
     .enabled(if: RecordingSMTPServer.python != nil, "needs a Python with aiosmtpd (make test installs it)"))
 struct SMTPRecordingTests {
     private func relay(

@@ -6,7 +6,7 @@ import Testing
 @testable import RegardsDelivery
 
 /// The end of a relay's life: nothing is lost silently, nothing keeps the daemon from stopping.
-@Suite("SMTP relays that stop", .timeLimit(.minutes(2)))
+@Suite("SMTP relays that stop")
 struct SMTPStopTests {
     @Test(arguments: ["MAIL", "RCPT", "DATA"], Wire.allCases)
     func beforeTheDotTheMessageComesBackAtOnce(when: String, wire: Wire) throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RegardsDelivery
 
-@Suite("Webhooks", .timeLimit(.minutes(2)))
+@Suite("Webhooks")
 struct WebhookTests {
     private static let secret = Secret("whsec_" + Base64.encode(Array("0123456789abcdef0123456789abcdef".utf8)))
     private static let oldSecret = Secret("whsec_" + Base64.encode(Array("abcdefghijklmnopqrstuvwx".utf8)))

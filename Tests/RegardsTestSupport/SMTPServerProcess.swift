@@ -167,7 +167,8 @@ package final class EventLog<Event: Sendable>: @unchecked Sendable {
     }
 
     /// Waits until `match` finds in what happened so far what it looks for.
-    /// - Parameter seconds: a guard against a test that would never end; no test waits for it to pass.
+    /// - Parameter seconds: a guard against a test that would never end; no test waits for it to pass. The guard stands here
+    ///   and not at the suites, because the clock of a suite's time limit also runs while a test waits for a thread.
     @discardableResult
     package func await<Value>(_ what: String, seconds: Int = 30, _ match: ([Event]) -> Value?) throws -> Value {
         var limit = timespec()

@@ -16,7 +16,9 @@ extension Forecast {
         let loader = FactsLoader(outbox: outbox, source: source, histories: histories, book: book)
         var walk = EventWalk(self, asked, standing, firstSeen: try outbox.firstSeen)
         for kind in book.eventKinds.indices {
-            let rules = book.rules(about: kind).filter { (asked.rule ?? book.rules[$0].name) == book.rules[$0].name }
+            let rules = book.rules.indices.filter { index in
+                book.rules[index].eventTrigger?.kind == kind && (asked.rule ?? book.rules[index].name) == book.rules[index].name
+            }
             guard !rules.isEmpty else { continue }
             var events = try self.events(kind, rules, now: asked.now, outbox)[...]
             if let customer = asked.customer { events = events.filter { $0.customerKey == customer }[...] }
@@ -109,7 +111,9 @@ private struct EventWalk {
     private func withLimit(_ facts: Facts, _ rule: Rule) -> Facts {
         guard let event = facts.event, event.limits[rule.name] == nil, let trigger = rule.eventTrigger else { return facts }
         var facts = facts
-        let limits = forecast.book.limits(of: trigger.kind, at: event.at, facts, standing, now: asked.now)
+        let limits = forecast.book.limits(of: trigger.kind, from: event.at) {
+            forecast.book.conditionFacts(facts, standing, now: asked.now).membership.contains($0)
+        }
         facts.event?.limits[rule.name] = limits[rule.name]
         return facts
     }
