@@ -473,7 +473,13 @@ package final class SendLoop: @unchecked Sendable {
             return tellIfIdle()
         }
         do {
-            arm(for: [try nextWake(), channels.nextProbe(every: limits.probe)].compactMap { $0 }.min())
+            let wake = try nextWake()
+            // Given back, or to be tried again at once, after the last claim: whoever waits for the end waits for that too.
+            if isDrained, !idleHandlers.isEmpty, let wake, wake <= clock.now() {
+                isDrained = false
+                return scheduleTurn()
+            }
+            arm(for: [wake, channels.nextProbe(every: limits.probe)].compactMap { $0 }.min())
         } catch {
             ledgerFailed(error)
             arm(for: ledgerDownUntil)
