@@ -383,7 +383,9 @@ package final class SendLoop: @unchecked Sendable {
             sending.remove(item.outreach.id)
             if let copy = item.copy { SentCopies.drop([copy]) }
         }
-        if !result.report.refused.isEmpty || !order.additions.isEmpty || result.hasReleased { isDrained = false }
+        // A claim that was under way meanwhile may have missed what was given back.
+        let hasGivenBack = !order.releases.isEmpty && sourceDownUntil == nil
+        if !result.report.refused.isEmpty || !order.additions.isEmpty || result.hasReleased || hasGivenBack { isDrained = false }
         teller.tell(order.tellings)
         for address in result.suppressed {
             teller.tell(Notice(.suppressed, reason: SuppressionReason.bounce.rawValue, addressHash: address))
