@@ -210,7 +210,9 @@ struct ExplainAgreementTests {
             case "due" where prediction.at <= now:
                 #expect(row?.state == .sent, "\(what)")
             case "due" where isWaiting(key, prediction, all, now):
-                #expect(row == nil || row?.state == .cancelled, "\(what)")
+                // A row that an earlier pass put off beyond this one's window is asked about when its time comes.
+                let isPutOff = row?.state == .planned && row.map { $0.plan.dueAt >= now + PlanWindow.ahead } == true
+                #expect(row == nil || row?.state == .cancelled || isPutOff, "\(what)")
             case "due" where prediction.at < now + PlanWindow.ahead || prediction.isAboutEvents:
                 #expect(row?.state == .planned && row?.plan.dueAt == prediction.at, "\(what)")
             case "held" where prediction.at <= now:
