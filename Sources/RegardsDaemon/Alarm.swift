@@ -2,7 +2,7 @@ import Dispatch
 import RegardsCalendar
 
 /// A Dispatch timer that is armed for one instant, and at the latest for a minute from now: jumps of the clock and lost
-/// wake-ups heal by the next look. It is used on its queue only.
+/// wake-ups heal by the next look. By a clock that stands still it never rings. It is used on its queue only.
 ///
 /// It counts on the clock that nobody sets: a timer on the wall clock that is set back by an hour sleeps an hour longer.
 final class Alarm {
@@ -27,6 +27,7 @@ final class Alarm {
     /// - Parameter instant: nil for the next re-check.
     func arm(for instant: Instant?) {
         dispatchPrecondition(condition: .onQueue(queue))
+        guard clock.isRunning else { return }
         let now = clock.now()
         let wait = max((instant ?? now + Alarm.recheck) - now, .zero)
         source.schedule(deadline: Alarm.deadline(after: wait), leeway: .milliseconds(1))

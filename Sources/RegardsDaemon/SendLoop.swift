@@ -383,7 +383,9 @@ package final class SendLoop: @unchecked Sendable {
             sending.remove(item.outreach.id)
             if let copy = item.copy { SentCopies.drop([copy]) }
         }
-        if !result.report.refused.isEmpty || !order.additions.isEmpty || result.hasReleased { isDrained = false }
+        // A claim that was under way meanwhile may have missed what was given back.
+        let hasGivenBack = !order.releases.isEmpty && sourceDownUntil == nil
+        if !result.report.refused.isEmpty || !order.additions.isEmpty || result.hasReleased || hasGivenBack { isDrained = false }
         teller.tell(order.tellings)
         for address in result.suppressed {
             teller.tell(Notice(.suppressed, reason: SuppressionReason.bounce.rawValue, addressHash: address))
@@ -473,7 +475,13 @@ package final class SendLoop: @unchecked Sendable {
             return tellIfIdle()
         }
         do {
-            arm(for: [try nextWake(), channels.nextProbe(every: limits.probe)].compactMap { $0 }.min())
+            let wake = try nextWake()
+            // Given back, or to be tried again at once, after the last claim: whoever waits for the end waits for that too.
+            if isDrained, !idleHandlers.isEmpty, let wake, wake <= clock.now() {
+                isDrained = false
+                return scheduleTurn()
+            }
+            arm(for: [wake, channels.nextProbe(every: limits.probe)].compactMap { $0 }.min())
         } catch {
             ledgerFailed(error)
             arm(for: ledgerDownUntil)

@@ -36,6 +36,64 @@ struct ForecastTests {
         try await daemon.stop()
     }
 
+    /// `rule due 2027-05-06T12:00:01Z`, of customer 1, seen from the beginning of a day.
+    private func foreseen(_ shop: TestShop, _ outbox: any Outbox, from: String) throws -> [String] {
+        let assembly = try shop.assembly()
+        let forecast = Forecast(
+            assembly: assembly, source: try Workshop.source(assembly), outbox: outbox, hash: AddressHash(key: .random()))
+        let start = try at(from)
+        return try forecast.report(from: start, to: start + .days(3), now: start).lines
+            .map { "\($0.outreach.key.rule) \($0.verdict.word) \($0.outreach.dueAt)" }
+    }
+
+    @Test("what time makes true before it is too late is due at that second, and then it goes")
+    func madeTrueByTime() async throws {
+        let shop = try TestShop(rules: [])
+        try shop.rules(
+            """
+            news: {purpose: greeting, when: {on: 2027-05-04, at: 14:00}, send: birthday}
+            card: {purpose: greeting, when: {on: 2027-05-06, at: 08:00}, where: [{not: received news within 2d}], send: birthday}
+            soon: {purpose: greeting, when: {on: 2027-05-06, at: 08:00}, where: [{not: received news within 60h}], send: birthday}
+            """)
+        try shop.addCustomer(1)
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T06:00:00Z"))
+        for time in ["2027-05-04T06:00:00Z", "2027-05-04T12:00:00Z"] { try await daemon.cleanPass(at: time) }
+        // News went at two in the afternoon, and a greeting may go until midnight. Sixty hours are over too late for one.
+        #expect(
+            try foreseen(shop, daemon.outbox, from: "2027-05-05T22:00:00Z") == [
+                "soon not due 2027-05-06T06:00:00Z", "card due 2027-05-06T12:00:01Z",
+            ])
+        for time in ["2027-05-06T06:00:00Z", "2027-05-06T12:00:00Z"] { try await daemon.cleanPass(at: time) }
+        #expect(try daemon.rows().map(\.key.rule) == ["news"])
+        #expect(
+            try foreseen(shop, daemon.outbox, from: "2027-05-06T12:00:00Z") == ["card due 2027-05-06T12:00:01Z"])
+        for time in ["2027-05-06T12:00:01Z", "2027-05-06T21:59:59Z"] { try await daemon.cleanPass(at: time) }
+        #expect(try daemon.ledger() == [
+            "2027-05-04 send sent 2027-05-04T12:00:00Z", "2027-05-06 send sent 2027-05-06T06:00:00Z",
+        ])
+        try await daemon.stop()
+    }
+
+    @Test("what another message makes true is due with it, also where its row was cancelled")
+    func madeTrueByAMessage() async throws {
+        let shop = try TestShop(rules: [])
+        try shop.rules(
+            """
+            news: {purpose: greeting, when: {on: 2027-05-04, at: 14:00}, send: birthday}
+            thanks: {purpose: greeting, when: {on: 2027-05-04, at: 09:00}, where: [received news within 1d], send: birthday}
+            """)
+        try shop.addCustomer(1)
+        let daemon = try TestDaemon(shop, now: try at("2027-05-03T22:00:00Z"))
+        try await daemon.cleanPass(at: "2027-05-03T22:00:00Z")
+        let expected = ["news due 2027-05-04T12:00:00Z", "thanks due 2027-05-04T12:00:00Z"]
+        #expect(try foreseen(shop, daemon.outbox, from: "2027-05-03T22:00:00Z").sorted() == expected)
+        for time in ["2027-05-04T07:00:00Z", "2027-05-04T12:00:00Z"] { try await daemon.cleanPass(at: time) }
+        #expect(try daemon.rows().map(\.key.rule) == ["news"])
+        try await daemon.cleanPass(at: "2027-05-04T12:00:01Z")
+        #expect(try daemon.rows().map(\.standing) == ["sent", "sent"])
+        try await daemon.stop()
+    }
+
     @Test("check names addresses that no relay would take, and not those that are missing")
     func badAddress() throws {
         let shop = try TestShop(rules: ["birthday"])

@@ -37,8 +37,10 @@ struct SimulationTests {
     }
 
     /// What the daemon sends in a period in which the database changes.
+    /// - Parameter looks: when it looks at the database besides each day and each change: a message that time makes due goes
+    ///   at the look after that.
     static func served(
-        _ shop: TestShop, from: Instant, to: Instant, changes: [(at: Instant, sql: String)] = []
+        _ shop: TestShop, from: Instant, to: Instant, changes: [(at: Instant, sql: String)] = [], looks: [Instant] = []
     ) throws -> [String] {
         let assembly = try shop.assembly().with(mode: .live)
         let clock = VirtualClock(from)
@@ -46,15 +48,16 @@ struct SimulationTests {
         let daemon = try VirtualDaemon(
             assembly, outbox: outbox, channels: ChannelSet([.mail: TakingChannel()], clock: clock), clock: clock, salt: [1])
         var changes = changes.sorted { $0.at > $1.at }
-        var day = from
+        let days = stride(from: 0, to: (to - from).seconds, by: 86_400).map { from + .seconds($0) }
+        var looks = Set(days + looks + [to]).filter { $0 >= from && $0 <= to }.sorted { $0 > $1 }
         while clock.now() < to {
             while let change = changes.last, change.at <= clock.now() {
                 try shop.sql(change.sql)
                 changes.removeLast()
             }
             try daemon.look()
-            if clock.now() >= day { day = day + .days(1) }
-            try daemon.run(until: min(min(day, to), changes.last.map(\.at) ?? to))
+            while let look = looks.last, look <= clock.now() { looks.removeLast() }
+            try daemon.run(until: min(looks.last ?? to, changes.last.map(\.at) ?? to))
         }
         daemon.stop()
         let rows = try outbox.list(OutreachFilter(states: [.sent]), limit: .max, after: 0)
@@ -64,8 +67,7 @@ struct SimulationTests {
 
     @Test("lives through events of the past as the daemon did, whatever the seed", .timeLimit(.minutes(10)))
     func events() throws {
-        let seed = UInt64.random(in: .min ... .max)
-        print("simulation: seed \(seed)")
+        let seed = SeededGenerator.seed("simulation")
         var draw = SeededGenerator(seed: seed)
         let from = try at("2027-03-01T00:00:00Z")
         let days = 90

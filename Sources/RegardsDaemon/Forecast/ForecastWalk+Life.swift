@@ -101,8 +101,7 @@ extension ForecastWalk {
 // MARK: Segments
 
 extension ForecastWalk {
-    /// Finds when the customer comes into segments that a rule watches, and leaves them: the daemon looks every so often,
-    /// and the simulation once a day.
+    /// Finds when the customer comes into segments that a rule watches, and leaves them.
     func liveInSegments(_ member: inout Member) {
         let watched = book.watchedSegments
         guard !watched.isEmpty, member.facts.customer != nil else { return }
@@ -115,11 +114,11 @@ extension ForecastWalk {
         for (segment, belongs) in zip(watched, known) where belongs {
             member.facts.entries[segment] = SegmentEntry(number: 1, enteredAt: period.now, isBaseline: true)
         }
-        guard watched.contains(where: { book.segments[$0].isTimed(book.segments) }) else { return }
+        let tests = watched.flatMap(book.timedTests(ofSegment:))
         var entries = member.facts.entries
-        var now = period.now + .days(1)
-        while now < period.window.through {
-            defer { now = now + .days(1) }
+        var now = period.now
+        while let turn = book.nextTurn(of: tests, member.facts, after: now, before: period.window.through) {
+            now = turn
             let found = members(now)
             guard found != known else { continue }
             for (place, segment) in watched.enumerated() where found[place] != known[place] {
@@ -161,26 +160,5 @@ extension ForecastWalk {
 extension ForecastWalk.Waiting {
     fileprivate func isOf(rule: Int) -> Bool {
         if case .message(let candidate) = what { candidate.rule == rule } else { false }
-    }
-}
-
-extension Segment {
-    /// Whether time alone brings customers into it, or out of it.
-    fileprivate func isTimed(_ segments: [Segment]) -> Bool {
-        guard case .matching(let condition) = definition else { return false }
-        return condition.isTimed(segments.filter { $0.name != name })
-    }
-}
-
-extension Condition {
-    /// Whether time alone, or what was sent, can change its answer.
-    func isTimed(_ segments: [Segment]) -> Bool {
-        tests.contains { test in
-            switch (test.operand, test.predicate) {
-            case (_, .within), (_, .olderThan), (.received, _): true
-            case (.segment, _), (.rank, _): segments.contains { $0.isTimed(segments) }
-            default: false
-            }
-        }
     }
 }

@@ -50,6 +50,8 @@ struct ForecastWalk {
         var event: Int?
         /// What was decided when it was due, where it is asked about again.
         var refused: Forecast.Sight?
+        /// It is too late to ask again: what was refused stays so.
+        var isOver = false
 
         /// Of what comes at one instant, looks are first, and of messages the one that was due first.
         var order: (Instant, Instant) {
@@ -66,8 +68,10 @@ struct ForecastWalk {
     /// By rule.
     var promises: [String: PromiseCount] = [:]
     var windows: [Int: PlanWindow] = [:]
-    /// By rule: whether a condition that does not hold may hold later, although nobody changes anything.
-    private let isTimed: [Bool]
+    /// By rule: sentences whose answer changes with time.
+    private let timedTests: [[Condition.Test]]
+    /// By rule: rules whose messages change the answer of its conditions.
+    private let awaitedRules: [Set<String>]
     /// How far back each pass looks.
     private let longestLateness: TimeSpan
 
@@ -75,10 +79,8 @@ struct ForecastWalk {
         self.assembly = assembly
         self.period = period
         book = assembly.book
-        let segments = assembly.book.segments
-        isTimed = book.rules.map { rule in
-            ([rule.condition] + rule.steps.map(\.condition)).contains { $0.isTimed(segments) }
-        }
+        timedTests = book.rules.indices.map(assembly.book.timedTests(ofRule:))
+        awaitedRules = book.rules.indices.map(assembly.book.awaitedRules(ofRule:))
         longestLateness = book.rules.filter { !$0.isAboutEvents }.map(\.longestLateness).max() ?? .zero
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
         for (index, rule) in book.rules.enumerated() where !rule.isAboutEvents {
@@ -159,6 +161,8 @@ struct ForecastWalk {
             switch next.what {
             case .event(let event): look(at: event, next, &members, &waiting)
             case .stay(let stay): take(stay, next, &members, &waiting)
+            case .message where next.isOver:
+                if let refused = next.refused { tell(refused, next, members[next.member], &sights) }
             case .message(let candidate):
                 guard let sight = decide(candidate, next, members[next.member]) else { continue }
                 take(sight, next, &members, &waiting, &sights)
@@ -171,13 +175,12 @@ struct ForecastWalk {
     private mutating func decide(_ candidate: Candidate, _ next: Waiting, _ member: Member) -> Forecast.Sight? {
         let at = next.at
         let row = member.rows.isEmpty ? nil : member.rows[candidate.outreach.key]
-        // What had its time before now and has no row was not owed when it had.
-        let isMissing = row == nil && candidate.outreach.dueAt < period.now && next.event == nil
+        let isMissing = isMissing(candidate, next, member)
         if isMissing, period.passes == nil, period.hasLedger { return nil }
         let facts = next.event.map { self.facts(member, $0) } ?? member.facts
         let decision = planner.judge(candidate, facts: facts, standing: period.standing, now: at, ahead: true)
         let isOwed = isOwed(candidate, decision)
-        if isMissing, period.passes != nil, !isOwed { return nil }
+        if isMissing, period.passes != nil, !isOwed, decision.verdict != .cancel(.conditionFalse) { return nil }
         var sight = Forecast.Sight(candidate: candidate, facts: facts, decision: decision, at: at)
         if case .move(let later) = decision.verdict, later > at, row?.state.hasEnded != true { return sight }
         // A cancelled row that is owed again is as good as none.
@@ -195,19 +198,15 @@ struct ForecastWalk {
             members[next.member].held.append((kind, next, sight))
             return
         }
-        if let later = nextLook(sight, next, members[next.member]) {
-            var next = next
-            next.at = later
-            next.refused = next.refused ?? sight
-            return insert(next, &waiting)
-        }
-        if let refused = next.refused, sight.decision.verdict == .cancel(.conditionFalse) {
-            return sights.append(refused)
+        if let later = nextLook(sight, next, members[next.member]) { return insert(later, &waiting) }
+        if sight.decision.verdict == .cancel(.conditionFalse) {
+            return tell(next.refused ?? sight, next, members[next.member], &sights)
         }
         sights.append(sight)
         if let line = sight.line {
             if next.event != nil { members[next.member].end(sight) }
-            remember(sight, line, next.member, &members)
+            guard remember(sight, line, next.member, &members) else { return }
+            wake(sight.candidate.outreach.key.rule, next.member, at: sight.at, &waiting)
         } else if case .move(let later) = sight.decision.verdict, later < period.window.through {
             var next = next
             next.at = later
@@ -215,24 +214,62 @@ struct ForecastWalk {
         }
     }
 
-    /// When the daemon asks again about a message whose condition did not hold when it was due, but may with time, before it
-    /// is too late: it looks every so often, and here once a day.
-    private func nextLook(_ sight: Forecast.Sight, _ next: Waiting, _ member: Member) -> Instant? {
-        let (candidate, rule) = (sight.candidate, book.rules[sight.candidate.rule])
-        guard sight.decision.verdict == .cancel(.conditionFalse), isTimed[candidate.rule],
-            member.rows[candidate.outreach.key] == nil
-        else { return nil }
-        let day = TimeSpan.days(1).microseconds
-        let passed = (next.at - period.now).microseconds / day + 1
-        let later = period.now + TimeSpan(microseconds: passed * day)
-        var end = min(candidate.outreach.expiresAt ?? period.window.through, period.window.through)
-        if rule.isAboutEvents {
-            let event = next.event.flatMap { member.events[$0].event }
-            if event?.isOpen != true { end = min(end, (event?.at ?? next.at) + horizon(of: rule)) }
-        } else {
-            end = min(end, candidate.outreach.dueAt + longestLateness)
+    /// What had its time before now and has no row was not owed when it had.
+    private func isMissing(_ candidate: Candidate, _ next: Waiting, _ member: Member) -> Bool {
+        next.event == nil && candidate.outreach.dueAt < period.now && member.rows[candidate.outreach.key] == nil
+    }
+
+    /// A condition does not hold, and will not.
+    private func tell(_ refused: Forecast.Sight, _ next: Waiting, _ member: Member, _ sights: inout [Forecast.Sight]) {
+        if period.passes == nil || !isMissing(refused.candidate, next, member) { sights.append(refused) }
+    }
+
+    /// The daemon asks at each pass about a message whose condition did not hold when it was due, until it is too late. Here
+    /// it is asked about when time changes the answer of a sentence, and when a message is received that one speaks of.
+    private func nextLook(_ sight: Forecast.Sight, _ next: Waiting, _ member: Member) -> Waiting? {
+        let rule = sight.candidate.rule
+        guard sight.decision.verdict == .cancel(.conditionFalse), mayBeOwed(member.rows[sight.candidate.outreach.key]) else {
+            return nil
         }
-        return later < end ? later : nil
+        let end = lastLook(sight, next, member)
+        guard next.at < end else { return nil }
+        var later = next
+        later.refused = next.refused ?? sight
+        if let turn = book.nextTurn(of: timedTests[rule], sight.facts, after: next.at, before: end) {
+            later.at = turn
+        } else if !awaitedRules[rule].isEmpty {
+            (later.at, later.isOver) = (end, true)
+        } else {
+            return nil
+        }
+        return later
+    }
+
+    /// A cancelled row is opened again when it is owed again.
+    private func mayBeOwed(_ row: Outreach?) -> Bool { row.map { !$0.state.hasEnded || $0.state == .cancelled } ?? true }
+
+    /// From when on no pass derives a message any more, or it is too late.
+    private func lastLook(_ sight: Forecast.Sight, _ next: Waiting, _ member: Member) -> Instant {
+        let (candidate, rule) = (sight.candidate, book.rules[sight.candidate.rule])
+        let end = min(candidate.outreach.expiresAt ?? period.window.through, period.window.through)
+        guard rule.isAboutEvents else { return min(end, candidate.outreach.dueAt + longestLateness) }
+        let event = next.event.flatMap { member.events[$0].event }
+        return event?.isOpen == true ? end : min(end, (event?.at ?? next.at) + horizon(of: rule))
+    }
+
+    /// A message was received: what waits for a sentence about it is asked about at once.
+    private func wake(_ rule: String, _ member: Int, at instant: Instant, _ waiting: inout [Waiting]) {
+        func isAwaiting(_ item: Waiting) -> Bool {
+            guard item.member == member, item.refused != nil, case .message(let candidate) = item.what else { return false }
+            return awaitedRules[candidate.rule].contains(rule)
+        }
+        let woken = waiting.filter(isAwaiting)
+        guard !woken.isEmpty else { return }
+        waiting.removeAll(where: isAwaiting)
+        for var item in woken {
+            (item.at, item.isOver) = (instant, false)
+            insert(item, &waiting)
+        }
     }
 
     private func horizon(of rule: Rule) -> TimeSpan {
@@ -269,12 +306,13 @@ struct ForecastWalk {
     }
 
     /// As the ledger will remember a message that is sent: all who share the address got it.
-    private func remember(_ sight: Forecast.Sight, _ line: Forecast.Line, _ receiver: Int, _ members: inout [Member]) {
+    /// - Returns: false where nothing is sent.
+    private func remember(_ sight: Forecast.Sight, _ line: Forecast.Line, _ receiver: Int, _ members: inout [Member]) -> Bool {
         let candidate = sight.candidate
         let rule = book.rules[candidate.rule]
         guard sight.decision.verdict == .send, line.row?.state.hasEnded != true, !candidate.isFallback,
             case .send = rule.steps[candidate.step].action
-        else { return }
+        else { return false }
         let key = candidate.outreach.key
         let contact = PastContact(
             customer: key.customer, rule: key.rule, step: key.step, occasion: key.occasion, at: sight.at,
@@ -282,6 +320,7 @@ struct ForecastWalk {
         for index in members.indices { members[index].facts.history.toAddress.insert(contact, at: 0) }
         members[receiver].facts.history.lastReceived[rule.name] = sight.at
         members[receiver].facts.history.cards[rule.name, default: []].insert(SentCard(line.card, at: sight.at), at: 0)
+        return true
     }
 }
 
