@@ -230,7 +230,8 @@ package final class SendLoop: @unchecked Sendable {
         let stale = ready.removeDecided(before: clock.now() - limits.freshness)
         guard !stale.isEmpty else { return }
         group.releases += stale.map(\.outreach.id)
-        isDrained = false
+        // They can be claimed once that is written.
+        group.hasStale = true
     }
 
     private func prepare() {
@@ -383,7 +384,7 @@ package final class SendLoop: @unchecked Sendable {
             sending.remove(item.outreach.id)
             if let copy = item.copy { SentCopies.drop([copy]) }
         }
-        if !result.report.refused.isEmpty || !order.additions.isEmpty || result.hasReleased { isDrained = false }
+        if !result.report.refused.isEmpty || !order.additions.isEmpty || result.hasReleased || order.hasStale { isDrained = false }
         teller.tell(order.tellings)
         for address in result.suppressed {
             teller.tell(Notice(.suppressed, reason: SuppressionReason.bounce.rawValue, addressHash: address))

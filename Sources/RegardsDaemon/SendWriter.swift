@@ -17,6 +17,8 @@ struct SendGroup {
     var suppressions: [String] = []
     /// Claimed rows to be given back. After a crash the next start does it.
     var releases: [Int64] = []
+    /// Some of them were decided too long ago, and may be claimed again at once.
+    var hasStale = false
     /// A member of staff cannot be told.
     var hasRefusedStaff = false
     /// What is known of the pace of mail, where it is to be kept now.
@@ -69,6 +71,7 @@ struct SendGroup {
         whole.suppressions += suppressions
         whole.releases += releases
         whole.strayCopies += strayCopies
+        whole.hasStale = left.hasStale || hasStale
         whole.pace = pace ?? left.pace
         whole.hasRefusedStaff = left.hasRefusedStaff || hasRefusedStaff
         self = whole
@@ -128,7 +131,7 @@ final class SendWriter: Sendable {
             (result.left.endings, result.left.additions, result.left.tellings) = ([], [], [])
             (result.left.hasRefusedStaff, result.left.pace) = (false, nil)
             SentCopies.drop(group.strayCopies)
-            result.left.strayCopies = []
+            (result.left.strayCopies, result.left.hasStale) = ([], false)
             result.hasReleased = try releaseEnded(&result.left, desk, now)
         } catch {
             result.failure = error
