@@ -230,7 +230,6 @@ package final class SendLoop: @unchecked Sendable {
         let stale = ready.removeDecided(before: clock.now() - limits.freshness)
         guard !stale.isEmpty else { return }
         group.releases += stale.map(\.outreach.id)
-        isDrained = false
     }
 
     private func prepare() {

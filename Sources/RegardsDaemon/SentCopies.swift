@@ -40,9 +40,10 @@ package struct SentCopies: Sendable {
 
     /// Of the attempt of a row that began at an instant.
     package static func path(of row: Int64, at start: Instant, isMail: Bool, in folder: String) -> String {
-        // `2027-05-05T09:00:00`
+        // `2027-05-05T09:00:00`. With milliseconds: a daemon that was killed may try again within the second.
         let local = Zone.utc.local(at: start).description.split(separator: "T")
-        return "\(folder)/\(local[0])/\(local[1].filter { $0 != ":" })-\(row).\(isMail ? "eml" : "json")"
+        let rest = String(start.microseconds % 1_000_000 / 1000 + 1000).dropFirst()
+        return "\(folder)/\(local[0])/\(local[1].filter { $0 != ":" }).\(rest)-\(row).\(isMail ? "eml" : "json")"
     }
 
     /// The copy of an attempt of a row; nil where there is none.

@@ -14,7 +14,7 @@ struct StateFaultTests {
     @Test("full while it sends: it stops within one message, goes on within ten seconds of room, and all come once")
     func full() throws {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
-        guard let disk = try SmallDisk("6m") else { return }
+        guard let disk = try SmallDisk("48m") else { return }
         let customers = 1500
         let scene = try MomentScene(customers: customers, state: disk.path + "/regards.sqlite")
         let child = try scene.start(until: .stage(.kept, 200), number: 1)
