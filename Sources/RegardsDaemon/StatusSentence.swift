@@ -39,7 +39,7 @@ struct StatusSentence {
             let late = open.count { ($0.limits.values.min() ?? now) < now }
             let longest = max(0, (now - oldest).seconds / 60)
             let words = longest < 120 ? "\(longest) min" : longest < 48 * 60 ? "\(longest / 60) h" : "\(longest / 1440) days"
-            return "\(open.count) \(kind) open for up to \(words)" + (late > 0 ? " and \(late) past the limit" : "")
+            return "\(kind): \(open.count) open for up to \(words)" + (late > 0 ? " and \(late) past the limit" : "")
         }
     }
 

@@ -209,7 +209,7 @@ def test_complaint_is_acknowledged_within_five_seconds():
         journal.wait("opened")
     print(f"      acknowledged after {took:.1f} s")
     assert took < 5
-    await_status(r", 1 complaint open for up to \d+ min, ")
+    await_status(r", complaint: 1 open for up to \d+ min, ")
 
 
 def test_commands_of_root_leave_the_daemon_its_state():
@@ -234,7 +234,7 @@ def test_complaint_clock_climbs_its_ladder():
         journal.wait("sent", rule="complaint-care", customer=3, step="tell-director")
         assert journal.count("near-limit") == journal.count("broken") == 1
         assert journal.count("sent", step="tell-director") == 1
-        await_status(r", 2 complaint open for up to 25 h and 1 past the limit, ")
+        await_status(r", complaint: 2 open for up to 25 h and 1 past the limit, ")
         sql("UPDATE complaints SET answered = strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), solved = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')")
         journal.wait("ended", customer=2)
         journal.wait("ended", customer=3)
