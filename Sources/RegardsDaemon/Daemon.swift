@@ -56,8 +56,9 @@ package final class Daemon: @unchecked Sendable {
 
     private var statusTimer: Metronome?
     private(set) var pulse: Pulse!
-    /// Both are touched on the status queue. Since when something does not move, in beats; told once.
+    /// All are touched on the status queue. Since when something does not move, in beats, and what of it was told.
     private var beatsMissed = 0
+    private var toldStuck: Set<String> = []
     /// Since when nothing was planned or sent, in beats.
     private var quietBeats = 0
 
@@ -314,7 +315,7 @@ package final class Daemon: @unchecked Sendable {
         let channels = inForce.withLock { $0.channels }
         let silent = parts + channels.unanswered().map { "channel \($0)" }
         if silent.isEmpty {
-            beatsMissed = 0
+            (beatsMissed, toldStuck) = (0, [])
             options.notify.feedWatchdog()
         } else {
             beatsMissed += 1
@@ -326,10 +327,12 @@ package final class Daemon: @unchecked Sendable {
         if quietBeats == 2 { Memory.giveBack() }
     }
 
-    /// Once half of the time is over that the watchdog waits: a slow disk alone is no news.
+    /// Once half of the time is over that the watchdog waits, because a slow disk alone is no news; and again when another
+    /// part stands still too.
     private func tellStuck(_ names: [String]) {
         let missed = options.notify.watchdogInterval.map { max(1, Int($0.microseconds / beatEvery.microseconds)) } ?? 3
-        guard beatsMissed == missed else { return }
+        guard beatsMissed >= missed, !toldStuck.isSuperset(of: names) else { return }
+        toldStuck.formUnion(names)
         let end = options.notify.watchdogInterval == nil ? "" : "; systemd restarts the daemon soon, unless it moves again"
         options.announcer.announce(Notice(.stuck, detail: names.joined(separator: ", ") + end))
     }
