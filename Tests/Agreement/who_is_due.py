@@ -64,14 +64,6 @@ def day_of(text, where):
     return dt.date.fromisoformat(text) if len(text) == 10 else local_day(moment(text), where)
 
 
-def months_before(instant, months, where):
-    local = instant.astimezone(where)
-    number = local.year * 12 + local.month - 1 - months
-    year, month = divmod(number, 12)
-    day = min(local.day, calendar.monthrange(year, month + 1)[1])
-    return local.replace(year=year, month=month + 1, day=day).astimezone(UTC)
-
-
 def easter(year):
     """Gauss's rule in the form of Meeus, Jones and Butcher."""
     a, b, c = year % 19, year // 100, year % 100
@@ -481,7 +473,8 @@ class Story:
         return bool(row["do_not_contact"]) or purpose != GREETING and row[f"consent_{purpose}"] != 1
 
     def was_asked(self, at):
-        since = months_before(at, 6, zone(BUSINESS))
+        # Between two days on which it is asked: what time makes true on a day is sent at the next pass, not at 10:00.
+        since = at - 170 * DAY
         return any(message.rule == "survey" and since <= sent <= at for sent, message in self.sent)
 
     # MARK: Who gives way
