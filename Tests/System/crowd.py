@@ -101,8 +101,8 @@ def test_idle_it_wakes_for_the_look_at_the_database_alone():
     # At a look Dispatch's manager wakes, and a worker that looks; with it comes a turn of the signs of life, which takes a
     # worker, and at most one more to ask: a part's, or the main thread. Once a minute the clock and the zones are looked at.
     assert sum(slept) <= 6 * len(found), found
-    # Dispatch has a worker end that had nothing to do for five seconds: one that came for the minute's look, or on a busy
-    # machine before another had gone to sleep.
-    assert ended <= seconds / 5, ended
+    # Dispatch has a worker end that had nothing to do for five seconds: one that came for the minute's look, or before
+    # another had gone to sleep. Two of them at a time at most: 3 to 9 ended in five runs.
+    assert ended <= 2 * seconds / 5, ended
     assert resident < 40 * 1024, f"{resident} KiB"
     assert show("NRestarts") == "0"
