@@ -8,7 +8,7 @@ import Testing
 @testable import RegardsDaemon
 
 /// Messages are decided, rendered, marked, sent and recorded at the same time, and each keeps its order.
-@Suite("The send pipeline", .timeLimit(.minutes(3)))
+@Suite("The send pipeline", .timeLimit(.minutes(60)))
 struct PipelineTests {
     private static let birthday = "2027-05-05T07:00:00Z"
 
