@@ -456,7 +456,9 @@ class Story:
         to_customer = message.recipient == "customer/0"
         if to_customer and self.is_unwelcome(rule, purpose):
             return "gone"
-        if rule == "survey" and (self.is_gold or self.was_asked(at, asked)):
+        if rule == "survey" and (self.is_gold or self.was_asked(at, 170 * DAY, asked)):
+            return "gone"
+        if rule == "open-day" and self.was_asked(at, 20 * DAY, asked):
             return "gone"
         if message.expiry is not None and at >= message.expiry:
             return "late"
@@ -474,10 +476,10 @@ class Story:
             return False
         return bool(row["do_not_contact"]) or purpose != GREETING and row[f"consent_{purpose}"] != 1
 
-    def was_asked(self, at, asked):
-        # Between two days on which it is asked: what time makes true on a day is sent at the next pass, not at 10:00.
-        since = at - 170 * DAY
-        return any(since <= sent <= at for sent in [*asked, *(s for s, message in self.sent if message.rule == "survey")])
+    def was_asked(self, at, span, asked):
+        # Ends between two days on which it is asked: what time makes true on a day is sent at the next pass, not at 10:00.
+        surveys = [*asked, *(sent for sent, message in self.sent if message.rule == "survey")]
+        return any(at - span <= sent <= at for sent in surveys)
 
     # MARK: Who gives way
 
