@@ -143,7 +143,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     /// One immediate transaction; all of it happens or nothing.
     func write<Result>(_ body: (Database) throws -> Result) throws -> Result {
         guard let writer else { throw OutboxError.notDaemon }
-        return try OutboxError.translate(path) {
+        return try OutboxError.translate(path, by: writer) {
             var result: Result?
             try writer.inTransaction(.immediate) { database in
                 result = try body(database)
@@ -164,7 +164,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     func writeUnsynced<Result>(_ body: (Database) throws -> Result) throws -> Result {
         guard isDurable else { return try writeAsDaemon(body) }
         guard lock != nil, let writer else { throw OutboxError.notDaemon }
-        return try OutboxError.translate(path) {
+        return try OutboxError.translate(path, by: writer) {
             try writer.writeWithoutTransaction { database in
                 try StateConnection.waitForDisk(false, database)
                 let result = Swift.Result { () throws -> Result in
