@@ -128,10 +128,10 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         lock?.release()
     }
 
-    /// Lets the next start know how new this file was: from time to time, and at the end.
-    func noteNewestSent() throws {
-        guard let lock, lock.isHeld else { return }
-        lock.note(newestSent: try read(OlderState.newestSent))
+    package func noteNewestSent() throws {
+        guard let lock, lock.isHeld, let writer, isDurable else { return }
+        // Not by the reader, which may be busy with long lists.
+        lock.note(newestSent: try OutboxError.translate(path) { try writer.inDatabase(OlderState.newestSent) })
     }
 
     /// Looks at all of the file beside whoever uses it; takes seconds where there are millions of rows.

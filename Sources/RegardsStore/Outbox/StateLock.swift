@@ -64,9 +64,9 @@ final class StateLock: Sendable {
 
     private static func write(_ text: String, to descriptor: Int32) {
         var text = text
-        // A lock without a readable process id is still a lock.
-        guard ftruncate(descriptor, 0) == 0 else { return }
-        _ = text.withUTF8 { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        // A lock without a readable process id is still a lock. A kill in between leaves what was there, or an end too many.
+        let count = text.withUTF8 { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        if count > 0 { _ = ftruncate(descriptor, off_t(count)) }
     }
 
     private static func process(in descriptor: Int32) -> Int32? { lines(in: descriptor).first.flatMap { Int32($0) } }
