@@ -31,8 +31,8 @@ test: test-swift test-package test-system ## pass every test, the booted systemd
 test-swift: ## the tests that need no other machine
 	@scripts/install-deps test
 	@scripts/check-warnings $(SWIFT_BUILD) --build-tests
-	@swift test --skip-build --skip RealTimeTests --skip RestartTests
-	@swift test --skip-build --no-parallel --filter 'RealTimeTests|RestartTests'
+	@scripts/run-tests --skip RealTimeTests --skip RestartTests
+	@scripts/run-tests --no-parallel --filter 'RealTimeTests|RestartTests'
 	@scripts/check-layers
 
 test-agreement: ## compare with Python for 10,000 customers and two years
@@ -44,9 +44,9 @@ test-agreement: ## compare with Python for 10,000 customers and two years
 test-kill: ## kill and stop the daemon 1,200 times, start it on a million rows, lock its ledger
 	@scripts/install-deps test
 	@scripts/check-warnings $(SWIFT_BUILD) --build-tests
-	@REGARDS_KILLS=1000 REGARDS_STOPS=200 swift test --skip-build --filter KillTests
-	@REGARDS_ROWS=1000000 swift test --skip-build --filter RestartTests
-	@REGARDS_LOCK=60 swift test --skip-build --no-parallel --filter RealTimeTests
+	@REGARDS_KILLS=1000 REGARDS_STOPS=200 scripts/run-tests --filter KillTests
+	@REGARDS_ROWS=1000000 scripts/run-tests --filter RestartTests
+	@REGARDS_LOCK=60 scripts/run-tests --no-parallel --filter RealTimeTests
 
 test-package: deb ## lintian, completions, manual pages and permissions of the package
 	@scripts/install-deps test

@@ -180,8 +180,7 @@ package struct Arbitration {
         let first = room.firstRoom(for: claim.purpose, from: claim.from, before: claim.expiresAt) { instant in
             let open = allowed(claim, instant)
             guard open == instant, replacer(of: claim, on: day(instant)) != nil else { return open }
-            let local = zone.local(at: instant)
-            return zone.instant(local.date + 1, local.time)
+            return zone.instant(day(instant) + 1, .midnight)
         }
         if first == claim.from { return .now }
         let taken = replacer(of: claim, on: day(claim.from)).map { Reason.taken($0) }

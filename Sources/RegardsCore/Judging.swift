@@ -21,7 +21,7 @@ extension Planner {
             case .send = book.rules[candidate.rule].steps[candidate.step].action
         else { return decision }
         guard arbiter.weighs(candidate.rule) else {
-            let open = allowed(from: moment, plans[candidate.rule].steps[candidate.step], customer, candidate.zone.zone)
+            let open = firstOpen(from: moment, plans[candidate.rule].steps[candidate.step], customer, candidate.zone.zone)
             return open == moment ? decision : .quiet(until: open, candidate.outreach)
         }
         if !arbiter.hasPlanner {
@@ -175,7 +175,7 @@ struct Arbiter {
         let own = claim(candidate, book, now: moment)
         let (zone, country) = (known.zone.zone, known.country)
         let answer = arbitration.settle(own) { claim, instant in
-            claim.obeysQuiet ? planners[0].quiet.allowed(from: instant, in: zone, country: country) : instant
+            claim.obeysQuiet ? planners[0].quiet.firstOpen(from: instant, in: zone, country: country) : instant
         }
         switch answer {
         case .now: return .due

@@ -28,9 +28,11 @@ extension Planner {
         return Message(occasion: occasion.id, meant: meant, zone: occasion.zone, dueAt: due)
     }
 
-    /// The first instant, not before a given one, at which quiet hours and days let a candidate go.
-    mutating func allowed(_ candidate: Candidate, of customer: Customer?, from instant: Instant) -> Instant {
-        allowed(from: instant, plans[candidate.rule].steps[candidate.step], customer, candidate.zone.zone)
+    /// The first instant, not before a given one, at which quiet hours and days let a message of a step go.
+    mutating func firstOpen(from instant: Instant, _ step: StepPlan, _ customer: Customer?, _ zone: Zone) -> Instant {
+        guard step.obeysQuiet else { return instant }
+        let country = quiet.asksForCountry ? customer.flatMap { countryCode(of: $0) } : nil
+        return quiet.firstOpen(from: instant, in: zone, country: country)
     }
 
     /// When a message may go that is due at an instant: later in quiet hours, for what obeys them.

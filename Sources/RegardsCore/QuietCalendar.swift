@@ -40,6 +40,25 @@ struct QuietCalendar {
         return due
     }
 
+    /// The first instant not before a given one that is not quiet: the end of quiet hours, or of a quiet day its last
+    /// midnight. Unlike `allowed`, whose answer keeps the wall time, it is the same from wherever in the quiet one asks:
+    /// else a message that waits for room would find another place each time it is asked about.
+    /// - Parameter country: ISO 3166 code; nil when unknown.
+    mutating func firstOpen(from instant: Instant, in zone: Zone, country: String?) -> Instant {
+        var open = instant
+        for _ in 0..<QuietCalendar.patience {
+            let date = zone.local(at: open).date
+            if isQuiet(date, country) {
+                open = zone.instant(date + 1, .midnight)
+            } else if let hours = quiet.hours, hours.isQuiet(at: open, in: zone) {
+                open = hours.nextAllowed(from: open, in: zone)
+            } else {
+                return open
+            }
+        }
+        return instant
+    }
+
     /// The first day of which something can be put off until `date` or later, in whatever country.
     mutating func earliest(reaching date: CivilDate) -> CivilDate {
         var day = date

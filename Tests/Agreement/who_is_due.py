@@ -174,6 +174,13 @@ class Person:
             else:
                 return due
 
+    def first_open(self, at):
+        """The first instant from this one on that is not quiet: never on a quiet day, and from 8:00 on."""
+        while self.unquiet(at) != at:
+            day = self.day(at)
+            at = wall(day if at < wall(day, dt.time(8), self.zone) else day + DAY, dt.time(8), self.zone)
+        return at
+
     def midnight_after(self, due):
         return wall(local_day(due, self.zone) + DAY, dt.time(0), self.zone)
 
@@ -524,9 +531,9 @@ class Story:
             if not is_monthly and not fits(at, PURPOSE[message.rule], taken):
                 at = min(t + per for t, _ in taken for _, _, per in BUDGETS if t + per > at)
                 continue
-            open_at = self.person.unquiet(at)
+            open_at = self.person.first_open(at)
             if is_monthly and open_at == at and any(self.person.day(at) == day for _, day in birthdays):
-                open_at = wall(self.person.day(at) + DAY, at.astimezone(self.person.zone).time(), self.person.zone)
+                open_at = wall(self.person.day(at) + DAY, dt.time(0), self.person.zone)
             if open_at == at:
                 return at
             at = open_at

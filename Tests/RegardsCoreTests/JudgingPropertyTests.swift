@@ -123,7 +123,9 @@ import Testing
                 case .move(let to):
                     try #require(to > now, "moved back in time")
                     rows[index].due = to
-                case .skip(let reason): rows[index].ending = .skipped(reason, at: now)
+                case .skip(let reason):
+                    rows[index].ending = .skipped(reason, at: now)
+                    history.lost[rows[index].candidate.outreach.key] = now
                 case .cancel(let reason): rows[index].ending = .cancelled(reason)
                 case .hold(let reason): Issue.record("held: \(reason)")
                 }

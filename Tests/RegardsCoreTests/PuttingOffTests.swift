@@ -61,6 +61,25 @@ import Testing
         #expect(found.map(\.key.occasion) == [day])
     }
 
+    /// Asked late: at whatever moment of the quiet, it goes when the quiet ends, and not at some time of another day.
+    @Test(arguments: [
+        // Of Sunday the 13th, and the nights around it.
+        ("21:00-08:00", "2027-06-12T19:00:00Z", "2027-06-14T06:00:00Z"), ("21:00-08:00", "2027-06-13T12:00:00Z", "2027-06-14T06:00:00Z"),
+        ("21:00-08:00", "2027-06-13T20:30:00Z", "2027-06-14T06:00:00Z"), ("21:00-08:00", "2027-06-14T05:59:00Z", "2027-06-14T06:00:00Z"),
+        ("21:00-08:00", "2027-06-14T06:00:00Z", "2027-06-14T06:00:00Z"), ("21:00-08:00", "2027-06-14T09:00:00Z", "2027-06-14T09:00:00Z"),
+        ("", "2027-06-13T12:00:00Z", "2027-06-13T22:00:00Z"), ("", "2027-06-13T22:00:00Z", "2027-06-13T22:00:00Z"),
+    ])
+    func theQuietEndsAtOneInstant(hours: String, now: String, expected: String) throws {
+        var late = try rule("2027-06-12", at: "09:00")
+        late.lateness = .grace(.days(7))
+        var planner = try planner([late], quiet(hours.isEmpty ? nil : hours, not: [.sunday]))
+        let customer = house.customer(zone: "Europe/Berlin")
+        let candidate = try #require(try planner.owed(customer, in: 2027).first)
+        let (now, expected) = (try at(now), try at(expected))
+        let verdict = planner.judge(candidate, facts: Facts(customer: customer), now: now).verdict
+        #expect(verdict == (now == expected ? .send : .move(to: expected)))
+    }
+
     @Test func itCanBeLateOnlyFromThenOn() throws {
         let found = try due(rule("2027-06-12", at: "22:00"), quiet("21:00-08:00"))
         #expect(found.map(\.dueAt) == [try at("2027-06-13T06:00:00Z")])
