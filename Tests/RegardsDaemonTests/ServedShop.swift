@@ -53,8 +53,10 @@ struct ServedShop {
     }
 
     /// Starts a command on the shop.
-    func start(_ command: [String]) throws -> ChildProcess {
-        try ChildProcess([ChildProcess.regards] + command + ["--config", shop.file], environment: ["NO_COLOR": "1"])
+    func start(_ command: [String], environment: [String: String] = [:]) throws -> ChildProcess {
+        try ChildProcess(
+            [ChildProcess.regards] + command + ["--config", shop.file],
+            environment: environment.merging(["NO_COLOR": "1"]) { given, _ in given })
     }
 
     func run(
