@@ -5,7 +5,7 @@ import Testing
 
 @testable import RegardsDaemon
 
-extension StateFaultTests {
+extension RealTimeTests {
     private static let owed = 600
 
     @Test("read-only while it sends: it stops within one group, goes on within ten seconds of being writable, and all come once")
@@ -13,10 +13,11 @@ extension StateFaultTests {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
         guard let disk = try ReadOnlyFolder() else { return }
         let scene = try MomentScene(customers: Self.owed, state: disk.path + "/regards.sqlite")
-        scene.relay.setAlarm(1, .kept, count: 200)
+        scene.relay.setAlarm(1, .kept, count: 200, holds: true)
         let child = try scene.served.start(["serve"], environment: disk.environment)
         try scene.relay.awaitAlarm(1)
         try disk.setReadOnly()
+        scene.relay.go()
         let (before, after) = try stops(child, scene)
         scene.relay.setAlarm(2, .kept, count: 1)
         let mended = SystemClock().now()
@@ -37,8 +38,9 @@ extension StateFaultTests {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
         guard let disk = try FailingDisk(megabytes: 64) else { return }
         let scene = try MomentScene(customers: Self.owed, state: disk.path + "/regards.sqlite")
-        let child = try scene.start(until: .stage(.kept, 200), number: 1)
+        let child = try scene.start(until: .stage(.kept, 200), number: 1, holds: true)
         guard disk.fail() else { return print("skipped: this kernel cannot be asked for an error of ext4") }
+        scene.relay.go()
         let (before, after) = try stops(child, scene)
         // Nobody can mount it anew under the daemon.
         child.signal(SIGTERM)

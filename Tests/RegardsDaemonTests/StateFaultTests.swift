@@ -15,8 +15,9 @@ extension RealTimeTests {
         guard let disk = try SmallDisk("48m") else { return }
         let customers = 1500
         let scene = try MomentScene(customers: customers, state: disk.path + "/regards.sqlite")
-        let child = try scene.start(until: .stage(.kept, 200), number: 1)
+        let child = try scene.start(until: .stage(.kept, 200), number: 1, holds: true)
         try disk.fill()
+        scene.relay.go()
         try child.awaitError("disk-full")
         let before = try scene.received()
         // Time passes in which something could go: three commands that look at the ledger.
