@@ -2,11 +2,9 @@ import GRDB
 import RegardsCalendar
 import RegardsCore
 
-enum GuardSQL {
+private enum GuardSQL {
     /// Everything that reached, reaches or may have reached an address.
     static let reached = "(state IN (2, 10) OR (state = 3 AND reason = 'in-doubt'))"
-    /// Microseconds by which a contact may be later than its mark: an attempt is minutes, and a clock may be set meanwhile.
-    static let longestAttempt: Int64 = 2 * 86_400_000_000
     /// By `outreach_address`; stops at the first.
     static let inFlight = """
         SELECT 1 FROM outreach INDEXED BY outreach_address
@@ -16,7 +14,8 @@ enum GuardSQL {
     static let contacts = """
         SELECT count(*) FROM (
             SELECT 1 FROM outreach INDEXED BY outreach_address
-            WHERE address = ?1 AND marked_at > ?2 - \(longestAttempt) AND contacted_at > ?2 AND \(reached) AND counts = 1 AND (?3 IS NULL OR purpose = ?3)
+            WHERE address = ?1 AND marked_at > ?2 - \(OutreachRow.longestAttempt) AND contacted_at > ?2 AND \(reached)
+                AND counts = 1 AND (?3 IS NULL OR purpose = ?3)
             LIMIT ?4)
         """
     /// By primary key, then `outreach_address`. ?3: before it nothing of this local date was sent anywhere.
