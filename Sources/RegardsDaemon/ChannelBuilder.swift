@@ -12,10 +12,12 @@ package enum ChannelBuilder {
         var mistakes: [Mistake] = []
         var channels: [ChannelName: any Channel] = [:]
         let directory = environment["CREDENTIALS_DIRECTORY"]
+        let shares = SessionShares(
+            configuration.smtp.map { .smtp($0.sessions) } + configuration.webhooks.map { .webhook($0.sessions) })
         if !configuration.smtp.isEmpty {
             let members = configuration.smtp.compactMap { one in
                 collecting(&mistakes, one.place, "smtp") {
-                    RelayGroup.Member(SMTPRelay(name: one.name, settings: try settings(one, directory)), weight: one.weight)
+                    RelayGroup.Member(SMTPRelay(name: one.name, settings: try settings(one, directory, shares)), weight: one.weight)
                 }
             }
             if !members.isEmpty {
@@ -26,7 +28,7 @@ package enum ChannelBuilder {
         }
         for webhook in configuration.webhooks {
             channels[.webhook(webhook.name)] = collecting(&mistakes, webhook.place, "webhooks.\(webhook.name)") {
-                WebhookEndpoint(name: webhook.name, settings: try settings(webhook, directory))
+                WebhookEndpoint(name: webhook.name, settings: try settings(webhook, directory, shares))
             }
         }
         guard mistakes.isEmpty else { return (nil, mistakes) }
@@ -46,7 +48,7 @@ package enum ChannelBuilder {
         return nil
     }
 
-    private static func settings(_ smtp: SMTPConfiguration, _ directory: String?) throws -> SMTPSettings {
+    private static func settings(_ smtp: SMTPConfiguration, _ directory: String?, _ shares: SessionShares) throws -> SMTPSettings {
         let security: SMTPSettings.Security =
             switch smtp.security {
             case .none: .none
@@ -55,7 +57,7 @@ package enum ChannelBuilder {
             }
         return try SMTPSettings(
             host: smtp.host, port: smtp.port, security: security, login: try login(smtp, directory), caFile: smtp.caFile,
-            heloName: smtp.helo, allowPlaintext: smtp.allowPlaintext, sessions: smtp.sessions)
+            heloName: smtp.helo, allowPlaintext: smtp.allowPlaintext, sessions: shares.sessions(for: .smtp(smtp.sessions)))
     }
 
     /// The secret is read once here, so that a mistake shows at once. A token is read anew for each connection: it is good
@@ -71,10 +73,12 @@ package enum ChannelBuilder {
         }
     }
 
-    private static func settings(_ webhook: WebhookConfiguration, _ directory: String?) throws -> WebhookSettings {
+    private static func settings(
+        _ webhook: WebhookConfiguration, _ directory: String?, _ shares: SessionShares
+    ) throws -> WebhookSettings {
         try WebhookSettings(
             url: webhook.url, secrets: try webhook.secrets.map { try secret($0, directory) },
-            allowPrivate: webhook.allowPrivate, timeout: webhook.timeout, sessions: webhook.sessions,
+            allowPrivate: webhook.allowPrivate, timeout: webhook.timeout, sessions: shares.sessions(for: .webhook(webhook.sessions)),
             headers: try webhook.headers.map { WebhookHeader(name: $0.name, value: try value($0.value, directory)) })
     }
 

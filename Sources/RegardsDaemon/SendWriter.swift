@@ -125,6 +125,7 @@ final class SendWriter: Sendable {
             result.report = try outbox.commit(
                 GroupCommit(now: now, marks: marks, endings: group.endings, additions: group.additions, pace: group.pace))
             result.isWritten = true
+            if !group.endings.isEmpty { noteNewestSent() }
             (result.left.endings, result.left.additions, result.left.tellings) = ([], [], [])
             (result.left.hasRefusedStaff, result.left.pace) = (false, nil)
             SentCopies.drop(group.strayCopies)
@@ -134,6 +135,14 @@ final class SendWriter: Sendable {
             result.failure = error
         }
         return result
+    }
+
+    private func noteNewestSent() {
+        do {
+            try outbox.noteNewestSent()
+        } catch {
+            // What was committed stands; the next start notices less.
+        }
     }
 
     /// An event may have ended between the look at the facts and the commit that held its customer's message, a pause may

@@ -61,6 +61,7 @@ final class InterposedOutbox: Outbox {
         return try ledger.releaseHeld(customer: customer, reason: reason, now: now)
     }
 
+    func noteNewestSent() throws { try ledger.noteNewestSent() }
     func pace() throws -> String? { try ledger.pace() }
     func expireHeld(now: Instant) throws -> Int { try ledger.expireHeld(now: now) }
     func recover(now: Instant, ifInDoubt policy: (String) -> InDoubtPolicy) throws -> Recovery {

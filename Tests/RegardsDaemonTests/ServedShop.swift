@@ -53,12 +53,14 @@ struct ServedShop {
     }
 
     /// Starts a command on the shop.
-    func start(_ command: [String]) throws -> ChildProcess {
-        try ChildProcess([ChildProcess.regards] + command + ["--config", shop.file], environment: ["NO_COLOR": "1"])
+    func start(_ command: [String], environment: [String: String] = [:]) throws -> ChildProcess {
+        try ChildProcess(
+            [ChildProcess.regards] + command + ["--config", shop.file],
+            environment: environment.merging(["NO_COLOR": "1"]) { given, _ in given })
     }
 
     func run(
-        _ command: [String], seconds: Int = 120
+        _ command: [String], seconds: Int = FailureGuard.seconds
     ) throws -> (ending: ChildProcess.Ending, output: [String], errors: [String]) {
         let child = try start(command)
         let ending = try child.wait(seconds: seconds)

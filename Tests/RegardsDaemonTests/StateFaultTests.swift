@@ -8,9 +8,7 @@ import Testing
 
 @testable import RegardsDaemon
 
-/// The disk under the ledger fails the daemon's process.
-@Suite("The state's disk", .serialized)
-struct StateFaultTests {
+extension RealTimeTests {
     @Test("full while it sends: it stops within one message, goes on within ten seconds of room, and all come once")
     func full() throws {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
@@ -42,7 +40,11 @@ struct StateFaultTests {
         #expect(MomentScene.figure("twice", verdict) == 0)
         print("disk full: \(before) messages before, \(after - before) after; on again in \(resumed.microseconds / 1000) ms; \(verdict)")
     }
+}
 
+/// The disk under the ledger fails the daemon's process.
+@Suite("The state's disk", .serialized)
+struct StateFaultTests {
     @Test("read-only: the start is refused with the reason, and nobody is mailed")
     func readOnly() throws {
         guard let disk = try SmallDisk("4m") else { return }
@@ -138,10 +140,61 @@ struct ShortageTests {
             customers: 400, mail: "smtp: {host: 127.0.0.1, port: \(relay.port), security: none, sessions: \(sessions)}")
         let child = try ChildProcess(
             ["/bin/sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\"", ChildProcess.regards, "serve", "--once", "--config", served.shop.file])
-        #expect(try child.wait(seconds: 120).status == 0, "\(child.errors.all.suffix(5))")
+        #expect(try child.wait().status == 0, "\(child.errors.all.suffix(5))")
         #expect(try served.rows().filter { $0.state != .sent }.map(\.standing) == [])
         let recipients = relay.messages.map(\.recipients)
         #expect(recipients.count == 400 && Set(recipients).count == 400)
+    }
+
+    /// Two relays and an endpoint, each with more sessions than there are descriptors: they share what there is.
+    @Test("sessions are shared where there are few descriptors", arguments: [
+        ([4], [4], 1024, [4, 4]), ([100], [], 64, [8]), ([100, 100], [100], 64, [2, 2, 8]), ([4, 100], [2], 64, [3, 3, 2]),
+        ([100, 100], [], 20, [1, 1]), ([16, 100], [4], 1024, [16, 100, 4]), ([100, 100, 100, 100], [], 1024, [82, 82, 82, 82]),
+        ([], [], 64, []),
+    ])
+    func shares(smtp: [Int], webhooks: [Int], limit: Int, expected: [Int]) {
+        let wishes = smtp.map { SessionShares.Wish.smtp($0) } + webhooks.map { .webhook($0) }
+        let shares = SessionShares(wishes, limit: limit)
+        #expect(wishes.map(shares.sessions(for:)) == expected)
+    }
+
+    @Test("64 file descriptors are enough for two relays and a webhook together, under load")
+    func manyWays() throws {
+        guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
+        let relays = [try RecordingSMTPServer(), try RecordingSMTPServer()]
+        let endpoint = try RecordingHTTPServer()
+        let customers = 400
+        let served = try ServedShop(
+            customers: customers,
+            mail: """
+                smtp:
+                - {host: 127.0.0.1, port: \(relays[0].port), security: none, sessions: 100, name: first}
+                - {host: 127.0.0.1, port: \(relays[1].port), security: none, sessions: 100, name: second}
+                webhooks:
+                  crm: {url: "http://127.0.0.1:\(endpoint.port)/in", secret: none, allow_private: yes, sessions: 100}
+                """)
+        try served.shop.folder.write(#"{"customer": "{{id}}"}"#, to: "cards/to-crm.json")
+        try served.shop.rules(
+            """
+            crm:
+              purpose: care
+              when: {anniversary: birthday, at: 09:00}
+              webhook: crm
+              card: to-crm
+              backfill: 5d
+              if_late: {grace: 4d}
+            """, file: "crm")
+        let child = try ChildProcess(
+            ["/bin/sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\"", ChildProcess.regards, "serve", "--once", "--config", served.shop.file])
+        #expect(try child.wait(seconds: 120).status == 0, "\(child.errors.all.suffix(5))")
+        #expect(try served.rows().filter { $0.state != .sent }.map(\.standing) == [])
+        #expect(try served.rows().allSatisfy { $0.attempts == 1 })
+        let recipients = relays.flatMap(\.messages).map(\.recipients)
+        #expect(recipients.count == customers && Set(recipients).count == customers)
+        // Nobody found none left, which looks like a relay that does not answer.
+        #expect(child.errors.all.filter { $0.contains("relay-down") } == [])
+        let bodies = endpoint.requests.map(\.body)
+        #expect(bodies.count == customers && Set(bodies).count == customers)
     }
 
     @Test("of many daemons that are started together one serves, and each message goes once")

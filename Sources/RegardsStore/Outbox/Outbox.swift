@@ -72,6 +72,11 @@ package protocol Outbox: AnyObject, Sendable {
     @discardableResult
     func commit(_ group: GroupCommit) throws -> CommitReport
 
+    /// Lets the next start know how new the ledger was: after each group that was sent, after each pass, and at the end. A
+    /// ledger that then knows of nothing sent so late has lost its end, or is a backup that was put back: what has fallen due
+    /// is held in doubt. Nothing depends on its reaching the disk.
+    func noteNewestSent() throws
+
     /// What was last kept of the pace of mail (`GroupCommit.pace`); nil when nothing was.
     func pace() throws -> String?
 

@@ -128,10 +128,10 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         lock?.release()
     }
 
-    /// Lets the next start know how new this file was: from time to time, and at the end.
-    func noteNewestSent() throws {
-        guard let lock, lock.isHeld else { return }
-        lock.note(newestSent: try read(OlderState.newestSent))
+    package func noteNewestSent() throws {
+        guard let lock, lock.isHeld, let writer, isDurable else { return }
+        // Not by the reader, which may be busy with long lists.
+        lock.note(newestSent: try OutboxError.translate(path) { try writer.inDatabase(OlderState.newestSent) })
     }
 
     /// Looks at all of the file beside whoever uses it; takes seconds where there are millions of rows.
@@ -143,7 +143,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     /// One immediate transaction; all of it happens or nothing.
     func write<Result>(_ body: (Database) throws -> Result) throws -> Result {
         guard let writer else { throw OutboxError.notDaemon }
-        return try OutboxError.translate(path) {
+        return try OutboxError.translate(path, by: writer) {
             var result: Result?
             try writer.inTransaction(.immediate) { database in
                 result = try body(database)
@@ -164,7 +164,7 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
     func writeUnsynced<Result>(_ body: (Database) throws -> Result) throws -> Result {
         guard isDurable else { return try writeAsDaemon(body) }
         guard lock != nil, let writer else { throw OutboxError.notDaemon }
-        return try OutboxError.translate(path) {
+        return try OutboxError.translate(path, by: writer) {
             try writer.writeWithoutTransaction { database in
                 try StateConnection.waitForDisk(false, database)
                 let result = Swift.Result { () throws -> Result in

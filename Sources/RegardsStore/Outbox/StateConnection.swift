@@ -126,4 +126,29 @@ extension OutboxError {
     static func translate<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let error as DatabaseError { throw OutboxError(error, path: path) }
     }
+
+    /// The same for what `connection` writes, with the system's word for what the disk did: SQLite's own is "disk I/O error",
+    /// be it broken, read-only or gone. Used outside of the connection's queue.
+    static func translate<Result>(_ path: String, by connection: DatabaseQueue, _ body: () throws -> Result) throws -> Result {
+        do { return try translate(path, body) } catch OutboxError.unreachable(path, let detail) {
+            let number = connection.inDatabase(lastErrorOfDisk)
+            let reason = number == 0 ? "" : " (\(String(cString: strerror(number))))"
+            throw OutboxError.unreachable(path: path, detail: detail + reason)
+        }
+    }
+
+    /// errno(3) of what last failed on the log or the file; 0 where nothing did. `sqlite3_system_errno` knows nothing of a
+    /// COMMIT that failed.
+    private static func lastErrorOfDisk(_ database: Database) -> Int32 {
+        for pointer in [SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER] {
+            var file: UnsafeMutablePointer<sqlite3_file>?
+            var number: Int32 = 0
+            guard sqlite3_file_control(database.sqliteConnection, "main", pointer, &file) == SQLITE_OK,
+                let file, let control = file.pointee.pMethods?.pointee.xFileControl,
+                control(file, SQLITE_FCNTL_LAST_ERRNO, &number) == SQLITE_OK, number != 0
+            else { continue }
+            return number
+        }
+        return 0
+    }
 }
