@@ -75,8 +75,9 @@ struct MomentScene {
     }
 
     /// Starts the daemon and waits for the moment.
-    func start(until moment: Moment, number: Int) throws -> ChildProcess {
-        if case .stage(let stage, let count) = moment { relay.setAlarm(number, stage, count: count) }
+    /// - Parameter holds: the relay answers no message from then on.
+    func start(until moment: Moment, number: Int, holds: Bool = false) throws -> ChildProcess {
+        if case .stage(let stage, let count) = moment { relay.setAlarm(number, stage, count: count, holds: holds) }
         let child = try served.start(["serve"])
         switch moment {
         case .line(let count): try child.errors.await("\(count) lines") { $0.count >= count ? () : nil }

@@ -88,11 +88,14 @@ package final class RecordingSMTPServer: Sendable {
     }
 
     /// Asks to be told when so many more of these have come; one alarm at a time, each under a number of its own.
-    package func setAlarm(_ number: Int, _ stage: Stage, count: Int) {
-        process.tell("alarm \(number) \(stage.rawValue) \(count)")
+    /// - Parameter holds: from that moment on no message is answered before `go`.
+    package func setAlarm(_ number: Int, _ stage: Stage, count: Int, holds: Bool = false) {
+        process.tell("\(holds ? "hold" : "alarm") \(number) \(stage.rawValue) \(count)")
         // Heard, before anything more can come.
         _ = process.said
     }
+
+    package func go() { process.tell("go") }
 
     package func awaitAlarm(_ number: Int, seconds: Int = FailureGuard.seconds) throws {
         _ = try process.await("alarm \(number)", seconds: seconds) { lines in lines.last { $0 == "alarm \(number)" } }

@@ -7,7 +7,7 @@ one line for each message; ends when its standard input ends, so it never outliv
 
 With --quiet it says nothing of messages. `alarm NUMBER STAGE COUNT` on its standard input asks for a line `alarm NUMBER`
 when that many more commands of a stage have come: EHLO, MAIL, RCPT, DATA, DOT (a message is there, and nowhere else) or
-KEPT (it is on disk, and not yet answered).
+KEPT (it is on disk, and not yet answered). `hold` in place of `alarm`: from then on no message is answered before `go`.
 
 A record is one line of tab separated fields:
     number, session, "tls" or "plain", user or "-", sender, recipients (comma), MAIL parameters, message in hex,
@@ -34,6 +34,8 @@ class Recorder:
         self.count = 0
         self.sessions = {}
         self.alarm = None
+        self.holds = False
+        self.is_held = False
 
     def stage(self, name):
         """A command has come. The tuple is put in place whole, so the thread that reads the input needs no lock."""
@@ -41,6 +43,7 @@ class Recorder:
             number, _, left = self.alarm
             self.alarm = (number, name, left - 1) if left > 1 else None
             if left == 1:
+                self.is_held = self.holds
                 say("alarm " + number)
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
@@ -80,6 +83,8 @@ class Recorder:
         self.stage("KEPT")
         if not self.options.quiet:
             say("message " + line)
+        while self.is_held:
+            await asyncio.sleep(0.02)
         if self.options.slow and self.count % self.options.slow == 0:
             # One to six seconds, in turn.
             await asyncio.sleep(1 + self.count // self.options.slow % 6)
@@ -119,8 +124,11 @@ def answer(recorder):
         words = line.split()
         if words[0] == "ping":
             say("pong " + words[1])
-        if words[0] == "alarm":
+        if words[0] in ("alarm", "hold"):
+            recorder.holds = words[0] == "hold"
             recorder.alarm = (words[1], words[2], int(words[3]))
+        if words[0] == "go":
+            recorder.is_held = False
 
 
 def authenticator(login):
