@@ -16,8 +16,14 @@ package struct Claim: Hashable, Sendable {
     /// The local date of the occasion.
     package var localDate: CivilDate
     package var obeysQuiet: Bool
+    /// It is owed by what has been received so far.
+    package var isOwed = true
+    /// Rules whose messages, once received, may change that.
+    package var awaited: [String]
 
-    package init(_ candidate: Candidate, _ rule: Rule, rank: Rank, replacers: [String] = [], now: Instant) {
+    package init(
+        _ candidate: Candidate, _ rule: Rule, rank: Rank, replacers: [String] = [], awaited: [String] = [], now: Instant
+    ) {
         key = candidate.outreach.key
         purpose = rule.purpose
         part = rule.budget
@@ -28,6 +34,7 @@ package struct Claim: Hashable, Sendable {
         expiresAt = candidate.outreach.expiresAt
         localDate = candidate.outreach.localDate
         obeysQuiet = rule.obeysQuiet
+        self.awaited = awaited
     }
 
     /// Whether it is served before the other: by rank, then what is due first. Names settle what is left, so that no two
@@ -42,8 +49,8 @@ package struct Claim: Hashable, Sendable {
 
 /// Which rules are served before others: the lesser rank.
 package struct Rank: Hashable, Comparable, Sendable {
-    /// What uses up room and does not ask comes first; then what uses up room and asks; then what uses none, because
-    /// nobody makes way for it.
+    /// What does not ask comes first: it goes whatever becomes of the others. Then what asks and uses up room; then what
+    /// uses none, because nobody makes way for it, with what does not ask and has its place taken by another rule.
     package enum Tier: Int, Hashable, Sendable {
         case unasking, asking, unused
     }
@@ -62,8 +69,10 @@ package struct Rank: Hashable, Comparable, Sendable {
 
     /// Of each rule, in the order of the rules.
     package static func of(_ rules: [Rule]) -> [Rank] {
+        let replaced = Set(rules.flatMap(\.insteadOf))
         var ranks = rules.map { rule in
-            let tier = !rule.budget.counts ? Tier.unused : rule.budget.obeys ? .asking : .unasking
+            let isFree = !rule.budget.obeys && (rule.budget.counts || !replaced.contains(rule.name))
+            let tier = isFree ? Tier.unasking : rule.budget.counts ? .asking : .unused
             return Rank(tier: tier, priority: tier == .asking ? rule.priority : 0, depth: 0)
         }
         let places = Dictionary(grouping: rules.indices) { rules[$0].name }
@@ -104,10 +113,13 @@ package struct Rank: Hashable, Comparable, Sendable {
 /// its own time until it is too late, that is not quiet, at which all budgets have room, and on whose day no rule goes that
 /// takes its place.
 ///
+/// What is served counts as received: a claim whose conditions speak of it is asked about again, and falls away, or comes
+/// up, as it will when its time comes. So a survey that goes once in half a year stands in nobody's way a month after it.
+///
 /// So a message loses only to what was sent, to what does not ask, and to what is served before it; and as long as the
 /// facts stay as they are, time passes without changing any answer, because what was foreseen is what then was sent. One
 /// thing is taken for granted and not worked out: what is served later and takes the place of what is served before it
-/// goes when it is due.
+/// goes when it is due. And what is served later is not known to be received before it is sent.
 package struct Arbitration {
     package enum Answer: Hashable, Sendable {
         case now
@@ -127,6 +139,9 @@ package struct Arbitration {
 
     /// The first instant, not before a given one, at which a message may go for other reasons than budgets.
     package typealias Allowed = (Claim, Instant) -> Instant
+
+    /// Whether a claim is owed at an instant at which more was received than is known so far: by rule, when last.
+    package typealias Owed = (Claim, Instant, [String: Instant]) -> Bool
 
     private let claims: [Claim]
     private let history: [PastContact]
@@ -149,24 +164,25 @@ package struct Arbitration {
     }
 
     /// - Parameter claim: may be among the claims; an earlier attempt of its own in the history is left aside.
-    package mutating func settle(_ claim: Claim, allowed: Allowed) -> Answer {
+    package mutating func settle(_ claim: Claim, allowed: Allowed, owed: Owed) -> Answer {
         served = [:]
         room = empty
         for contact in history where contact.counts && !contact.isAbout(claim.key) { room.take(BudgetRoom.Use(contact)) }
         for rival in claims {
             guard rival.precedes(claim) else { break }
-            serve(rival, allowed)
+            serve(rival, allowed, owed)
         }
         return place(claim, allowed)
     }
 
-    private mutating func serve(_ claim: Claim, _ allowed: Allowed) {
+    private mutating func serve(_ claim: Claim, _ allowed: Allowed, _ owed: Owed) {
         let instant: Instant
         switch place(claim, allowed) {
         case .now: instant = claim.from
         case .later(let later, _): instant = later
         case .never, .replaced: return
         }
+        guard isOwed(claim, at: instant, owed) else { return }
         served[claim.key.rule, default: []].append((claim, instant))
         if claim.part.counts { room.take(BudgetRoom.Use(claim, at: instant)) }
     }
@@ -188,6 +204,15 @@ package struct Arbitration {
         return first.map { .later($0, reason) } ?? .never(reason)
     }
 
+    private func isOwed(_ claim: Claim, at instant: Instant, _ owed: Owed) -> Bool {
+        var received: [String: Instant] = [:]
+        for rule in claim.awaited {
+            let going = history.filter { $0.rule == rule && $0.customer == claim.key.customer && !$0.hasEnded }.map(\.at)
+            received[rule] = (going + (served[rule]?.map(\.at) ?? [])).filter { $0 <= instant }.max()
+        }
+        return received.isEmpty ? claim.isOwed : owed(claim, instant, received)
+    }
+
     private func day(_ instant: Instant) -> CivilDate { zone.local(at: instant).date }
 
     // MARK: Instead of
@@ -205,7 +230,7 @@ package struct Arbitration {
             }
             // What is served later is taken to go when it is due, unless it is replaced itself.
             let later = claims.first { other in
-                other.key.rule == name && !other.isServed(before: claim) && meets(other.localDate, other.dueAt)
+                other.key.rule == name && other.isOwed && !other.isServed(before: claim) && meets(other.localDate, other.dueAt)
                     && replacer(of: other, on: nil, asked: asked + [claim.key.rule]) == nil
             }
             if let later { return BudgetRoom.Use(later, at: later.from) }

@@ -64,10 +64,12 @@ struct Arbiter {
         var weighs = false
         /// Rules whose messages have a say about its own, and those that have a say about theirs.
         var rivals: [Int] = []
+        /// Rules served no later than it whose messages change the answer of its conditions, once they are received.
+        var awaited: [String] = []
     }
 
     /// One customer at one instant, and what was derived for them.
-    private struct Case {
+    fileprivate struct Case {
         var customer: Customer
         var facts: Facts
         var standing: Standing
@@ -79,6 +81,8 @@ struct Arbiter {
         var through: Instant
         /// By index of the rule.
         var claims: [Int: [Claim]] = [:]
+        /// Of the claims that wait for what others receive.
+        var candidates: [OutreachKey: Candidate] = [:]
     }
 
     private let parts: [Part]
@@ -101,14 +105,16 @@ struct Arbiter {
 
     init(_ book: RuleBook) {
         let direct = Arbiter.rivals(book)
+        let awaited = Arbiter.awaited(book)
         parts = zip(book.rules.indices, Rank.of(book.rules)).map { index, rank in
             let replacers = book.rules.filter { $0.insteadOf.contains(book.rules[index].name) }.map(\.name)
             var part = Part(rank: rank, replacers: replacers, weighs: !direct[index].isEmpty)
+            part.awaited = awaited[index].map { book.rules[$0].name }
             var open = direct[index]
             while let next = open.popLast() {
                 guard !part.rivals.contains(next) else { continue }
                 part.rivals.append(next)
-                open += direct[next]
+                open += direct[next] + awaited[next]
             }
             return part
         }
@@ -134,6 +140,17 @@ struct Arbiter {
                 // Among its rivals are its own messages, also where they do not count: then what was sent has a say.
                 return rule.budget.obeys && (rival.budget.counts && ranks[other] <= ranks[index] || other == index)
                     && budgets.contains { $0.limits(rule.purpose) && $0.limits(rival.purpose) }
+            }
+        }
+    }
+
+    /// For each rule those that its conditions speak of (`received`), as far as what becomes of them is known before.
+    private static func awaited(_ book: RuleBook) -> [[Int]] {
+        let ranks = Rank.of(book.rules)
+        return book.rules.indices.map { index in
+            let names = book.awaitedRules(ofRule: index)
+            return book.rules.indices.filter { other in
+                names.contains(book.rules[other].name) && book.rules[other].sendsToCustomers && ranks[other] <= ranks[index]
             }
         }
     }
@@ -176,6 +193,8 @@ struct Arbiter {
         let (zone, country) = (known.zone.zone, known.country)
         let answer = arbitration.settle(own) { claim, instant in
             claim.obeysQuiet ? planners[0].quiet.firstOpen(from: instant, in: zone, country: country) : instant
+        } owed: { claim, instant, received in
+            known.isOwed(claim, at: instant, received, book)
         }
         switch answer {
         case .now: return .due
@@ -189,7 +208,8 @@ struct Arbiter {
 
     private func claim(_ candidate: Candidate, _ book: RuleBook, now: Instant) -> Claim {
         let part = parts[candidate.rule]
-        return Claim(candidate, book.rules[candidate.rule], rank: part.rank, replacers: part.replacers, now: now)
+        return Claim(
+            candidate, book.rules[candidate.rule], rank: part.rank, replacers: part.replacers, awaited: part.awaited, now: now)
     }
 
     /// Sees to it that what is due before an instant is derived.
@@ -208,7 +228,7 @@ struct Arbiter {
         current?.claims = [:]
     }
 
-    /// What a rule owes the customer, may still go, and has not ended.
+    /// What a rule owes the customer, or may owe them once they received something else, may still go, and has not ended.
     private mutating func claims(of index: Int, _ book: RuleBook, _ known: inout Case) -> [Claim] {
         if let found = known.claims[index] { return found }
         let baseline = known.standing.baselines.isEmpty ? nil : known.standing.baselines[book.rules[index].name]
@@ -218,12 +238,14 @@ struct Arbiter {
         var found: [Claim] = []
         for candidate in candidates(of: index, known, in: window) where !candidate.isFallback {
             guard case .send = book.rules[index].steps[candidate.step].action else { continue }
-            let claim = claim(candidate, book, now: known.now)
+            var claim = claim(candidate, book, now: known.now)
             let history = known.facts.history
             let isOver = history.lost[claim.key].map { $0 <= known.now } ?? false
-            guard !isOver, !history.toAddress.contains(where: { $0.isAbout(claim.key) }),
-                Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict == .send
-            else { continue }
+            guard !isOver, !history.toAddress.contains(where: { $0.isAbout(claim.key) }) else { continue }
+            let verdict = Decision.make(candidate, known.facts, book, known.standing, now: claim.from).verdict
+            claim.isOwed = verdict == .send
+            guard claim.isOwed || verdict == .cancel(.conditionFalse) && !claim.awaited.isEmpty else { continue }
+            if !claim.awaited.isEmpty { known.candidates[claim.key] = candidate }
             found.append(claim)
         }
         known.claims[index] = found
@@ -245,6 +267,16 @@ struct Arbiter {
         if walked == nil { walked = (known.customer, known.facts.entries, [:]) }
         walked?.candidates[index] = candidates
         return candidates.filter { window.contains($0.outreach.dueAt) }
+    }
+}
+
+extension Arbiter.Case {
+    /// Whether a claim is owed at an instant at which these rules' messages were received besides.
+    fileprivate func isOwed(_ claim: Claim, at instant: Instant, _ received: [String: Instant], _ book: RuleBook) -> Bool {
+        guard let candidate = candidates[claim.key] else { return claim.isOwed }
+        var facts = facts
+        facts.history.lastReceived.merge(received) { max($0, $1) }
+        return Decision.make(candidate, facts, book, standing, now: instant).verdict == .send
     }
 }
 

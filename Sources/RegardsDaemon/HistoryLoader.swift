@@ -27,7 +27,9 @@ package struct HistoryLoader: Sendable {
         window = max(book.house.limits.longestWindow, isWeighing ? .days(400) : .zero) + .days(2)
         isAsked = book.rules.map { rule in
             let once = (rule.sameAddress ?? book.house.limits.sameAddress) == .once
-            return once || hasBudgets && rule.budget.obeys || !rule.receivedRules.isEmpty || rule.hasSeries
+            // What takes another's place: that it went must be known when the other is decided.
+            let weighs = hasBudgets && rule.budget.obeys || !rule.insteadOf.isEmpty
+            return once || weighs || !rule.receivedRules.isEmpty || rule.hasSeries
         }
     }
 

@@ -133,14 +133,19 @@ struct ReadyQueue {
 struct SendingRows {
     private var rows: [Int64: ReadyOutreach] = [:]
     private var counts: [ChannelName: Int] = [:]
+    /// How many of them take room at each address.
+    private var reached: [String: Int] = [:]
 
     var isEmpty: Bool { rows.isEmpty }
     var count: Int { rows.count }
+    /// Whether a message that takes room in the budgets is on its way to the address with this hash.
+    func isReaching(_ address: String) -> Bool { reached[address] != nil }
     func count(_ channel: ChannelName) -> Int { counts[channel] ?? 0 }
 
     mutating func add(_ item: ReadyOutreach) {
         rows[item.outreach.id] = item
         counts[item.outreach.plan.channel, default: 0] += 1
+        if let address = item.mark.roomTakenAt { reached[address, default: 0] += 1 }
     }
 
     /// The mark is durable, so this attempt counts.
@@ -150,8 +155,16 @@ struct SendingRows {
     mutating func remove(_ id: Int64) -> ReadyOutreach? {
         guard let item = rows.removeValue(forKey: id) else { return nil }
         counts[item.outreach.plan.channel, default: 1] -= 1
+        if let address = item.mark.roomTakenAt, let count = reached[address] { reached[address] = count > 1 ? count - 1 : nil }
         return item
     }
+}
+
+extension SendMark {
+    /// The hash of the address at which it takes room in the budgets.
+    var roomTakenAt: String? { counts ? address : nil }
+    /// The hash of the address at which it asks whether there is room.
+    var roomAskedAt: String? { guards.budgets.isEmpty ? nil : address }
 }
 
 extension SendLoop {

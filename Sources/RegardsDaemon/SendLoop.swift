@@ -299,25 +299,35 @@ package final class SendLoop: @unchecked Sendable {
 
     /// Rows for sessions that are free, and one ahead for each that is busy.
     private func chooseForSessions() -> [ReadyOutreach] {
-        channels.names.flatMap { name -> [ReadyOutreach] in
+        var reached: Set<String> = []
+        return channels.names.flatMap { name -> [ReadyOutreach] in
             guard let free = channels.free(name, busy: sending.count(name)) else { return [] }
-            return takeInTurn(free, for: name)
+            return takeInTurn(free, for: name, &reached)
         }
     }
 
-    /// What is out of turn at its recipient's domain is put aside until then, and others go in its place.
-    private func takeInTurn(_ free: Int, for name: ChannelName) -> [ReadyOutreach] {
+    /// What is out of turn at its recipient's domain is put aside until then, and others go in its place. What asks for
+    /// room while another message is on its way to the address waits for that one's end: the ledger would refuse its mark.
+    /// - Parameter reached: the addresses at which the group takes room.
+    private func takeInTurn(_ free: Int, for name: ChannelName, _ reached: inout Set<String>) -> [ReadyOutreach] {
         let now = clock.now()
         var chosen: [ReadyOutreach] = []
+        var waiting: [ReadyOutreach] = []
+        defer { ready.putBack(waiting) }
         while chosen.count < free {
             let taken = ready.take(free - chosen.count, for: name)
             if taken.isEmpty { break }
             for item in taken {
+                if let address = item.mark.roomAskedAt, reached.contains(address) || sending.isReaching(address) {
+                    waiting.append(item)
+                    continue
+                }
                 let turn = channels.turn(
                     of: item.outreach.id, to: item.composed.destination, by: name,
                     isUrgent: item.outreach.plan.lane == .care, now: now)
                 guard let turn else {
                     chosen.append(item)
+                    if let address = item.mark.roomTakenAt { reached.insert(address) }
                     continue
                 }
                 group.endings.append(

@@ -455,13 +455,17 @@ class Story:
 
     # MARK: The question
 
-    def verdict(self, message, at):
-        """`send`, `gone` for what is not owed now, `wait`, or `late`; to others `lost`, `move` for later."""
+    def verdict(self, message, at, asked=()):
+        """`send`, `gone` for what is not owed now, `wait`, or `late`; to others `lost`, `move` for later.
+
+        `asked`: when surveys go that are foreseen."""
         rule, purpose = message.rule, PURPOSE[message.rule]
         to_customer = message.recipient == "customer/0"
         if to_customer and self.is_unwelcome(rule, purpose):
             return "gone"
-        if rule == "survey" and (self.is_gold or self.was_asked(at)):
+        if rule == "survey" and (self.is_gold or self.was_asked(at, 170 * DAY, asked)):
+            return "gone"
+        if rule == "open-day" and self.was_asked(at, 20 * DAY, asked):
             return "gone"
         if message.expiry is not None and at >= message.expiry:
             return "late"
@@ -479,10 +483,10 @@ class Story:
             return False
         return bool(row["do_not_contact"]) or purpose != GREETING and row[f"consent_{purpose}"] != 1
 
-    def was_asked(self, at):
-        # Between two days on which it is asked: what time makes true on a day is sent at the next pass, not at 10:00.
-        since = at - 170 * DAY
-        return any(message.rule == "survey" and since <= sent <= at for sent, message in self.sent)
+    def was_asked(self, at, span, asked):
+        # Ends between two days on which it is asked: what time makes true on a day is sent at the next pass, not at 10:00.
+        surveys = [*asked, *(sent for sent, message in self.sent if message.rule == "survey")]
+        return any(at - span <= sent <= at for sent in surveys)
 
     # MARK: Who gives way
 
@@ -502,24 +506,30 @@ class Story:
         """What takes room before this message: when, and for which purpose; and on which days birthday cards go."""
         taken = [(sent, PURPOSE[other.rule]) for sent, other in self.sent if counts(other) and other.key != message.key]
         birthdays = [(other.meant, self.person.day(sent)) for sent, other in self.sent if other.rule == "birthday"]
+        asked = []
         for other in sorted(self.rivals(message), key=rank):
             if counts(message) and rank(other) >= rank(message):
                 break
+            # The survey of a month that is still to come precludes those of the months after it.
+            if self.verdict(other, max(other.due, self.moment), asked) != "send":
+                continue
             goes = self.place(other, max(other.due, self.moment), taken, [])
             if goes is None:
                 continue
+            if other.rule == "survey":
+                asked.append(goes)
             taken.append((goes, PURPOSE[other.rule]))
             if other.rule == "birthday":
                 birthdays.append((other.meant, self.person.day(goes)))
         return taken, birthdays
 
     def rivals(self, message):
-        """What else that uses up room this customer is owed by dates, and may still get."""
+        """What else that uses up room this customer may be owed by dates, and may still get."""
         first = bisect.bisect_left(self.person.dues, max(START, self.moment - LOOK_BACK - DAY))
         last = bisect.bisect_right(self.person.dues, message.due + 200 * DAY)
         for other in self.person.dates()[first:last] + self.stays:
             if counts(other) and other.key != message.key and other.key not in self.ended:
-                if other.due >= START and self.verdict(other, max(self.moment, other.due)) == "send":
+                if other.due >= START:
                     yield other
 
     def place(self, message, at, taken, birthdays):

@@ -41,14 +41,14 @@ import Testing
 
     /// What is decided about the first message of a rule, at planning.
     func judge(
-        _ planner: Planner, _ rule: String, history: [PastContact] = [], lost: [OutreachKey: Instant] = [:], standing: Standing = Standing(), now: Instant? = nil,
-        ahead: Bool = true, of person: Customer? = nil
+        _ planner: Planner, _ rule: String, history: [PastContact] = [], lost: [OutreachKey: Instant] = [:], received: [String: Instant] = [:],
+        standing: Standing = Standing(), now: Instant? = nil, ahead: Bool = true, of person: Customer? = nil
     ) throws -> Decision {
         var planner = planner
         let customer = person ?? customer(house)
         let index = try #require(planner.book.rules.firstIndex { $0.name == rule })
         let candidate = try #require(try planner.owed(customer, in: 2027, rule: index).first)
-        let facts = Facts(customer: customer, history: History(toAddress: history, lost: lost))
+        let facts = Facts(customer: customer, history: History(toAddress: history, lastReceived: received, lost: lost))
         let decision = planner.judge(candidate, facts: facts, standing: standing, now: now ?? due - .days(60), ahead: ahead)
         // One row derived again is decided in the same way.
         if !ahead {
@@ -206,6 +206,83 @@ import Testing
         let candidate = try #require(planner.candidates(ofEvent: facts, rule: 1).first)
         let decision = planner.judge(candidate, facts: facts, now: event.at)
         #expect(decision.verdict == .skip(.budget(lostTo: "birthday-card")))
+    }
+
+    // MARK: Received
+
+    func received(_ rule: String, within days: Int) -> Condition {
+        .test(.init(text: "received \(rule) within \(days)d", operand: .received(rule: rule), predicate: .within(CalendarSpan(days: days))))
+    }
+
+    /// On the 15th of April and of May at ten, but once in half a year.
+    func survey() throws -> Rule {
+        var rule = try scheduleRule("*-04,05-15", at: time("10:00"), purpose: .survey)
+        rule.name = "survey"
+        rule.condition = .not(received("survey", within: 170))
+        return rule
+    }
+
+    func asked(_ house: TestHouse) -> Customer {
+        house.customer(more: [.consentMarketing: "yes", .consentSurvey: "yes"])
+    }
+
+    /// The survey of April precludes that of May, which then takes nobody's room.
+    @Test func whatWillBePrecludedTakesNoRoom() throws {
+        let planner = try planner([survey(), mailing("2027-04-15")], Budget(atMost: 2, per: .days(31)))
+        let (due, customer) = (try at("2027-04-15T08:00:00Z"), asked(house))
+        var april = try sent("survey", "2027-04-15T08:00:00Z", purpose: .survey)
+        april.occasion = "2027-04-15"
+        // The day before; in one batch with the survey; when that went.
+        #expect(try judge(planner, "newsletter", now: due - .days(1), of: customer).verdict == .send)
+        #expect(try judge(planner, "newsletter", now: due, ahead: false, of: customer).verdict == .send)
+        #expect(try judge(planner, "newsletter", history: [april], received: ["survey": due], now: due + 1, ahead: false, of: customer).verdict == .send)
+        // While it is going.
+        april.hasEnded = false
+        #expect(try judge(planner, "newsletter", history: [april], now: due + 1, ahead: false, of: customer).verdict == .send)
+        // What goes to somebody else at the address precludes nothing.
+        april.customer = "18"
+        #expect(try judge(planner, "newsletter", history: [april], now: due + 1, ahead: false, of: customer).verdict == .skip(.budget(lostTo: "survey")))
+    }
+
+    @Test func whatIsNotReceivedPrecludesNothing() throws {
+        let planner = try planner([survey(), mailing("2027-05-10"), mailing("2027-04-14", name: "offer", priority: 50)], fortnight)
+        let (now, customer) = (try at("2027-04-13T00:00:00Z"), asked(house))
+        // The offer takes April's room, so May's survey is due.
+        #expect(try judge(planner, "survey", now: now, of: customer).verdict == .skip(.budget(lostTo: "offer")))
+        #expect(try judge(planner, "newsletter", now: now, of: customer).verdict == .skip(.budget(lostTo: "survey")))
+    }
+
+    /// The question whether the welcome was liked is owed once the welcome went, and has its room before.
+    @Test func whatWillBeOwedTakesRoom() throws {
+        var question = try mailing("2027-05-10", name: "question", purpose: .survey)
+        question.condition = received("welcome", within: 20)
+        let rules = [question, try mailing("2027-05-01", name: "welcome", purpose: .greeting), try mailing("2027-05-05")]
+        let planner = try planner(rules, Budget(atMost: 2, per: .days(14)))
+        let (welcomed, customer) = (try at("2027-05-01T08:00:00Z"), asked(house))
+        #expect(try judge(planner, "newsletter", now: welcomed - .days(1), of: customer).verdict == .skip(.budget(lostTo: "welcome")))
+        let history = [try sent("welcome", "2027-05-01T08:00:00Z", purpose: .greeting)]
+        #expect(try judge(planner, "newsletter", history: history, received: ["welcome": welcomed], now: at("2027-05-05T08:00:00Z"), ahead: false, of: customer).verdict == .skip(.budget(lostTo: "question")))
+        // No welcome, no question.
+        let standing = Standing(unapproved: ["welcome"])
+        #expect(try judge(planner, "newsletter", standing: standing, now: welcomed - .days(1), of: customer).verdict == .send)
+        let strict = try self.planner(rules.map { rule in
+            var rule = rule
+            if rule.name == "question" { rule.condition = .all([rule.condition, received("other", within: 20)]) }
+            return rule
+        }, Budget(atMost: 2, per: .days(14)))
+        #expect(try judge(strict, "newsletter", now: welcomed - .days(1), of: customer).verdict == .send)
+    }
+
+    /// A message without any part in the budgets is known to go all the same.
+    @Test func whatIsReceivedNeedsNoPartInTheBudget() throws {
+        var offer = try mailing("2027-05-10", name: "offer", priority: 50)
+        offer.condition = .not(received("note", within: 20))
+        var note = try mailing("2027-05-04", name: "note", purpose: .greeting)
+        note.budget = BudgetPart(counts: false, obeys: false)
+        let planner = try planner([offer, note, mailing("2027-05-02")], fortnight)
+        let customer = asked(house)
+        #expect(try judge(planner, "newsletter", of: customer).verdict == .send)
+        #expect(try judge(planner, "newsletter", standing: Standing(unapproved: ["note"]), of: customer).verdict == .skip(.budget(lostTo: "offer")))
     }
 
     // MARK: Put off

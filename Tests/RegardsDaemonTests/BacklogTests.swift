@@ -12,7 +12,7 @@ struct BacklogTests {
     /// `REGARDS_BACKLOG` asks for another number.
     private static let customers = Measure.number("REGARDS_BACKLOG", or: 50_000)
 
-    @Test("stale greetings end in one pass and none is sent, complaints lead", .timeLimit(.minutes(30)))
+    @Test("stale greetings end in one pass and none is sent, complaints lead", .timeLimit(.minutes(60)))
     func settles() async throws {
         let shop = try TestShop(rules: ["birthday", "complaints"])
         try shop.rules("birthday-card:\n  purpose: greeting\n  when: {anniversary: birthday, at: 09:00}\n  send: birthday\n")

@@ -179,7 +179,7 @@ struct ReadMail {
         let python = try #require(TestTools.python(with: "email"), "no Python to read mail with")
         let process = try ServerProcess([python, TestShop.fixtures + "/read_maildir.py", maildir])
         defer { process.stop() }
-        return try process.await("the end of the maildir", seconds: 120) { lines in
+        return try process.await("the end of the maildir") { lines in
             guard lines.last?.hasPrefix("end ") == true else { return nil }
             return lines.dropLast().map { line in
                 let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)

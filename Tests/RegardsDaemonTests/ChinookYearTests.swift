@@ -46,7 +46,7 @@ struct ChinookYearTests {
         return (try start(number), try start(number + 1))
     }
 
-    @Test("plan, simulate and the daemon agree on every message", .timeLimit(.minutes(10)), arguments: ChinookTests.databases)
+    @Test("plan, simulate and the daemon agree on every message", .timeLimit(.minutes(60)), arguments: ChinookTests.databases)
     func agree(_ database: TestShop.Database) throws {
         let shop = try shop(database)
         let (from, to) = try year(2026, shop)
@@ -104,7 +104,7 @@ struct ChinookYearTests {
         #expect(told > ids.count * 3)
     }
 
-    @Test("orders of a past year are answered as they were made", .timeLimit(.minutes(10)), arguments: ChinookTests.databases)
+    @Test("orders of a past year are answered as they were made", .timeLimit(.minutes(60)), arguments: ChinookTests.databases)
     func past(_ database: TestShop.Database) throws {
         let (lived, served) = (try shop(database), try shop(database))
         let number: Int32 = if case .copy = database { 2025 } else { 2026 }

@@ -1,4 +1,5 @@
 import Glibc
+import RegardsTestSupport
 
 struct SystemCallFailed: Error {
     let call: String
@@ -30,12 +31,12 @@ final class Pipe: Sendable {
         return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
     }
 
-    /// Reads until so many bytes came, or ten seconds passed without one.
+    /// Reads until so many bytes came, or none came for longer than a test should wait.
     func read(count wanted: Int) -> String {
         var all: [UInt8] = []
         while all.count < wanted {
             var wait = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
-            guard poll(&wait, 1, 10_000) == 1 else { break }
+            guard poll(&wait, 1, Int32(FailureGuard.seconds) * 1000) == 1 else { break }
             var bytes = [UInt8](repeating: 0, count: 65_536)
             let count = Glibc.read(reading, &bytes, bytes.count)
             guard count > 0 else { break }
@@ -88,7 +89,7 @@ final class NotifySocket: Sendable {
     deinit { close(descriptor) }
 
     /// The next datagram; nil when none comes within the limit, in seconds.
-    func receive(within limit: Int32 = 5) -> String? {
+    func receive(within limit: Int32 = Int32(FailureGuard.seconds)) -> String? {
         var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&wait, 1, limit * 1000) == 1 else { return nil }
         var bytes = [UInt8](repeating: 0, count: 4096)

@@ -61,7 +61,7 @@ struct ExplainAgreementTests {
         return shop
     }
 
-    @Test("with plan and with what is sent: 200 customers, whatever the seed", .timeLimit(.minutes(10)))
+    @Test("with plan and with what is sent: 200 customers, whatever the seed", .timeLimit(.minutes(60)))
     func agree() async throws {
         let seed = SeededGenerator.seed("explain agreement")
         var draw = SeededGenerator(seed: seed)

@@ -1,5 +1,6 @@
 import Dispatch
 import RegardsCalendar
+import RegardsTestSupport
 import Synchronization
 import Testing
 
@@ -28,7 +29,7 @@ import Testing
         #expect(queue.sync { ticks.withLock { $0 } } == 0, "not started")
         metronome.start()
         metronome.start()
-        for _ in 0..<5 { #expect(some.wait(timeout: .now() + 20) == .success) }
+        for _ in 0..<5 { #expect(some.wait(timeout: .now() + .seconds(FailureGuard.seconds)) == .success) }
         metronome.cancel()
         // What had been set off before ends first; the queue is serial.
         let last = queue.sync { ticks.withLock { $0 } }
@@ -41,7 +42,7 @@ import Testing
         let some = DispatchSemaphore(value: 0)
         var metronome: Metronome? = Metronome(queue: queue, every: TimeSpan(microseconds: 2000)) { some.signal() }
         metronome?.start()
-        #expect(some.wait(timeout: .now() + 20) == .success)
+        #expect(some.wait(timeout: .now() + .seconds(FailureGuard.seconds)) == .success)
         metronome = nil
         queue.sync {}
         while some.wait(timeout: .now()) == .success {}
@@ -52,7 +53,7 @@ import Testing
         let some = DispatchSemaphore(value: 0)
         let metronome = Metronome(queue: queue, every: .zero) { some.signal() }
         metronome.start()
-        #expect(some.wait(timeout: .now() + 20) == .success)
+        #expect(some.wait(timeout: .now() + .seconds(FailureGuard.seconds)) == .success)
         metronome.cancel()
     }
 }

@@ -100,7 +100,7 @@ struct MomentScene {
     /// Sends the rest, and lets the verdict be given.
     /// - Returns: its line of figures.
     func finish(_ what: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
-        let last = try served.run(["serve", "--once"], seconds: 300)
+        let last = try served.run(["serve", "--once"])
         #expect(last.ending.status == 0, "\(last.errors.suffix(5))", sourceLocation: sourceLocation)
         let verdict = try self.verdict()
         #expect(verdict.status == 0, "\(what): \(verdict.lines)", sourceLocation: sourceLocation)
@@ -126,5 +126,6 @@ struct MomentScene {
 
 /// How much of a long test the environment asks for.
 enum Measure {
+    static func isAsked(_ name: String) -> Bool { getenv(name) != nil }
     static func number(_ name: String, or usual: Int) -> Int { getenv(name).flatMap { Int(String(cString: $0)) } ?? usual }
 }

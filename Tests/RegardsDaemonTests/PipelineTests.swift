@@ -8,7 +8,7 @@ import Testing
 @testable import RegardsDaemon
 
 /// Messages are decided, rendered, marked, sent and recorded at the same time, and each keeps its order.
-@Suite("The send pipeline", .timeLimit(.minutes(3)))
+@Suite("The send pipeline", .timeLimit(.minutes(60)))
 struct PipelineTests {
     private static let birthday = "2027-05-05T07:00:00Z"
 
@@ -79,6 +79,36 @@ struct PipelineTests {
         #expect(try daemon.rows().allSatisfy { $0.standing == "sent" && $0.attempts == 1 })
         #expect(Set(channel.delivered).count == 300)
         #expect(channel.delivered.count == 300)
+    }
+
+    @Test("what shares a budget goes to an address one after the other, and in the same pass")
+    func oneAfterTheOther() async throws {
+        var settings = TestShop.Settings()
+        settings.extra = "limits: {budgets: {overall: 9 per 6d}}"
+        let shop = try TestShop(rules: [], settings)
+        let names = ["one", "two", "three"]
+        for name in names {
+            try shop.rules("\(name): {purpose: greeting, when: {anniversary: birthday, at: 09:00}, send: birthday}\n", file: name)
+        }
+        for id in 1...40 { try shop.addCustomer(id, birthday: "1980-05-05") }
+        let channel = ScriptedChannel(.delivered, sessions: 8)
+        let daemon = try TestDaemon(shop, now: try at("2027-05-04T12:00:00Z"), channel: channel, interposed: true)
+        try await daemon.cleanPass(at: "2027-05-04T12:00:00Z")
+        let inHand = Mutex<[String: Set<Int64>]>([:])
+        let most = Mutex(0)
+        try #require(daemon.faults).beforeCommit { group in
+            let count = inHand.withLock { inHand in
+                for ending in group.endings { for key in inHand.keys { inHand[key]?.remove(ending.id) } }
+                for mark in group.marks { inHand[mark.address ?? "", default: []].insert(mark.id) }
+                return inHand.values.map(\.count).max() ?? 0
+            }
+            most.withLock { $0 = max($0, count) }
+        }
+        try await daemon.cleanPass(at: Self.birthday)
+        #expect(try daemon.rows().map(\.standing) == Array(repeating: "sent", count: 40 * names.count))
+        #expect(most.withLock { $0 } == 1)
+        #expect(channel.delivered.count == 40 * names.count)
+        try await daemon.stop()
     }
 
     @Test("a line is told only once what it tells is in the ledger, in order, and before the pass is said to be over")

@@ -145,14 +145,26 @@ private final class Patient: Sendable {
         }
         await daemon.start()
         let gate = DispatchSemaphore(value: 0)
+        var before = 0
         for (number, thread) in threads.enumerated() {
-            thread.async { gate.wait() }
+            let isStuck = DispatchSemaphore(value: 0)
+            thread.async {
+                isStuck.signal()
+                gate.wait()
+            }
+            isStuck.wait()
+            if number == 0 { before = daemon.announcer.notices(.stuck).count }
             #expect(Self.starves(socket))
             let told = await daemon.announcer.first { $0.kind == .stuck && $0.detail.contains(thread.label) }
             #expect(told != nil, "number \(number)")
         }
-        let told = daemon.announcer.notices(.stuck).map(\.detail)
-        #expect(told.count { $0.contains("other") } == 1 && told.count { !$0.contains("other") && $0.contains("one") } == 1)
+        // On a busy machine others may be late as well: each line tells of somebody who was not told of before.
+        let told = daemon.announcer.notices(.stuck).dropFirst(before).map { Set($0.detail.split(separator: ", ")) }
+        var known: Set<Substring> = []
+        for names in told {
+            #expect(!names.isSubset(of: known), "\(told)")
+            known.formUnion(names)
+        }
         for _ in threads { gate.signal() }
         #expect(Self.isFed(socket, times: 2))
         try await daemon.stop()
@@ -193,15 +205,16 @@ private final class Patient: Sendable {
     @Test func aStartThatDoesNotGetOnAsksNoMore() throws {
         let socket = try NotifySocket()
         let patience = StartPatience(notify: Notify(socket: socket.path), every: TimeSpan(microseconds: 10_000), limit: 3)
-        let asked = Mutex(0)
+        let asked = DispatchSemaphore(value: 0)
         patience.ask {
-            asked.withLock { $0 += 1 }
+            asked.signal()
             return false
         }
         patience.begin()
         for _ in 0..<2 { #expect(socket.receive() == "EXTEND_TIMEOUT_USEC=150000") }
-        #expect(socket.receive(within: 1) == nil)
-        #expect(asked.withLock { $0 } > 3)
+        // Whatever a beat says it says before the next one asks.
+        for _ in 0..<10 { asked.wait() }
+        #expect(socket.receive(within: 0) == nil)
         patience.end()
     }
 }

@@ -39,4 +39,20 @@ import Testing
         #expect(try daemon.row().standing == "sent")
         try await daemon.stop()
     }
+
+    /// Without budgets too, planning knows that the card of the day before has gone and takes no place any more.
+    @Test func whatWentTakesNoOtherDay() async throws {
+        let daemon = try await served(
+            """
+            birthday-card:
+              {purpose: greeting, when: {anniversary: birthday, at: 09:00}, send: birthday, instead_of: monthly-card, if_late: {grace: 4d}}
+            monthly-card: {purpose: greeting, when: {schedule: "*-*-06", at: 10:00}, send: birthday, if_late: {grace: 3d}}
+            """, at: "2027-05-05T06:00:00Z")
+        try await daemon.cleanPass(at: "2027-05-05T08:00:00Z")
+        // Nothing ran on the 6th, and now it is night.
+        try await daemon.cleanPass(at: "2027-05-06T23:00:00Z")
+        let rows = try daemon.rows(rule: "monthly-card")
+        #expect(rows.map(\.plan.dueAt) == [try at("2027-05-07T06:00:00Z")])
+        try await daemon.stop()
+    }
 }

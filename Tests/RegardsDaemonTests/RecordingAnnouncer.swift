@@ -1,4 +1,5 @@
 import Dispatch
+import RegardsTestSupport
 import Synchronization
 
 @testable import RegardsDaemon
@@ -33,20 +34,20 @@ final class RecordingAnnouncer: Announcer {
     /// The first matching notice, past or to come; nil when none came within the limit. The limit only guards
     /// against a test that would hang.
     func first(
-        within seconds: Int = 20, _ matches: @escaping @Sendable (Notice) -> Bool
+        within seconds: Int = FailureGuard.seconds, _ matches: @escaping @Sendable (Notice) -> Bool
     ) async -> Notice? {
         await withCheckedContinuation { continuation in
             wait(within: seconds, matches) { continuation.resume(returning: $0) }
         }
     }
 
-    func first(_ kind: NoticeKind, within seconds: Int = 20) async -> Notice? {
+    func first(_ kind: NoticeKind, within seconds: Int = FailureGuard.seconds) async -> Notice? {
         await first(within: seconds) { $0.kind == kind }
     }
 
     /// As `first`, for tests that are not asynchronous.
     func blockingFirst(
-        within seconds: Int = 20, _ matches: @escaping @Sendable (Notice) -> Bool
+        within seconds: Int = FailureGuard.seconds, _ matches: @escaping @Sendable (Notice) -> Bool
     ) -> Notice? {
         let box = Mutex<Notice?>(nil)
         let done = DispatchSemaphore(value: 0)

@@ -60,7 +60,7 @@ struct ServedShop {
     }
 
     func run(
-        _ command: [String], seconds: Int = 120
+        _ command: [String], seconds: Int = FailureGuard.seconds
     ) throws -> (ending: ChildProcess.Ending, output: [String], errors: [String]) {
         let child = try start(command)
         let ending = try child.wait(seconds: seconds)

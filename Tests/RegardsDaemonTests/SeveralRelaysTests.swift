@@ -7,7 +7,7 @@ import Testing
 
 /// The daemon with relays and limits as an operator writes them.
 @Suite(
-    "Relays and limits in the file", .timeLimit(.minutes(2)),
+    "Relays and limits in the file", .timeLimit(.minutes(60)),
     .enabled(if: RecordingSMTPServer.python != nil, "needs a Python with aiosmtpd (make test installs it)"))
 struct SeveralRelaysTests {
     /// Ten customers whose birthday was yesterday; the odd ones live at slow.example.

@@ -65,7 +65,7 @@ struct SimulationTests {
             .map { line($0.key, $0.endedAt ?? $0.plan.dueAt, $0.card ?? "") }.sorted()
     }
 
-    @Test("lives through events of the past as the daemon did, whatever the seed", .timeLimit(.minutes(10)))
+    @Test("lives through events of the past as the daemon did, whatever the seed", .timeLimit(.minutes(60)))
     func events() throws {
         let seed = SeededGenerator.seed("simulation")
         var draw = SeededGenerator(seed: seed)

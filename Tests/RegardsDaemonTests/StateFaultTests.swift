@@ -8,9 +8,7 @@ import Testing
 
 @testable import RegardsDaemon
 
-/// The disk under the ledger fails the daemon's process.
-@Suite("The state's disk", .serialized)
-struct StateFaultTests {
+extension RealTimeTests {
     @Test("full while it sends: it stops within one message, goes on within ten seconds of room, and all come once")
     func full() throws {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
@@ -42,7 +40,11 @@ struct StateFaultTests {
         #expect(MomentScene.figure("twice", verdict) == 0)
         print("disk full: \(before) messages before, \(after - before) after; on again in \(resumed.microseconds / 1000) ms; \(verdict)")
     }
+}
 
+/// The disk under the ledger fails the daemon's process.
+@Suite("The state's disk", .serialized)
+struct StateFaultTests {
     @Test("read-only: the start is refused with the reason, and nobody is mailed")
     func readOnly() throws {
         guard let disk = try SmallDisk("4m") else { return }
@@ -138,7 +140,7 @@ struct ShortageTests {
             customers: 400, mail: "smtp: {host: 127.0.0.1, port: \(relay.port), security: none, sessions: \(sessions)}")
         let child = try ChildProcess(
             ["/bin/sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\"", ChildProcess.regards, "serve", "--once", "--config", served.shop.file])
-        #expect(try child.wait(seconds: 120).status == 0, "\(child.errors.all.suffix(5))")
+        #expect(try child.wait().status == 0, "\(child.errors.all.suffix(5))")
         #expect(try served.rows().filter { $0.state != .sent }.map(\.standing) == [])
         let recipients = relay.messages.map(\.recipients)
         #expect(recipients.count == 400 && Set(recipients).count == 400)

@@ -94,7 +94,7 @@ struct HostileMailTests {
     private static func read(_ arguments: [String]) throws -> [String] {
         let python = try #require(TestTools.python(with: "email"))
         let script = "\(TestTools.root)/Tests/Fixtures/smtp/read_messages.py"
-        let (ending, lines, errors) = try ChildProcess.run([python, script] + arguments, seconds: 240)
+        let (ending, lines, errors) = try ChildProcess.run([python, script] + arguments, seconds: 3000)
         #expect(ending.status == 0, "\(errors)")
         return lines
     }

@@ -135,7 +135,7 @@ struct SMTPBehindTests {
     /// Some proxies drop what stands behind a final dot. The message goes again, and no further one is begun there.
     @Test func aRelayThatForgets() throws {
         let (one, second, third) = try threeMessages(
-            .plain, [".#2": "forget:250 taken", "DATA#5": "hold:354 go ahead"], replyTimeout: .seconds(2))
+            .plain, [".#2": "forget:250 taken", "DATA#5": "hold:354 go ahead"], replyTimeout: .seconds(10))
         #expect(try second.report().outcome == .delivered)
         #expect(try third.report().outcome == .delivered)
         #expect(one.server.sessions == 2)

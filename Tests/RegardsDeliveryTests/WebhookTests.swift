@@ -202,7 +202,7 @@ struct WebhookTests {
     /// The status came at once, and the body is not worth more than the time limit.
     @Test func aBodyOneByteNowAndThen() throws {
         let server = try RecordingHTTPServer(["trickle", "200"])
-        let probe = try probe(server.port, timeout: .seconds(1), sessions: 1)
+        let probe = try probe(server.port, timeout: .seconds(10), sessions: 1)
         #expect(try probe.send(event()) == AttemptReport(.delivered, code: 200, detail: "HTTP 200"))
         #expect(try probe.send(event(id: "msg_2")).outcome == .delivered)
         try probe.close()
@@ -246,7 +246,7 @@ struct WebhookTests {
 
     @Test func silenceAfterTheRequestIsADoubt() throws {
         let server = try RecordingHTTPServer(["stall"])
-        let probe = try probe(server.port, timeout: .seconds(2))
+        let probe = try probe(server.port, timeout: .seconds(10))
         let report = try probe.send(event())
         #expect(report.outcome == .inDoubt(.timeout))
         #expect(report.detail.hasPrefix("no answer in time to the whole request: "))
@@ -255,7 +255,7 @@ struct WebhookTests {
 
     @Test func aHeadThatNeverEnds() throws {
         let server = try RecordingHTTPServer(["drip"])
-        let probe = try probe(server.port, timeout: .seconds(2))
+        let probe = try probe(server.port, timeout: .seconds(10))
         #expect(try probe.send(event()).outcome == .inDoubt(.timeout))
         try probe.close()
     }
@@ -282,7 +282,7 @@ struct WebhookTests {
 
     @Test func aRequestThatWasNotReadIsNoDoubt() throws {
         let server = try RecordingHTTPServer(["quiet"])
-        let probe = try probe(server.port, timeout: .seconds(2))
+        let probe = try probe(server.port, timeout: .seconds(10))
         let report = try probe.send(event(body: String(repeating: "x", count: 30_000_000)))
         #expect(report.outcome == .deferred(.connectionLost, notBefore: Fixture.moment + .minutes(5)))
         try probe.close()
@@ -291,7 +291,7 @@ struct WebhookTests {
     /// One object serves one request after the other, on one handle of libcurl.
     @Test func nothingIsLeftOfTheRequestBefore() throws {
         let server = try RecordingHTTPServer(["429;Retry-After: 90", "429", "200", "stall"])
-        let probe = try probe(server.port, timeout: .seconds(2), sessions: 1)
+        let probe = try probe(server.port, timeout: .seconds(10), sessions: 1)
         #expect(try probe.send(event()).outcome == .deferred(.rateLimited, notBefore: Fixture.moment + .seconds(90)))
         #expect(try probe.send(event(body: String(repeating: "x", count: 100_000))).outcome == .deferred(.rateLimited, notBefore: nil))
         #expect(try probe.send(event(body: "{}")) == AttemptReport(.delivered, code: 200, detail: "HTTP 200"))
@@ -361,7 +361,7 @@ struct WebhookTests {
     /// A name that looks public and leads inside: the address is checked where the connection is made, after DNS.
     @Test(arguments: ["10.0.0.1", "169.254.169.254", "192.168.1.1", "[fd00::1]", "[::ffff:10.0.0.1]", "0.0.0.0"])
     func noPrivateTargets(host: String) throws {
-        let probe = try probe(443, host: host, scheme: "https", timeout: .seconds(5))
+        let probe = try probe(443, host: host, scheme: "https")
         let report = try probe.send(event())
         #expect(report.outcome == .deferred(.relayDown, notBefore: nil))
         #expect(report.detail.hasPrefix("the endpoint's name leads to "))
@@ -376,7 +376,7 @@ struct WebhookTests {
     ])
     func noPrivateTargetsUnderOtherNames(host: String) throws {
         let server = try RecordingHTTPServer(certificate: try TestCertificate.good.get())
-        let probe = try probe(server.port, host: host, scheme: "https", timeout: .seconds(5))
+        let probe = try probe(server.port, host: host, scheme: "https")
         let report = try probe.send(event())
         #expect(report.outcome == .deferred(.relayDown, notBefore: nil))
         #expect(report.detail.hasPrefix("the endpoint's name leads to "), "\(report.detail)")

@@ -4,6 +4,7 @@ import GRDB
 import Glibc
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Synchronization
 import Testing
 
@@ -241,7 +242,7 @@ import Testing
                 } while !isDone.withLock { $0 }
             } catch { failure.withLock { $0 = "\(error)" } }
         }
-        #expect(ready.wait(timeout: .now() + 10) == .success)
+        #expect(ready.wait(timeout: .now() + .seconds(FailureGuard.seconds)) == .success)
         let report = try source.forEachPage(size: 5000) { _ in }
         isDone.withLock { $0 = true }
         writer.sync {}

@@ -94,7 +94,7 @@ package final class ChildProcess: Sendable {
 
     /// Waits for the end, and for the last line.
     /// - Parameter seconds: a guard against a test that would never end.
-    package func wait(seconds: Int = 30) throws -> Ending {
+    package func wait(seconds: Int = FailureGuard.seconds) throws -> Ending {
         let ending = try ending.await("the end of process \(process)", seconds: seconds) { $0.first }
         for log in [output, errors] { try log.awaitEnd(seconds: seconds) }
         return ending
@@ -102,7 +102,7 @@ package final class ChildProcess: Sendable {
 
     /// Runs a program to its end.
     package static func run(
-        _ arguments: [String], environment: [String: String] = [:], seconds: Int = 60
+        _ arguments: [String], environment: [String: String] = [:], seconds: Int = FailureGuard.seconds
     ) throws -> (ending: Ending, output: [String], errors: [String]) {
         let child = try ChildProcess(arguments, environment: environment)
         let ending = try child.wait(seconds: seconds)

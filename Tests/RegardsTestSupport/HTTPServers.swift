@@ -27,7 +27,7 @@ package final class RecordingHTTPServer: Sendable {
 
     package var requests: [Request] { Self.requests(in: process.said) }
 
-    package func requests(_ count: Int, seconds: Int = 30) throws -> [Request] {
+    package func requests(_ count: Int, seconds: Int = FailureGuard.seconds) throws -> [Request] {
         try process.await("\(count) requests", seconds: seconds) { lines in
             let requests = Self.requests(in: lines)
             return requests.count >= count ? requests : nil

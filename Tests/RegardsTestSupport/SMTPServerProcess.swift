@@ -39,7 +39,7 @@ package final class ServerProcess: Sendable {
 
     /// Waits until `match` finds in the lines said so far what it looks for.
     /// - Parameter seconds: a guard against a test that would never end; no test waits for it to pass.
-    package func await<Value>(_ what: String, seconds: Int = 30, _ match: ([String]) -> Value?) throws -> Value {
+    package func await<Value>(_ what: String, seconds: Int = FailureGuard.seconds, _ match: ([String]) -> Value?) throws -> Value {
         try output.await(what, seconds: seconds, match)
     }
 
@@ -153,7 +153,7 @@ package final class EventLog<Event: Sendable>: @unchecked Sendable {
     }
 
     /// Waits until nothing more will happen.
-    package func awaitEnd(seconds: Int = 30) throws {
+    package func awaitEnd(seconds: Int = FailureGuard.seconds) throws {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         var limit = timespec()
@@ -170,7 +170,7 @@ package final class EventLog<Event: Sendable>: @unchecked Sendable {
     /// - Parameter seconds: a guard against a test that would never end; no test waits for it to pass. The guard stands here
     ///   and not at the suites, because the clock of a suite's time limit also runs while a test waits for a thread.
     @discardableResult
-    package func await<Value>(_ what: String, seconds: Int = 30, _ match: ([Event]) -> Value?) throws -> Value {
+    package func await<Value>(_ what: String, seconds: Int = FailureGuard.seconds, _ match: ([Event]) -> Value?) throws -> Value {
         var limit = timespec()
         clock_gettime(CLOCK_REALTIME, &limit)
         limit.tv_sec += seconds

@@ -64,7 +64,7 @@ package final class RecordingSMTPServer: Sendable {
     package var messages: [Message] { Self.messages(in: process.said) }
 
     /// Waits until that many have come.
-    package func messages(_ count: Int, seconds: Int = 30) throws -> [Message] {
+    package func messages(_ count: Int, seconds: Int = FailureGuard.seconds) throws -> [Message] {
         try process.await("\(count) messages", seconds: seconds) { lines in
             let messages = Self.messages(in: lines)
             return messages.count >= count ? messages : nil
@@ -78,7 +78,7 @@ package final class RecordingSMTPServer: Sendable {
     package var count: Int { Self.count(in: process.said) }
 
     /// Waits until that many have come.
-    package func awaitCount(_ count: Int, seconds: Int = 30) throws {
+    package func awaitCount(_ count: Int, seconds: Int = FailureGuard.seconds) throws {
         try process.await("\(count) messages", seconds: seconds) { Self.count(in: $0) >= count ? () : nil }
     }
 
@@ -94,7 +94,7 @@ package final class RecordingSMTPServer: Sendable {
         _ = process.said
     }
 
-    package func awaitAlarm(_ number: Int, seconds: Int = 60) throws {
+    package func awaitAlarm(_ number: Int, seconds: Int = FailureGuard.seconds) throws {
         _ = try process.await("alarm \(number)", seconds: seconds) { lines in lines.last { $0 == "alarm \(number)" } }
     }
 

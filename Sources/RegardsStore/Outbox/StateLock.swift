@@ -16,7 +16,7 @@ final class StateLock: Sendable {
         let lock = path + ".lock"
         let descriptor = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .unreachable(path: lock, detail: String(cString: strerror(errno))) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard StateLock.lock(descriptor) else {
             let code = errno
             let holder = StateLock.process(in: descriptor)
             Glibc.close(descriptor)
@@ -27,6 +27,19 @@ final class StateLock: Sendable {
         newestSent = lines.count > 1 ? Int64(lines[1]) : nil
         self.descriptor = Mutex(descriptor)
         note(newestSent: newestSent)
+    }
+
+    /// Whoever only asks for the holder has the lock for a moment, shared: that is waited for, and a daemon is not.
+    /// - Returns: false with `errno` set.
+    private static func lock(_ descriptor: Int32) -> Bool {
+        for _ in 0..<1000 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            guard errno == EWOULDBLOCK, flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return false }
+            flock(descriptor, LOCK_UN)
+            usleep(2000)
+        }
+        errno = EWOULDBLOCK
+        return false
     }
 
     /// Nothing depends on its reaching the disk: a note that is too old only notices less.
@@ -64,9 +77,11 @@ final class StateLock: Sendable {
 
     private static func write(_ text: String, to descriptor: Int32) {
         var text = text
-        // A lock without a readable process id is still a lock. A kill in between leaves what was there, or an end too many.
+        // Over what is there, and then cut: whoever reads meanwhile finds the process id, and a crash leaves the note.
+        // A lock without a readable process id is still a lock.
         let count = text.withUTF8 { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
-        if count > 0 { _ = ftruncate(descriptor, off_t(count)) }
+        guard count > 0 else { return }
+        _ = ftruncate(descriptor, off_t(count))
     }
 
     private static func process(in descriptor: Int32) -> Int32? { lines(in: descriptor).first.flatMap { Int32($0) } }
