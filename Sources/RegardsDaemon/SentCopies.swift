@@ -118,10 +118,10 @@ package struct SentCopies: Sendable {
     /// Removes the days that ended before what is kept. What cannot be removed is met again after the next pass.
     func prune(now: Instant) {
         let first = Zone.utc.local(at: now - keep).date
-        for name in Self.names(in: folder) {
+        for name in FolderNames.list(folder) {
             guard let day = CivilDate(name), day < first else { continue }
             let path = "\(folder)/\(name)"
-            Self.drop(Self.names(in: path).map { "\(path)/\($0)" })
+            Self.drop(FolderNames.list(path).map { "\(path)/\($0)" })
             rmdir(path)
         }
     }
@@ -131,8 +131,8 @@ package struct SentCopies: Sendable {
         let folder = folder(besideState: path)
         guard access(folder, F_OK) == 0 else { return nil }
         var size = Size()
-        for day in names(in: folder) {
-            for name in names(in: "\(folder)/\(day)") {
+        for day in FolderNames.list(folder) {
+            for name in FolderNames.list("\(folder)/\(day)") {
                 var status = stat()
                 guard stat("\(folder)/\(day)/\(name)", &status) == 0 else { continue }
                 size.messages += 1
@@ -140,19 +140,6 @@ package struct SentCopies: Sendable {
             }
         }
         return size
-    }
-
-    private static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }
 

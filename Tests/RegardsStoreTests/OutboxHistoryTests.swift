@@ -78,6 +78,20 @@ import Testing
         #expect(try ask(ledger, ["1": "a"])["1"]?.toAddress.isEmpty == true)
     }
 
+    /// A machine that was off for long: what it was at when it went off counts from when that was found out, and later by
+    /// hand.
+    @Test func whatIsSettledLateIsFoundByItsLateContact() throws {
+        var ledger = try Ledger()
+        let id = try ledger.claim([.row("1")])[0]
+        try ledger.outbox.commit(GroupCommit(now: noon, marks: [SendMark(id: id, address: "a", counts: true)]))
+        let found = noon + .days(40)
+        #expect(try ledger.restart(now: found, ifInDoubt: .ask).inDoubt.map(\.id) == [id])
+        #expect(try ask(ledger, ["1": "a"], since: found)["1"]?.toAddress.map(\.at) == [found])
+        let settled = found + .days(40)
+        try ledger.outbox.settle(id, as: .sent, now: settled)
+        #expect(try ask(ledger, ["1": "a"], since: settled)["1"]?.toAddress.map(\.at) == [settled])
+    }
+
     static let noContacts: [Ending.Next] = [
         .failed(.recipientRefused), .skipped(.redirected), .cancelled(.conditionFalse), .held(.paused),
         .retry(notBefore: nil, reason: "temporary", givesAttemptBack: false),

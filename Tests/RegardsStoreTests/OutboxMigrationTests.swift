@@ -99,6 +99,22 @@ import Testing
         withExtendedLifetime(folder) {}
     }
 
+    /// Contacts that an older release recorded use up room as before.
+    @Test func whoWasReachedBeforeIsFound() throws {
+        let (folder, path) = try firstRelease()
+        let queue = try DatabaseQueue(path: path)
+        try LedgerMigrations.migrator.migrate(queue, upTo: "004-looks")
+        try queue.write {
+            try $0.execute(sql: "UPDATE rules SET purpose = 'greeting'; UPDATE outreach SET address = 'a', purpose = 'greeting', counts = 1")
+        }
+        try queue.close()
+        let outbox = try SQLiteOutbox.openForDaemon(path: path, now: noon)
+        let question = HistoryQuestion(customers: ["0"], addresses: ["0": "a"], since: Instant(seconds: 0))
+        let reached = try rows(path).filter { [.sent, .sending].contains($0.state) || $0.reason == "in-doubt" }.map(\.key.customer)
+        #expect(try outbox.histories(question)["0"]?.toAddress.map(\.customer).sorted() == reached.sorted())
+        withExtendedLifetime(folder) {}
+    }
+
     /// Only a daemon's start, or a writing command while there is none, brings a state up to date.
     @Test func aReadingCommandLeavesAnOlderStateAlone() throws {
         let (folder, path) = try firstRelease()

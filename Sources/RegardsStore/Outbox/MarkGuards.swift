@@ -3,24 +3,25 @@ import RegardsCalendar
 import RegardsCore
 
 private enum GuardSQL {
-    /// What `outreach_address` holds: everything that reached, reaches or may have reached an address.
+    /// Everything that reached, reaches or may have reached an address.
     static let reached = "(state IN (2, 10) OR (state = 3 AND reason = 'in-doubt'))"
     /// By `outreach_address`; stops at the first.
     static let inFlight = """
         SELECT 1 FROM outreach INDEXED BY outreach_address
-        WHERE address = ?1 AND \(reached) AND state = 2 AND counts = 1 LIMIT 1
+        WHERE address = ?1 AND state = 2 AND counts = 1 LIMIT 1
         """
     /// By `outreach_address`; stops when the budget is used up.
     static let contacts = """
         SELECT count(*) FROM (
             SELECT 1 FROM outreach INDEXED BY outreach_address
-            WHERE address = ?1 AND contacted_at > ?2 AND \(reached) AND counts = 1 AND (?3 IS NULL OR purpose = ?3)
+            WHERE address = ?1 AND marked_at > ?2 - \(OutreachRow.longestAttempt) AND contacted_at > ?2 AND \(reached)
+                AND counts = 1 AND (?3 IS NULL OR purpose = ?3)
             LIMIT ?4)
         """
     /// By primary key, then `outreach_address`. ?3: before it nothing of this local date was sent anywhere.
     static let sameAddress = """
         SELECT 1 FROM outreach own CROSS JOIN outreach o INDEXED BY outreach_address
-        WHERE own.id = ?1 AND o.address = ?2 AND o.contacted_at >= (own.local_date - 2) * 86400000000
+        WHERE own.id = ?1 AND o.address = ?2 AND o.marked_at >= (own.local_date - 4) * 86400000000
             AND (o.state IN (2, 10) OR (o.state = 3 AND o.reason = 'in-doubt'))
             AND o.rule_id = own.rule_id AND o.step_id = own.step_id AND o.local_date = own.local_date
             AND o.customer <> own.customer

@@ -7,6 +7,7 @@ enum LedgerMigrations {
 
     static let all: [(name: String, sql: String)] = [
         ("001-ledger", ledger001), ("002-language", language002), ("003-lost", lost003), ("004-looks", looks004),
+        ("005-quiet-indexes", indexes005),
     ]
 
     static var migrator: DatabaseMigrator {
@@ -232,5 +233,24 @@ enum LedgerMigrations {
     static let looks004 = """
         -- guard of the day: by when everything of a kind should have been seen
         ALTER TABLE event_kinds ADD COLUMN looked_at INTEGER;
+        """
+
+    /// What a message touches on its way, again and again, is left alone by the indexes that do not need to know: SQLite
+    /// writes an index anew when a column changes that it holds or that its WHERE speaks of, be the entry the same or not.
+    static let indexes005 = """
+        -- marked_at: when an address was last going to be reached. contacted_at is later by the length of the attempt, and
+        -- changes with its end; addresses have no order, so each change is a page of its own
+        ALTER TABLE outreach ADD COLUMN marked_at INTEGER;
+        UPDATE outreach SET marked_at = contacted_at WHERE address IS NOT NULL;
+        DROP INDEX outreach_address;
+        CREATE INDEX outreach_address ON outreach (address, marked_at) WHERE address IS NOT NULL;
+
+        -- the same rows as before, said by columns that claims and marks do not set
+        DROP INDEX outreach_open;
+        CREATE INDEX outreach_open ON outreach (customer) WHERE ended_at IS NULL;
+        DROP INDEX outreach_leased;
+        CREATE INDEX outreach_leased ON outreach (lease_id) WHERE lease_id IS NOT NULL;
+        DROP INDEX outreach_ended;
+        CREATE INDEX outreach_ended ON outreach (ended_at, state) WHERE ended_at IS NOT NULL;
         """
 }

@@ -7,13 +7,14 @@ import RegardsCore
 enum OlderState {
     /// By `outreach_ended`, backwards. A row that was sent stays so for ever, so this never falls within one file.
     private static let newest = """
-        SELECT ended_at FROM outreach INDEXED BY outreach_ended WHERE state >= 10 AND state = 10
+        SELECT ended_at FROM outreach INDEXED BY outreach_ended WHERE ended_at IS NOT NULL AND state = 10
         ORDER BY ended_at DESC LIMIT 1
         """
     /// By `outreach_open`: what was owed when the file was made and has woken since.
     private static let doubt = """
-        UPDATE outreach INDEXED BY outreach_open SET state = 3, reason = 'in-doubt', lease_id = NULL, updated_at = ?1
-        WHERE state < 10 AND state IN (0, 1, 2) AND wake_at <= ?1
+        UPDATE outreach INDEXED BY outreach_open SET state = 3, reason = 'in-doubt', lease_id = NULL, updated_at = ?1,
+            marked_at = ?1
+        WHERE ended_at IS NULL AND state IN (0, 1, 2) AND wake_at <= ?1
         """
     private static let endAttempts =
         "UPDATE attempts SET ended_at = ?1, outcome = 'in-doubt', reason = 'crash' WHERE ended_at IS NULL"

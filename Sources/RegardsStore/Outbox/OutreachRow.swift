@@ -3,6 +3,9 @@ import RegardsCore
 
 /// Reads rows of the outbox by position.
 enum OutreachRow {
+    /// Microseconds by which a contact may be later than the mark by which it is found: an attempt takes minutes, and a
+    /// clock may be set meanwhile.
+    static let longestAttempt: Int64 = 2 * 86_400_000_000
     /// The order that `read` relies on. `CROSS JOIN` keeps SQLite from starting at the small tables.
     static let columns = """
         o.id, o.customer, r.name, o.occasion, s.name, o.recipient, o.state, o.reason, o.due_at, o.not_before,

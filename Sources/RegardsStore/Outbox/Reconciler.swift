@@ -7,7 +7,7 @@ private enum ReconcileSQL {
     static let openOfCustomer = """
         SELECT id, rule_id, occasion, step_id, recipient, state, reason, due_at, expires_at, zone, local_date,
             local_time, channel, lane, rule_hash
-        FROM outreach INDEXED BY outreach_open WHERE customer = ?1 AND state < 10
+        FROM outreach INDEXED BY outreach_open WHERE customer = ?1 AND ended_at IS NULL
         """
     /// By the unique key.
     static let byKey = """

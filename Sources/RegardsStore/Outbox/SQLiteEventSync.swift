@@ -58,7 +58,7 @@ private enum EventSQL {
     /// By `outreach_open`, all of it: what is not sent yet is little beside what was.
     static let awaitedOccasions = """
         SELECT DISTINCT o.occasion FROM outreach o INDEXED BY outreach_open
-        WHERE o.state < 10 AND o.rule_id IN (SELECT r.id FROM json_each(?1) n JOIN rules r ON r.name = n.value)
+        WHERE o.ended_at IS NULL AND o.rule_id IN (SELECT r.id FROM json_each(?1) n JOIN rules r ON r.name = n.value)
         """
     /// By `events_pausing`.
     static let openOfCustomer = """

@@ -10,7 +10,7 @@ private enum HistorySQL {
         SELECT a.key, o.customer, r.name, s.name, o.occasion, o.contacted_at, o.local_date, o.card, o.state <> 2,
             o.counts, o.purpose
         FROM json_each(?1) a CROSS JOIN outreach o INDEXED BY outreach_address \(OutreachRow.joins)
-        WHERE o.address = a.value AND o.contacted_at >= ?2
+        WHERE o.address = a.value AND o.marked_at >= ?2 - \(OutreachRow.longestAttempt) AND o.contacted_at >= ?2
             AND (o.state IN (2, 10) OR (o.state = 3 AND o.reason = 'in-doubt'))
         """
     /// By `outreach_received` alone, at its last entry.

@@ -14,7 +14,7 @@ private enum ReadSQL {
     /// By `outreach_open`, sorted: open rows are few beside history.
     static let listOpen = """
         \(select) INDEXED BY outreach_open \(OutreachRow.joins)
-        WHERE o.state < 10 AND \(filters) ORDER BY o.id LIMIT ?6
+        WHERE o.ended_at IS NULL AND \(filters) ORDER BY o.id LIMIT ?6
         """
     /// By `outreach_held_reason`, sorted: a pause may hold very many rows that are not asked for.
     static let listHeld = """
@@ -49,12 +49,12 @@ private enum ReadSQL {
     /// By `outreach_open`.
     static let openByState = """
         SELECT state, CASE state WHEN 3 THEN reason ELSE '' END, count(*) FROM outreach INDEXED BY outreach_open
-        WHERE state < 10 GROUP BY 1, 2
+        WHERE ended_at IS NULL GROUP BY 1, 2
         """
     /// By `outreach_ended` alone.
     static let endedByState = """
         SELECT state, '', count(*) FROM outreach INDEXED BY outreach_ended
-        WHERE state >= 10 AND ended_at >= ?1 GROUP BY state
+        WHERE ended_at >= ?1 GROUP BY state
         """
     /// By `outreach_due` alone, all of it.
     static let dueCount = "SELECT count(*) FROM outreach INDEXED BY outreach_due WHERE state = 0 AND wake_at < ?1"

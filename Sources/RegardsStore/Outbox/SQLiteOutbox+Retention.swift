@@ -37,7 +37,7 @@ private enum RetentionSQL {
                     LIMIT ?7))
                     >= (SELECT r.keep FROM temp.retained_rules r WHERE r.id = o.rule_id))
         FROM outreach o INDEXED BY outreach_ended
-        WHERE o.state >= 10 AND o.ended_at < ?1 AND (o.ended_at, o.state, o.id) > (?2, ?3, ?4)
+        WHERE o.ended_at < ?1 AND (o.ended_at, o.state, o.id) > (?2, ?3, ?4)
         ORDER BY o.ended_at, o.state, o.id LIMIT ?5
         """
     /// By primary key; its attempts and its item go with it.

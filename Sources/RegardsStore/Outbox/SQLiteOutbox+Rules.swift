@@ -28,7 +28,7 @@ private enum RuleSQL {
     /// its decision sees that the rule is gone. Rows in doubt stay held until they are settled.
     static let cancelUnsent = """
         UPDATE outreach SET state = 13, reason = 'rule-gone', ended_at = ?2, updated_at = ?2
-        WHERE rule_id = ?1 AND state < 10 AND (state = 0 OR (state = 3 AND reason <> 'in-doubt'))
+        WHERE rule_id = ?1 AND ended_at IS NULL AND (state = 0 OR (state = 3 AND reason <> 'in-doubt'))
         """
 }
 

@@ -30,7 +30,7 @@ private enum SendSQL {
     /// By primary key; guarded by state and lease, so that a row another epoch owns is left alone.
     static let mark = """
         UPDATE outreach SET state = 2, attempts = attempts + 1, card = coalesce(card, ?3), updated_at = ?4,
-            address = ?5, counts = ?6, purpose = (SELECT purpose FROM rules r WHERE r.id = outreach.rule_id)
+            marked_at = ?4, address = ?5, counts = ?6, purpose = (SELECT purpose FROM rules r WHERE r.id = outreach.rule_id)
         WHERE id = ?1 AND state = 1 AND lease_id = ?2
         """
     /// Numbers go on after attempts that were given back: their lines stay in the history.
@@ -57,7 +57,7 @@ private enum SendSQL {
     /// By `outreach_open`. Races with `expireHeld` and planning only in order: each is one transaction.
     static let releaseHeld = """
         UPDATE outreach SET state = 0, reason = '', updated_at = ?3
-        WHERE customer = ?1 AND state < 10 AND state = 3 AND reason = ?2
+        WHERE customer = ?1 AND ended_at IS NULL AND state = 3 AND reason = ?2
         """
     /// By `outreach_held`.
     static let expireHeld = """
@@ -67,16 +67,16 @@ private enum SendSQL {
     /// By `outreach_leased`: no more rows than the last daemon had in hand.
     static let ofOlderEpochs = """
         SELECT \(OutreachRow.columns), r.gone_at FROM outreach o INDEXED BY outreach_leased \(OutreachRow.joins)
-        WHERE o.state IN (1, 2) AND o.lease_id < ?1 ORDER BY o.id
+        WHERE o.lease_id < ?1 ORDER BY o.id
         """
     /// By primary key; only what `ofOlderEpochs` returned in the same transaction.
     static let settleOlder = """
-        UPDATE outreach SET state = ?2, reason = ?3, ended_at = ?4, updated_at = ?5, lease_id = NULL
+        UPDATE outreach SET state = ?2, reason = ?3, ended_at = ?4, updated_at = ?5, marked_at = ?5, lease_id = NULL
         WHERE id = ?1 AND state IN (1, 2)
         """
     /// By primary key; a second `settle` finds nothing to do.
     static let settle = """
-        UPDATE outreach SET state = ?2, reason = '', not_before = NULL, ended_at = ?3, updated_at = ?4
+        UPDATE outreach SET state = ?2, reason = '', not_before = NULL, ended_at = ?3, updated_at = ?4, marked_at = ?4
         WHERE id = ?1 AND state = 3 AND reason = 'in-doubt'
         """
 }

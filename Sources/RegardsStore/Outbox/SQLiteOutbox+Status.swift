@@ -8,17 +8,17 @@ private enum StatusSQL {
     /// By `outreach_ended`, backwards: few rows are looked at, because most that end were sent.
     static let lastSent = """
         SELECT \(OutreachRow.columns) FROM outreach o INDEXED BY outreach_ended \(OutreachRow.joins)
-        WHERE o.state >= 10 AND o.state IN (?1, ?2) ORDER BY o.ended_at DESC LIMIT ?3
+        WHERE o.ended_at IS NOT NULL AND o.state IN (?1, ?2) ORDER BY o.ended_at DESC LIMIT ?3
         """
     /// By `outreach_open`: rows that were tried and go again.
     static let retrying = """
-        SELECT count(*) FROM outreach INDEXED BY outreach_open WHERE state < 10 AND state = ?1 AND attempts > 0
+        SELECT count(*) FROM outreach INDEXED BY outreach_open WHERE ended_at IS NULL AND state = ?1 AND attempts > 0
         """
     /// By `outreach_open`, and the attempts of each such row by primary key.
     static let lastTrouble = """
         SELECT a.started_at, a.reason, a.code, a.detail FROM outreach o INDEXED BY outreach_open
         CROSS JOIN attempts a ON a.outreach_id = o.id
-        WHERE o.state < 10 AND o.state = ?1 AND o.attempts > 0 ORDER BY a.started_at DESC LIMIT 1
+        WHERE o.ended_at IS NULL AND o.state = ?1 AND o.attempts > 0 ORDER BY a.started_at DESC LIMIT 1
         """
 }
 

@@ -6,7 +6,7 @@ import Synchronization
 private enum PassSQL {
     static let newestRow = "SELECT coalesce(max(id), 0) FROM outreach"
     /// By `outreach_open`.
-    static let allOpen = "SELECT id, customer, rule_id FROM outreach INDEXED BY outreach_open WHERE state < 10"
+    static let allOpen = "SELECT id, customer, rule_id FROM outreach INDEXED BY outreach_open WHERE ended_at IS NULL"
     /// By primary key. Never backwards: a shorter window must not make the next pass plan the past again.
     static let advance = "UPDATE rules SET planned_through = ?2 WHERE id = ?1 AND planned_through < ?2"
 }

@@ -46,7 +46,7 @@ struct StateBackup {
     func dropOlder() {
         let (folder, name) = StateBackup.parts(of: state)
         let own = StateBackup.parts(of: path).name
-        for entry in StateBackup.names(in: folder) where entry.hasPrefix(name + StateBackup.mark) && entry != own {
+        for entry in FolderNames.list(folder) where entry.hasPrefix(name + StateBackup.mark) && entry != own {
             unlink("\(folder)/\(entry)")
         }
     }
@@ -84,18 +84,5 @@ struct StateBackup {
         guard let slash = path.lastIndex(of: "/") else { return (".", path) }
         let folder = slash == path.startIndex ? "/" : String(path[..<slash])
         return (folder, String(path[path.index(after: slash)...]))
-    }
-
-    private static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            names.append(name)
-        }
-        return names
     }
 }

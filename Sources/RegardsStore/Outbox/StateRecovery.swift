@@ -234,7 +234,7 @@ package struct StateRecovery {
         let end = try SQLStatement(target, "INSERT OR IGNORE INTO temp.ends VALUES (?1, ?2, ?3)")
         _ = try TableSalvage.index(
             """
-            SELECT id, ended_at, state FROM outreach INDEXED BY outreach_ended WHERE state >= 10
+            SELECT id, ended_at, state FROM outreach INDEXED BY outreach_ended WHERE state >= 10 AND ended_at IS NOT NULL
             ORDER BY ended_at{order}, state{order}
             """, from: source
         ) { row in
@@ -288,9 +288,11 @@ package struct StateRecovery {
     /// A page that is old, because a later write of it never reached the disk, reads well and says what is not true any
     /// more. Where another part of the file knows better, the row is in doubt.
     private mutating func doubtContradictions() throws {
+        _ = try execute("UPDATE outreach SET marked_at = contacted_at WHERE address IS NOT NULL AND marked_at IS NULL")
         _ = try execute(
             """
-            UPDATE outreach SET state = 3, reason = 'in-doubt', lease_id = NULL, updated_at = \(now.microseconds)
+            UPDATE outreach SET state = 3, reason = 'in-doubt', lease_id = NULL,
+                updated_at = \(now.microseconds), marked_at = \(now.microseconds)
             WHERE state IN (0, 1) AND (id IN (SELECT id FROM temp.ends)
                 OR EXISTS (SELECT 1 FROM attempts a WHERE a.outreach_id = outreach.id AND a.outcome = 'delivered'))
             """)
@@ -316,7 +318,7 @@ package struct StateRecovery {
             report.isPaused = true
         }
         if hasGaps("segments", "segment_entries") { _ = try execute("UPDATE segments SET first_seen = NULL") }
-        let lease = try SQLStatement(target, "SELECT coalesce(max(lease_id), 0) FROM outreach WHERE state IN (1, 2)")
+        let lease = try SQLStatement(target, "SELECT coalesce(max(lease_id), 0) FROM outreach WHERE lease_id IS NOT NULL")
         defer { lease.reset() }
         let newest = try lease.step() ? lease.int64(0) : 0
         let epoch = try Meta.value("epoch", target).flatMap { Int64($0) } ?? 0
