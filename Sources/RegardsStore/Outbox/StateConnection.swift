@@ -17,11 +17,11 @@ package enum StateConnection {
     /// How long a write waits for a command, and a command for the daemon.
     package static let patience = TimeSpan.seconds(5)
 
-    /// 8 MB: the upper pages of the indexes of some million rows stay in memory.
-    private static let cache = "PRAGMA cache_size = -8000"
+    /// 4 MB: the upper pages of the indexes of some million rows stay in memory.
+    private static let cache = "PRAGMA cache_size = -4000"
 
     /// Of all connections together: past it a page that is read takes the place of one that was not used for longest.
-    private static let heap: Int64 = 14 << 20
+    private static let heap: Int64 = 8 << 20
 
     /// Pages in the log before they are copied to the file, 32 MB of them: while messages go out the same pages are
     /// written again and again, and each copying costs two more waits for the disk.
