@@ -87,7 +87,7 @@ let package = Package(
             dependencies: [
                 "RegardsDelivery", "RegardsCore", "RegardsCalendar", .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
-            path: "Benchmarks/Delivery", exclude: ["one_by_one.py"], swiftSettings: settings),
+            path: "Benchmarks/Delivery", exclude: ["one_by_one.py", "slow_disk.c"], swiftSettings: settings),
 
         // The daemon in a made-up world under a virtual clock, for comparison with a computation in Python.
         .executableTarget(
