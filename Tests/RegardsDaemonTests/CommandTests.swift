@@ -158,6 +158,9 @@ struct CommandTests {
             step.errors == [
                 "regards: rule complaint-care has no step tell-boss; it has send, tell-advisor, tell-manager, tell-director, survey"
             ])
+        let calm = try self.run(shop, ["preview", "complaint-care", "--customer", "1"])
+        #expect(calm.ending.status == 65)
+        #expect(calm.errors.first?.hasPrefix("regards: customer 1 has no complaint to tell of: name one who has; card complaint-received: ") == true)
     }
 
     @Test("send-test sends one message to the tester, marked, and writes nothing to the outbox")
