@@ -96,9 +96,8 @@ struct CardTemplateParser {
     private mutating func tag(from start: Int, to end: Int) {
         position = end + 2
         guard end > start + 2 else { return complain(at: start, "expected a name between {{ and }}") }
-        // swift-mustache reads characters: a brace with a mark upon it closes nothing.
-        guard String(decoding: bytes[(end + 1)...].prefix(5), as: UTF8.self).first == "}" else {
-            return complain(at: start, "a combining mark stands behind the }} of this tag and hides it")
+        guard isPair(at: start, of: "{"), isPair(at: end, of: "}") else {
+            return complain(at: start, "a combining mark stands beside the braces of this tag and hides them")
         }
         let content = bytes[start + 2..<end]
         switch content.first! {
@@ -253,6 +252,12 @@ struct CardTemplateParser {
             index += 1
         }
         return nil
+    }
+
+    /// swift-mustache reads characters: a brace with a mark upon it, or taken in by a sign before it, is none to it.
+    private func isPair(at offset: Int, of brace: Character) -> Bool {
+        String(decoding: bytes[max(0, offset - 4)...offset], as: UTF8.self).last == brace
+            && String(decoding: bytes[(offset + 1)...].prefix(5), as: UTF8.self).first == brace
     }
 
     private mutating func complain(at offset: Int, _ message: String) {

@@ -43,7 +43,7 @@ import Testing
                 let (name, value) = random.pick(values)
                 sample.template += tag("", name, isPlain: isPlain, &random)
                 sample.shown += value
-            case 7: sample.template += "{{! a note\nof two lines }}"
+            case 7: sample.template += "{{! a note\n\(random.pick(isPlain ? plainTexts : plainTexts + marks))}}"
             default:
                 let (opening, name, isShown) = random.pick(sections)
                 let inside = TagTests.sample(isPlain: isPlain, depth: depth - 1, &random)
@@ -66,7 +66,9 @@ import Testing
     }
 
     private static let plainTexts = ["Dear ", "<p>", "\n", "\r\n", "  ", "王", "é", ".", "*"]
-    private static let texts = plainTexts + ["{", "}", "} }", "{ {", "\u{301}", "\r", "\u{b}", "\u{2028}", "\t\n", "#x", "/given_name"]
+    /// They make one character with what stands beside them.
+    private static let marks = ["\u{301}", "\u{600}", "\u{200d}", "\u{fe0f}"]
+    private static let texts = plainTexts + marks + ["{", "}", "} }", "{ {", "\r", "\u{b}", "\u{2028}", "\t\n", "#x", "/given_name"]
     private static let plainSpaces = ["", " ", "  ", "\t"]
     private static let spaces = plainSpaces + ["", "", "", "", "\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{1}", "\u{a0}", "\u{301}"]
     private static let values = [("given_name", "Ana"), ("customer.name", "A &amp; B")]
