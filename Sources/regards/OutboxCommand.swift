@@ -70,13 +70,16 @@ struct OutboxList: ParsableCommand {
         var table = Table([
             "ID", "STATE", "WHEN (THEIR TIME)", "CUSTOMER", "RULE", "OCCASION", "STEP", "TRIES", "REASON",
         ])
+        var narrow = Table(["ID", "STATE", "WHEN (THEIR TIME)", "CUSTOMER", "RULE", "OCCASION, TRIES, REASON"])
         for row in rows {
-            table.add([
-                "\(row.id)", row.state.description, row.local(zones).text, row.key.customer,
-                row.key.rule, row.key.occasion, row.key.step, "\(row.attempts)", row.reason,
-            ])
+            let (key, front) = (row.key, ["\(row.id)", row.state.description, row.local(zones).text, row.key.customer])
+            table.add(front + [key.rule, key.occasion, key.step, "\(row.attempts)", row.reason])
+            let rest = [key.occasion, "\(row.attempts)", row.reason].filter { !$0.isEmpty }.joined(separator: ", ")
+            narrow.add(front + [key.step == "send" ? key.rule : "\(key.rule)/\(key.step)", rest])
         }
-        table.print()
+        // The reason may go below its row, the other columns may not.
+        let isNarrow = Terminal.width.map { table.widths.dropLast().reduce(0) { $0 + $1 + 2 } > $0 } ?? false
+        (isNarrow ? narrow : table).print()
         if rows.count == limit, let last = rows.last {
             Terminal.write(Terminal.dim("there may be more: --after \(last.id)"))
         }
