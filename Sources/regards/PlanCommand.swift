@@ -140,7 +140,7 @@ struct PlanSubject {
 
     /// The configuration of another folder, or file.
     static func other(_ path: String) throws -> Assembly {
-        let file = path.hasSuffix(".yaml") ? path : path + "/regards.yaml"
+        let file = path.hasSuffix(".yaml") ? path : path + (path.hasSuffix("/") ? "" : "/") + "regards.yaml"
         guard access(file, F_OK) == 0 else {
             throw Failure(.noInput, "--against \(file): \(String(cString: strerror(errno))); expected a folder with a regards.yaml")
         }
