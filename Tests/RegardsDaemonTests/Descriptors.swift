@@ -73,6 +73,7 @@ final class PseudoTerminal {
         let run = try ChildProcess.run(
             ["/bin/sh", "-c", "exec \"$@\" >\(path)", "sh"] + command, environment: ["NO_COLOR": "1"])
         guard run.ending.status == 0 else { throw SystemCallFailed(call: "sh: \(run.errors)") }
+        _ = fcntl(terminal.outer, F_SETFL, O_NONBLOCK)
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = read(terminal.outer, &bytes, bytes.count)
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
