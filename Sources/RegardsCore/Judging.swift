@@ -37,6 +37,15 @@ extension Planner {
     /// weighed is then derived once for each customer, and not for each of their messages. Changes no answer.
     package mutating func walk(from: Instant, through: Instant) { arbiter.walk(from: from, through: through) }
 
+    /// Whether a message to a customer is decided on before another one: what is due first, and of what is due at one instant
+    /// what is served first (`Rank`). Names settle what is left.
+    package func precedes(_ one: PlannedOutreach, _ other: PlannedOutreach) -> Bool {
+        if one.dueAt != other.dueAt { return one.dueAt < other.dueAt }
+        let (mine, others) = (one.key, other.key)
+        if let rank = arbiter.ranks[mine.rule], let next = arbiter.ranks[others.rule], rank != next { return rank < next }
+        return (mine.rule, mine.step, mine.occasion, mine.recipient) < (others.rule, others.step, others.occasion, others.recipient)
+    }
+
     /// Derives a row of the ledger again and decides on it: `derive`, `judge`, and the reason where nothing is derived
     /// any more.
     package mutating func decide(
@@ -86,6 +95,8 @@ struct Arbiter {
     }
 
     private let parts: [Part]
+    /// By the rule's name.
+    let ranks: [String: Rank]
     /// How far behind and ahead of a message others have a say.
     private let lookBack: TimeSpan
     private let lookAhead: TimeSpan
@@ -101,7 +112,7 @@ struct Arbiter {
     private var walked: (customer: Customer, entries: [Int: SegmentEntry], candidates: [Int: [Candidate]])?
 
     /// Has no say in anything.
-    init() { (parts, lookBack, lookAhead) = ([], .zero, .zero) }
+    init() { (parts, ranks, lookBack, lookAhead) = ([], [:], .zero, .zero) }
 
     init(_ book: RuleBook) {
         let direct = Arbiter.rivals(book)
@@ -118,6 +129,7 @@ struct Arbiter {
             }
             return part
         }
+        ranks = Dictionary(zip(book.rules.map(\.name), parts.map(\.rank))) { first, _ in first }
         lookBack = book.rules.map(\.longestLateness).max() ?? .zero
         let link = lookBack + book.house.limits.longestWindow
         let links = Int64(Set(parts.filter(\.weighs).map(\.rank)).count + 1)

@@ -68,6 +68,11 @@ package final class FactsLoader: Sendable {
         }
     }
 
+    /// What is planned or on its way to these customers.
+    func open(customers: [String]) throws -> [Outreach] {
+        try outbox.list(OutreachFilter(states: [.planned, .claimed, .sending], customers: customers), limit: .max, after: 0)
+    }
+
     /// What the ledger alone knows; nil for a row that is not about an event.
     package func withoutSource(_ row: Outreach, _ book: RuleBook) throws -> Facts? {
         try event(of: row, book).map { Facts(customer: nil, event: $0.event) }

@@ -18,6 +18,8 @@ package final class SendDesk: @unchecked Sendable {
     private let listDesk: ListDesk
     private let composer: MessageComposer
     private var planner: Planner
+    /// By the name of a rule: those that its conditions speak of.
+    private let awaited: [String: Set<String>]
 
     package init(
         assembly: Assembly, mode: Mode, facts: FactsLoader, standings: StandingDesk, histories: HistoryLoader, lists: ListDesk,
@@ -32,6 +34,9 @@ package final class SendDesk: @unchecked Sendable {
         listDesk = lists
         composer = MessageComposer(assembly: assembly, salt: salt)
         planner = Planner(book: assembly.book, zones: assembly.zones, countries: assembly.countries)
+        let book = assembly.book
+        let awaited = book.rules.indices.map { (book.rules[$0].name, book.awaitedRules(ofRule: $0)) }
+        self.awaited = Dictionary(uniqueKeysWithValues: awaited.filter { !$0.1.isEmpty })
     }
 
     struct Outcome: Sendable {
@@ -94,10 +99,7 @@ package final class SendDesk: @unchecked Sendable {
             }
             decided.outcome.askedSource = true
             do {
-                let loaded = try facts.load(for: rows, planner.book, now: now)
-                for (row, facts) in zip(rows, loaded) where DayList.owner(of: row.key) == nil {
-                    decide(row, facts, standing, now, &decided)
-                }
+                try decide(rows, standing, now, &decided)
                 decideDayLists(rows, standing, now, &decided.outcome)
             } catch let error as SourceError {
                 decided.outcome.sourceFailure = error
@@ -108,6 +110,22 @@ package final class SendDesk: @unchecked Sendable {
             decided.outcome.givenBack = rows.map(\.id)
         }
         return decided
+    }
+
+    private func decide(_ rows: [Outreach], _ standing: Standing, _ now: Instant, _ decided: inout Decided) throws {
+        let loaded = try facts.load(for: rows, planner.book, now: now)
+        var behind = try RowsBehind(rows, awaited: awaited, planner, now: now, open: facts.open(customers:))
+        for index in behind.inOrder(rows, planner) where DayList.owner(of: rows[index].key) == nil {
+            let row = rows[index]
+            if let wait = behind.wait(of: row) {
+                let next = Ending.Next.retry(notBefore: now + wait, reason: RowsBehind.reason, givesAttemptBack: false)
+                decided.outcome.endings.append(Ending(id: row.id, next))
+                continue
+            }
+            let endings = decided.outcome.endings.count
+            decide(row, loaded[index], standing, now, &decided)
+            if decided.outcome.endings.count > endings { behind.end(row.id) }
+        }
     }
 
     // MARK: The day's lists

@@ -53,9 +53,15 @@ struct ForecastWalk {
         /// It is too late to ask again: what was refused stays so.
         var isOver = false
 
-        /// Of what comes at one instant, looks are first, and of messages the one that was due first.
-        var order: (Instant, Instant) {
-            if case .message(let candidate) = what { (at, candidate.outreach.dueAt) } else { (at, .beforeAll) }
+        /// Of what comes at one instant, looks are first, and of messages the one that is decided on first.
+        func comes(before other: Waiting, _ planner: Planner) -> Bool {
+            guard at == other.at else { return at < other.at }
+            return switch (what, other.what) {
+            case (.message(let one), .message(let other)): planner.precedes(one.outreach, other.outreach)
+            case (.message, _): false
+            case (_, .message): true
+            default: false
+            }
         }
     }
 
@@ -155,7 +161,7 @@ struct ForecastWalk {
             }
             waiting += member.stays.indices.map { Waiting(at: member.stays[$0].at, member: index, what: .stay($0)) }
         }
-        waiting.sort { $0.order > $1.order }
+        waiting.sort { $1.comes(before: $0, planner) }
         var sights: [Forecast.Sight] = []
         while let next = waiting.popLast() {
             switch next.what {
