@@ -4,10 +4,12 @@ package import RegardsRules
 
 /// Makes the channels that a configuration names. Reading secrets is the only I/O.
 package enum ChannelBuilder {
-    /// - Parameter pace: what an earlier daemon kept of the pace of mail.
+    /// - Parameters:
+    ///   - pace: what an earlier daemon kept of the pace of mail.
+    ///   - isCheck: by somebody to whom systemd passes no credentials: those are a warning then, and no mistake.
     /// - Returns: nil when a mistake was found. Webhooks and relay are all checked before the answer.
     package static func channels(
-        for configuration: Configuration, environment: [String: String], clock: any WallClock, pace: String? = nil
+        for configuration: Configuration, environment: [String: String], clock: any WallClock, pace: String? = nil, isCheck: Bool = false
     ) -> (channels: ChannelSet?, mistakes: [Mistake]) {
         var mistakes: [Mistake] = []
         var channels: [ChannelName: any Channel] = [:]
@@ -16,7 +18,7 @@ package enum ChannelBuilder {
             configuration.smtp.map { .smtp($0.sessions) } + configuration.webhooks.map { .webhook($0.sessions) })
         if !configuration.smtp.isEmpty {
             let members = configuration.smtp.compactMap { one in
-                collecting(&mistakes, one.place, "smtp") {
+                collecting(&mistakes, one.place, "smtp", isCheck) {
                     RelayGroup.Member(SMTPRelay(name: one.name, settings: try settings(one, directory, shares)), weight: one.weight)
                 }
             }
@@ -27,7 +29,7 @@ package enum ChannelBuilder {
             channels[.mail] = MaildirChannel(name: "maildir", directory: maildir)
         }
         for webhook in configuration.webhooks {
-            channels[.webhook(webhook.name)] = collecting(&mistakes, webhook.place, "webhooks.\(webhook.name)") {
+            channels[.webhook(webhook.name)] = collecting(&mistakes, webhook.place, "webhooks.\(webhook.name)", isCheck) {
                 WebhookEndpoint(name: webhook.name, settings: try settings(webhook, directory, shares))
             }
         }
@@ -36,12 +38,15 @@ package enum ChannelBuilder {
     }
 
     private static func collecting<Made>(
-        _ mistakes: inout [Mistake], _ place: Place, _ path: String, _ make: () throws -> Made
+        _ mistakes: inout [Mistake], _ place: Place, _ path: String, _ isCheck: Bool, _ make: () throws -> Made
     ) -> Made? {
         do {
             return try make()
         } catch let error as SettingsError {
             mistakes.append(Mistake(at: place, path: "\(path).\(error.setting)", error.description))
+        } catch CredentialError.noDirectory(let name) where isCheck {
+            let message = "credential \(name) is passed to the service alone, and is not looked at here"
+            mistakes.append(Mistake(.warning, at: place, path: path, message))
         } catch {
             mistakes.append(Mistake(at: place, path: path, "\(error)"))
         }

@@ -29,7 +29,7 @@ package struct Checkup: Sendable {
         guard let assembly = survey.assembly else { return checkup }
         if survey.isHouseSound {
             checkup.mistakes += ChannelBuilder.channels(
-                for: assembly.configuration, environment: environment, clock: SystemClock()
+                for: assembly.configuration, environment: environment, clock: SystemClock(), isCheck: true
             ).mistakes
         }
         checkup.summary.append(inventory(of: assembly))

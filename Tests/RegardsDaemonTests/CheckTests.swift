@@ -90,6 +90,23 @@ struct CheckTests {
         try await later.stop()
     }
 
+    @Test("a credential that only the service has is no mistake of the files, and one that systemd did not pass is")
+    func credentials() throws {
+        var settings = TestShop.Settings()
+        settings.mail = "smtp: {host: 127.0.0.1, port: 9, security: none, user: shop, password: {credential: smtp-password}}"
+        let shop = try TestShop(rules: ["birthday"], settings)
+        let check = try Checkup.run(file: shop.file, environment: [:])
+        #expect(!check.hasErrors)
+        #expect(
+            check.mistakes.map(\.message) == ["credential smtp-password is passed to the service alone, and is not looked at here"])
+        #expect(check.summary.contains("0 customers"))
+        let service = try Checkup.run(file: shop.file, environment: ["CREDENTIALS_DIRECTORY": shop.path])
+        #expect(service.hasErrors)
+        #expect(
+            service.mistakes.map(\.message)
+                == ["credential smtp-password: not passed by systemd; add LoadCredential=smtp-password:PATH to the unit"])
+    }
+
     @Test("a rule that is off may name columns that are not there, also where something else in it is wrong")
     func columnsOfWhatIsOff() throws {
         let shop = try shop("reach")
