@@ -3,6 +3,21 @@ import Glibc
 import RegardsCalendar
 import RegardsCore
 
+/// Where an endpoint's requests go, for libcurl, which would take the text of a URL to pieces for each of them. It only
+/// reads from it (CURLOPT_CURLU(3)). Owned by one thread.
+final class WebhookTarget {
+    fileprivate let url: OpaquePointer
+
+    /// - Returns: nil when there is no memory left.
+    init?(_ settings: WebhookSettings) {
+        guard let url = curl_url() else { return nil }
+        self.url = url
+        guard curl_url_set(url, CURLUPART_URL, settings.url, 0) == CURLUE_OK else { return nil }
+    }
+
+    deinit { curl_url_cleanup(url) }
+}
+
 /// One POST at a time: its libcurl handle, what was sent of it and what came back. Or, without a job, a probe: a
 /// connection with its TLS, and nothing said on it. Owned by the endpoint's thread.
 ///
@@ -15,6 +30,7 @@ final class WebhookRequest {
     let handle: UnsafeMutableRawPointer
     private(set) var job: WebhookEndpoint.Job?
     private let settings: WebhookSettings
+    private let target: WebhookTarget
     private let headers: WebhookHeaders
     private let sockets: CurlSockets
     private var addresses: UnsafeMutablePointer<curl_slist>?
@@ -30,10 +46,11 @@ final class WebhookRequest {
 
     /// A probe, until `begin`.
     /// - Returns: nil when libcurl has no handle to give.
-    init?(_ settings: WebhookSettings, _ fixed: WebhookHeaders.Fixed, _ sockets: CurlSockets) {
+    init?(_ settings: WebhookSettings, _ target: WebhookTarget, _ fixed: WebhookHeaders.Fixed, _ sockets: CurlSockets) {
         guard let handle = CurlLibrary.makeHandle() else { return nil }
         self.handle = handle
         self.settings = settings
+        self.target = target
         self.sockets = sockets
         headers = WebhookHeaders(fixed)
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -79,7 +96,7 @@ final class WebhookRequest {
     }
 
     private func setTarget() {
-        regards_curl_set_string(handle, CURLOPT_URL, settings.url)
+        regards_curl_set_pointer(handle, CURLOPT_CURLU, UnsafeMutableRawPointer(target.url))
         regards_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
         regards_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         // With a proxy the address behind it could not be checked; the environment has no say here.
