@@ -38,7 +38,8 @@ final class WebhookLoop {
     private let sockets: CurlSockets
     private let headers: WebhookHeaders.Fixed
     private var jobs: [WebhookEndpoint.Job] = []
-    private var requests: [UnsafeMutableRawPointer: WebhookRequest] = [:]
+    /// A hundred at most: looking through them takes less time than a dictionary does.
+    private var requests: [WebhookRequest] = []
     /// Requests that have ended and can be used again.
     private var spares: [WebhookRequest] = []
     private var isProbing = false
@@ -100,7 +101,7 @@ final class WebhookLoop {
             return goDown(.relayDown, Self.noMemoryWords)
         }
         isProbing = true
-        requests[request.handle] = request
+        requests.append(request)
     }
 
     private static let noMemoryWords = "libcurl has no memory left"
@@ -124,7 +125,7 @@ final class WebhookLoop {
                 job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: Self.noMemoryWords))
                 continue
             }
-            requests[request.handle] = request
+            requests.append(request)
         }
     }
 
@@ -135,9 +136,10 @@ final class WebhookLoop {
         var left: Int32 = 0
         while let message = curl_multi_info_read(multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
-                let request = requests.removeValue(forKey: handle)
+                let place = requests.firstIndex(where: { $0.handle == handle })
             else { continue }
             found = true
+            let request = requests.remove(at: place)
             let report = request.report(regards_curl_message_result(message))
             curl_multi_remove_handle(multi, handle)
             let job = request.job
@@ -191,10 +193,10 @@ final class WebhookLoop {
         for job in jobs { job.ended(WebhookEndpoint.report(.stoppedBefore)) }
         jobs.removeAll()
         let graceIsOver = closeBy.map { $0 <= .now } ?? true
-        for (handle, request) in requests where graceIsOver || !request.isHandedOver {
-            requests[handle] = nil
+        for request in requests where graceIsOver || !request.isHandedOver {
+            requests.removeAll { $0 === request }
             let isHandedOver = request.isHandedOver
-            curl_multi_remove_handle(multi, handle)
+            curl_multi_remove_handle(multi, request.handle)
             request.job?.ended(WebhookEndpoint.report(isHandedOver ? .stoppedAfter : .stoppedBefore))
         }
         return requests.isEmpty
