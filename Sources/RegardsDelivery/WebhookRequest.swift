@@ -71,15 +71,14 @@ final class WebhookRequest {
     /// - Returns: false when it cannot be signed.
     func begin(_ job: WebhookEndpoint.Job, _ signers: [WebhookSigner]) -> Bool {
         let message = job.outgoing.message
-        let (id, timestamp) = (Array(message.id.utf8), Array(String(job.outgoing.attemptedAt.seconds).utf8))
-        let head = id + [0x2e] + timestamp + [0x2e]
+        let timestamp = String(job.outgoing.attemptedAt.seconds)
+        let head = Array(message.id.utf8) + [0x2e] + timestamp.utf8 + [0x2e]
         var signatures: [UInt8] = []
         for signer in signers {
             guard let signature = signer.signature(head: head, body: message.bytes) else { return false }
-            if !signatures.isEmpty { signatures.append(0x20) }
-            signatures += signature
+            signatures = signatures.isEmpty ? signature : signatures + [0x20] + signature
         }
-        headers.write(id: id, timestamp: timestamp, signatures: signatures)
+        headers.write(id: message.id, timestamp: timestamp, signatures: signatures)
         self.job = job
         (begun, headerBytes, bodyBytes, retryAfter, refusedAddress) = (0, 0, 0, nil, nil)
         errorText[0] = 0
