@@ -86,8 +86,11 @@ final class WebhookRequest {
         return true
     }
 
-    /// The message has ended.
-    func end() { job = nil }
+    /// The message has ended, and memory holds its body no longer than that: it may be long, and it is about somebody.
+    func end() {
+        job = nil
+        regards_curl_set_pointer(handle, CURLOPT_POSTFIELDS, nil)
+    }
 
     /// The id goes into a header: nothing but visible ASCII may stand in it.
     static func isUsable(identifier: String) -> Bool {
