@@ -125,8 +125,6 @@ final class SendWriter: Sendable {
             result.report = try outbox.commit(
                 GroupCommit(now: now, marks: marks, endings: group.endings, additions: group.additions, pace: group.pace))
             result.isWritten = true
-            // Nothing else makes it newer, and behind a million rows that were skipped it takes long to find.
-            if group.endings.contains(where: { $0.next == .sent }) { noteNewestSent() }
             (result.left.endings, result.left.additions, result.left.tellings) = ([], [], [])
             (result.left.hasRefusedStaff, result.left.pace) = (false, nil)
             SentCopies.drop(group.strayCopies)
@@ -136,14 +134,6 @@ final class SendWriter: Sendable {
             result.failure = error
         }
         return result
-    }
-
-    private func noteNewestSent() {
-        do {
-            try outbox.noteNewestSent()
-        } catch {
-            // What was committed stands; the next start notices less.
-        }
     }
 
     /// An event may have ended between the look at the facts and the commit that held its customer's message, a pause may

@@ -245,7 +245,7 @@ package final class RelayGroup: Channel {
         let now = clock()
         shared.withLock { shared in
             shared.status[index].busy -= 1
-            guard case .mailbox(let envelope) = passage.outgoing.destination else { return }
+            guard case .mailbox(let envelope) = passage.outgoing.destination, !report.tellsOfRelay else { return }
             let isNews = shared.pace.heard(report.code, domain: envelope.recipient.domain.lowercased(), now: now)
             if isNews { shared.hasPaceNews = true }
         }
@@ -333,6 +333,15 @@ package final class RelayGroup: Channel {
 }
 
 extension AttemptReport {
+    /// The relay granted no session, and its code was heard before it knew of the message. What it says of a message that
+    /// it was given costs that one a wait.
+    fileprivate var tellsOfRelay: Bool {
+        switch outcome {
+        case .deferred(.relayDown, notBefore: nil), .deferred(.relayBusy, notBefore: nil): true
+        case .delivered, .deferred, .refused, .inDoubt: false
+        }
+    }
+
     /// The relay gave the message back without having begun with it, or cannot carry its kind: another relay may.
     fileprivate var leavesItToOthers: Bool {
         switch outcome {

@@ -43,6 +43,21 @@ struct DayGuardTests {
         return daemon
     }
 
+    /// Thirty customers who are written to, and two hundred who are not; the birthday of all is tomorrow.
+    private func crowded() async throws -> (TestShop, TestDaemon) {
+        let shop = try shop()
+        try add(30, from: 1, to: shop)
+        try add(200, from: 1001, to: shop, points: 0)
+        return (shop, try await served(shop))
+    }
+
+    /// The rules are read without their WHERE, and a pass is made.
+    private func loseWhere(_ shop: TestShop, _ daemon: TestDaemon) async throws {
+        try shop.configure(DayGuardTests.settings(where: "true"))
+        #expect(daemon.daemon.reload().isEmpty)
+        try await daemon.cleanPass(at: "2027-05-04T13:00:00Z")
+    }
+
     private func standings(_ daemon: TestDaemon, rule: String? = "birthday-card") throws -> [String: Int] {
         Dictionary(try daemon.rows(rule: rule).map { ($0.standing, 1) }, uniquingKeysWith: +)
     }
@@ -63,13 +78,8 @@ struct DayGuardTests {
 
     @Test("trips on a lost WHERE: everything but care waits until somebody says that it is meant")
     func lostWhere() async throws {
-        let shop = try shop()
-        try add(30, from: 1, to: shop)
-        try add(200, from: 1001, to: shop, points: 0)
-        let daemon = try await served(shop)
-        try shop.configure(DayGuardTests.settings(where: "true"))
-        #expect(daemon.daemon.reload().isEmpty)
-        try await daemon.cleanPass(at: "2027-05-04T13:00:00Z")
+        let (shop, daemon) = try await crowded()
+        try await loseWhere(shop, daemon)
         let told = try #require(daemon.announcer.notices(.guardTripped).first)
         #expect(told.reason == "day" && told.count == 200)
         #expect(
@@ -266,10 +276,7 @@ struct DayGuardTests {
 
     @Test("holds on over a restart in the middle of a pass")
     func restart() async throws {
-        let shop = try shop()
-        try add(30, from: 1, to: shop)
-        try add(200, from: 1001, to: shop, points: 0)
-        let daemon = try await served(shop)
+        let (shop, daemon) = try await crowded()
         try await daemon.stop()
         try shop.configure(DayGuardTests.settings(where: "true"))
         // All were written when the daemon was killed; nobody had judged them yet.
@@ -293,13 +300,8 @@ struct DayGuardTests {
 
     @Test("by command: named by check and status, and answered")
     func commands() async throws {
-        let shop = try shop()
-        try add(30, from: 1, to: shop)
-        try add(200, from: 1001, to: shop, points: 0)
-        let daemon = try await served(shop)
-        try shop.configure(DayGuardTests.settings(where: "true"))
-        #expect(daemon.daemon.reload().isEmpty)
-        try await daemon.cleanPass(at: "2027-05-04T13:00:00Z")
+        let (shop, daemon) = try await crowded()
+        try await loseWhere(shop, daemon)
         try await daemon.stop()
         func run(_ command: [String]) throws -> (ending: ChildProcess.Ending, output: [String], errors: [String]) {
             try ChildProcess.run([ChildProcess.regards] + command + ["--config", shop.file])

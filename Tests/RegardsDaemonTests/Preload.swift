@@ -7,8 +7,13 @@ import Testing
 
 /// A library that lies to a process about its clock or its disk: Tests/Fixtures/faults/preload.c, compiled once.
 enum Preload {
-    /// Where no C compiler is found a test says so; where Swift compiles there is one.
-    static let library: String? = {
+    /// nil where no C compiler is found, which is said; where Swift compiles there is one.
+    static func find() -> String? {
+        if library == nil { print("skipped: no C compiler") }
+        return library
+    }
+
+    private static let library: String? = {
         guard let folder = try? TestTools.makeFolder("preload") else { return nil }
         let (source, library) = (TestTools.root + "/Tests/Fixtures/faults/preload.c", folder + "/preload.so")
         let works = ["clang", "cc", "gcc"].contains { compiler in
@@ -26,10 +31,7 @@ final class SetClock: Sendable {
     private let library: String
 
     init?() throws {
-        guard let library = Preload.library else {
-            print("skipped: no C compiler")
-            return nil
-        }
+        guard let library = Preload.find() else { return nil }
         self.library = library
         folder = try TemporaryFolder()
         try folder.write(bytes: [UInt8](repeating: 0, count: 8), to: "clock")
@@ -56,10 +58,7 @@ final class ReadOnlyFolder: Sendable {
     private let library: String
 
     init?() throws {
-        guard let library = Preload.library else {
-            print("skipped: no C compiler")
-            return nil
-        }
+        guard let library = Preload.find() else { return nil }
         self.library = library
         folder = try TemporaryFolder()
         try #require(mkdir(path, 0o700) == 0)

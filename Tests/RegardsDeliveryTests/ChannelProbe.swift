@@ -39,6 +39,20 @@ final class ChannelProbe: Sendable {
         try states.await("\(state)") { $0.contains(state) ? () : nil }
     }
 
+    /// Asks whether its thread answers: before there is one, while it is open, and after its end.
+    func pingThroughLife() throws {
+        let answers = EventLog<Int>()
+        func ping(_ number: Int) throws {
+            channel.ping { answers.add(number) }
+            try answers.await("answer \(number)") { $0.last == number ? () : nil }
+        }
+        try ping(1)
+        try open()
+        for number in 2...5 { try ping(number) }
+        try close()
+        try ping(6)
+    }
+
     func close(grace: TimeSpan = .seconds(8)) throws {
         let closed = EventLog<Bool>()
         channel.close(grace: grace) { closed.add(true) }

@@ -271,6 +271,17 @@ struct RelayGroupTests {
         try several.probe.close()
     }
 
+    /// 421 in place of a greeting says nothing of any domain.
+    @Test func aBusyRelaySlowsNoDomain() throws {
+        let several = try Several([["CONNECT": "reply-close:421 4.3.2 too many of you"]])
+        let mail = try Fixture.mail(to: "a@slow.example")
+        let report = try several.probe.send(mail)
+        #expect(report.outcome == .deferred(.relayBusy, notBefore: nil) && report.code == 421)
+        #expect(several.group.pace.slowness(of: "slow.example") == nil)
+        #expect(several.group.turn(of: 2, to: mail.destination, isUrgent: false, now: Fixture.moment) == nil)
+        try several.probe.close()
+    }
+
     // MARK: - The end
 
     @Test func closingClosesAll() throws {

@@ -71,19 +71,7 @@ struct SMTPStopTests {
     }
 
     @Test func theThreadAnswersTheWatchdog() throws {
-        let one = try FaultCase()
-        let probe = one.probe
-        let answers = EventLog<Int>()
-        probe.channel.ping { answers.add(1) }
-        try answers.await("an answer without a thread") { $0.count == 1 ? () : nil }
-        try probe.open()
-        for number in 2...5 {
-            probe.channel.ping { answers.add(number) }
-            try answers.await("answer \(number)") { $0.last == number ? () : nil }
-        }
-        try probe.close()
-        probe.channel.ping { answers.add(6) }
-        try answers.await("an answer after the end") { $0.last == 6 ? () : nil }
+        try FaultCase().probe.pingThroughLife()
     }
 
     @Test func closedTwice() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import Glibc
 import RegardsCalendar
@@ -171,6 +172,18 @@ func damage(_ path: String, pages: ClosedRange<Int>, with byte: UInt8 = 0xa5) th
         // Once is enough.
         _ = try ledger.restart(now: noon + .hours(4))
         #expect(ledger.outbox.heldAsOlder == nil)
+    }
+
+    /// A daemon that is killed writes nothing at its end.
+    @Test func eachGroupThatWasSentIsNotedAndAClockThatIsSetBackIsNot() throws {
+        let (ledger, _) = try scene()
+        let lock = ledger.path + ".lock"
+        #expect(try String(contentsOfFile: lock, encoding: .utf8) == "\(getpid())\n\(noon.microseconds)\n")
+        try ledger.plan([.row("again", due: Self.night)], now: Self.night)
+        let id = try #require(try ledger.claimAll(now: Self.night).first?.id)
+        _ = try ledger.outbox.commit(GroupCommit(now: Self.night, marks: [SendMark(id: id)]))
+        _ = try ledger.outbox.commit(GroupCommit(now: Self.night, endings: [Ending(id: id, .sent)]))
+        #expect(try String(contentsOfFile: lock, encoding: .utf8) == "\(getpid())\n\(noon.microseconds)\n")
     }
 
     @Test func theSameFileAndANewOneAreNotOlder() throws {

@@ -68,13 +68,13 @@ package protocol Outbox: AnyObject, Sendable {
     func release(_ ids: [Int64], now: Instant) throws -> [Int64]
 
     /// Carries out endings, additions and marks, in this order, in one durable transaction. When it throws, nothing
-    /// changed.
+    /// changed. Notes for the next start that something was sent, as `noteNewestSent` does.
     @discardableResult
     func commit(_ group: GroupCommit) throws -> CommitReport
 
-    /// Lets the next start know how new the ledger was: after each group that was sent, after each pass, and at the end. A
-    /// ledger that then knows of nothing sent so late has lost its end, or is a backup that was put back: what has fallen due
-    /// is held in doubt. Nothing depends on its reaching the disk.
+    /// Lets the next start know how new the ledger was: after each pass and at the end. A ledger that then knows of nothing
+    /// sent so late has lost its end, or is a backup that was put back: what has fallen due is held in doubt. Nothing depends
+    /// on its reaching the disk.
     func noteNewestSent() throws
 
     /// What was last kept of the pace of mail (`GroupCommit.pace`); nil when nothing was.

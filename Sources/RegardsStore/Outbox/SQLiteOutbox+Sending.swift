@@ -201,7 +201,7 @@ extension SQLiteOutbox {
     @discardableResult
     package func commit(_ group: GroupCommit) throws -> CommitReport {
         guard !group.isEmpty else { return CommitReport() }
-        return try writeAsDaemon { database in
+        let report = try writeAsDaemon { database in
             // Endings first: a row may be tried again in the group that ends its last attempt.
             var report = CommitReport(lost: try end(group.endings, now: group.now, database))
             report.dropped = try addKnown(group.additions, now: group.now, database)
@@ -209,6 +209,8 @@ extension SQLiteOutbox {
             if let pace = group.pace { try Meta.set(SendSQL.paceKey, pace, database) }
             return report
         }
+        if group.endings.contains(where: { $0.next == .sent }) { noteSent(at: group.now) }
+        return report
     }
 
     package func pace() throws -> String? { try read { try Meta.value(SendSQL.paceKey, $0) } }

@@ -134,6 +134,11 @@ package final class SQLiteOutbox: Outbox, @unchecked Sendable {
         lock.note(newestSent: try OutboxError.translate(path) { try writer.inDatabase(OlderState.newestSent) })
     }
 
+    /// Something was durably recorded as sent at this instant.
+    func noteSent(at now: Instant) {
+        if isDurable { lock?.note(sentAt: now.microseconds) }
+    }
+
     /// Looks at all of the file beside whoever uses it; takes seconds where there are millions of rows.
     /// - Throws: `OutboxError.damaged`: nothing more may be sent by this ledger.
     package func checkWhole() throws { try StateCheck.whole(path: path) }

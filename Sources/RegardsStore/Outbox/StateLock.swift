@@ -7,7 +7,26 @@ import Synchronization
 /// The file holds the process id, for the error message only; and when the newest message was sent that its state knew
 /// of, in microseconds, by which the next start finds out that the state is an older one: a backup that was put back.
 final class StateLock: Sendable {
-    private let descriptor: Mutex<Int32>
+    private struct File {
+        var descriptor: Int32
+        var newestSent: Int64?
+        /// Bytes that are known to stand in it; nil when they are not.
+        var length: Int?
+
+        /// Over what is there, and then cut: whoever reads meanwhile finds the process id, and a crash leaves the note. A
+        /// lock without a readable process id is still a lock.
+        mutating func write(_ newest: Int64?) {
+            guard descriptor >= 0 else { return }
+            var text = "\(getpid())\n" + (newest.map { "\($0)\n" } ?? "")
+            let count = text.withUTF8 { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+            guard count == text.utf8.count else { return length = nil }
+            newestSent = newest
+            // A cut costs ten times the note, and a later instant is as long as the one before.
+            if count != length { length = ftruncate(descriptor, off_t(count)) == 0 ? count : nil }
+        }
+    }
+
+    private let file: Mutex<File>
     /// What the last daemon left; nil where there was none.
     let newestSent: Int64?
 
@@ -25,7 +44,7 @@ final class StateLock: Sendable {
         }
         let lines = StateLock.lines(in: descriptor)
         newestSent = lines.count > 1 ? Int64(lines[1]) : nil
-        self.descriptor = Mutex(descriptor)
+        file = Mutex(File(descriptor: descriptor))
         note(newestSent: newestSent)
     }
 
@@ -43,25 +62,23 @@ final class StateLock: Sendable {
     }
 
     /// Nothing depends on its reaching the disk: a note that is too old only notices less.
-    func note(newestSent: Int64?) {
-        descriptor.withLock { descriptor in
-            guard descriptor >= 0 else { return }
-            StateLock.write("\(getpid())\n" + (newestSent.map { "\($0)\n" } ?? ""), to: descriptor)
-        }
-    }
+    func note(newestSent: Int64?) { file.withLock { $0.write(newestSent) } }
 
-    var isHeld: Bool { descriptor.withLock { $0 >= 0 } }
+    /// As `note`, unless it names that instant or a later one: a clock that is set back takes no message away.
+    func note(sentAt instant: Int64) { file.withLock { if instant > $0.newestSent ?? .min { $0.write(instant) } } }
+
+    var isHeld: Bool { file.withLock { $0.descriptor >= 0 } }
 
     deinit { release() }
 
     /// May be called more than once.
     func release() {
-        descriptor.withLock { descriptor in
-            guard descriptor >= 0 else { return }
+        file.withLock { file in
+            guard file.descriptor >= 0 else { return }
             // Unlocked first: a child that was just forked holds the file open until it executes its program.
-            flock(descriptor, LOCK_UN)
-            Glibc.close(descriptor)
-            descriptor = -1
+            flock(file.descriptor, LOCK_UN)
+            Glibc.close(file.descriptor)
+            file.descriptor = -1
         }
     }
 
@@ -73,15 +90,6 @@ final class StateLock: Sendable {
         defer { Glibc.close(descriptor) }
         guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
         return process(in: descriptor)
-    }
-
-    private static func write(_ text: String, to descriptor: Int32) {
-        var text = text
-        // Over what is there, and then cut: whoever reads meanwhile finds the process id, and a crash leaves the note.
-        // A lock without a readable process id is still a lock.
-        let count = text.withUTF8 { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
-        guard count > 0 else { return }
-        _ = ftruncate(descriptor, off_t(count))
     }
 
     private static func process(in descriptor: Int32) -> Int32? { lines(in: descriptor).first.flatMap { Int32($0) } }
