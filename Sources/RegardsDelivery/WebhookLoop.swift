@@ -38,8 +38,7 @@ final class WebhookLoop {
     private let sockets: CurlSockets
     private let headers: WebhookHeaders.Fixed
     private var jobs: [WebhookEndpoint.Job] = []
-    /// A hundred at most: looking through them takes less time than a dictionary does.
-    private var requests: [WebhookRequest] = []
+    private var requests: [UnsafeMutableRawPointer: WebhookRequest] = [:]
     /// Requests that have ended and can be used again.
     private var spares: [WebhookRequest] = []
     private var isProbing = false
@@ -101,7 +100,7 @@ final class WebhookLoop {
             return goDown(.relayDown, Self.noMemoryWords)
         }
         isProbing = true
-        requests.append(request)
+        requests[request.handle] = request
     }
 
     private static let noMemoryWords = "libcurl has no memory left"
@@ -125,7 +124,7 @@ final class WebhookLoop {
                 job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: Self.noMemoryWords))
                 continue
             }
-            requests.append(request)
+            requests[request.handle] = request
         }
     }
 
@@ -136,10 +135,9 @@ final class WebhookLoop {
         var left: Int32 = 0
         while let message = curl_multi_info_read(multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
-                let place = requests.firstIndex(where: { $0.handle == handle })
+                let request = requests.removeValue(forKey: handle)
             else { continue }
             found = true
-            let request = requests.remove(at: place)
             let report = request.report(regards_curl_message_result(message))
             curl_multi_remove_handle(multi, handle)
             let job = request.job
@@ -193,10 +191,10 @@ final class WebhookLoop {
         for job in jobs { job.ended(WebhookEndpoint.report(.stoppedBefore)) }
         jobs.removeAll()
         let graceIsOver = closeBy.map { $0 <= .now } ?? true
-        for request in requests where graceIsOver || !request.isHandedOver {
-            requests.removeAll { $0 === request }
+        for (handle, request) in requests where graceIsOver || !request.isHandedOver {
+            requests[handle] = nil
             let isHandedOver = request.isHandedOver
-            curl_multi_remove_handle(multi, request.handle)
+            curl_multi_remove_handle(multi, handle)
             request.job?.ended(WebhookEndpoint.report(isHandedOver ? .stoppedAfter : .stoppedBefore))
         }
         return requests.isEmpty
