@@ -48,6 +48,12 @@ package struct CardPicture: Sendable {
         TransferEncoding.appendBase64(bytes, to: &part)
     }
 
+    /// True where the page names it.
+    func isShown(in html: String) -> Bool {
+        var html = html
+        return html.withUTF8 { $0.firstIndex(of: "cid:" + contentID) != nil }
+    }
+
     /// The file's bytes, decoded anew at each call.
     package var bytes: [UInt8] { TransferEncoding.decodedBase64(part[bodyStart...]) }
 }

@@ -96,6 +96,9 @@ struct CardTemplateParser {
     private mutating func tag(from start: Int, to end: Int) {
         position = end + 2
         guard end > start + 2 else { return complain(at: start, "expected a name between {{ and }}") }
+        guard isPair(at: start, of: "{"), isPair(at: end, of: "}") else {
+            return complain(at: start, "a combining mark stands beside the braces of this tag and hides them")
+        }
         let content = bytes[start + 2..<end]
         switch content.first! {
         case UInt8(ascii: "!"):
@@ -105,6 +108,8 @@ struct CardTemplateParser {
         case UInt8(ascii: "{"), UInt8(ascii: "&"):
             if position < bytes.count, bytes[position] == UInt8(ascii: "}") { position += 1 }
             complain(at: start, "values are always escaped: write {{name}}")
+        // swift-mustache takes a tag that begins with a line end for text: its name would be sent.
+        case 0x0a...0x0d: complain(at: start, "expected a name on the line of its {{")
         case UInt8(ascii: "="): complain(at: start, "the delimiters are always {{ and }}")
         case UInt8(ascii: "%"): complain(at: start, "pragmas are not used in cards")
         case UInt8(ascii: "#"): begin(.section(isInverted: false), content.dropFirst(), at: start)
@@ -247,6 +252,12 @@ struct CardTemplateParser {
             index += 1
         }
         return nil
+    }
+
+    /// swift-mustache reads characters: a brace with a mark upon it, or taken in by a sign before it, is none to it.
+    private func isPair(at offset: Int, of brace: Character) -> Bool {
+        String(decoding: bytes[max(0, offset - 4)...offset], as: UTF8.self).last == brace
+            && String(decoding: bytes[(offset + 1)...].prefix(5), as: UTF8.self).first == brace
     }
 
     private mutating func complain(at offset: Int, _ message: String) {

@@ -43,46 +43,37 @@ struct HTMLTag {
 
     /// True for `display:none` and the `hidden` attribute.
     func isHidden(in html: [UInt8]) -> Bool {
-        guard !inside.isEmpty else { return false }
-        if let style = attribute("style", in: html) {
-            let packed = String(decoding: style.filter { $0 > 0x20 }, as: UTF8.self).lowercased()
-            if packed.contains("display:none") { return true }
+        var style: Range<Int>?
+        var attributes = HTMLAttributes(html: html, inside: inside)
+        while let (name, value) = attributes.next() {
+            if HTMLTag.isSame(html[name], "hidden") { return true }
+            if style == nil, HTMLTag.isSame(html[name], "style") { style = value }
         }
-        return attribute("hidden", in: html) != nil
+        return style.map { HTMLTag.hides(html[$0]) } ?? false
+    }
+
+    private static func hides(_ style: ArraySlice<UInt8>) -> Bool {
+        style.contains(UInt8(ascii: "&")) ? holdsDisplayNone(decoded(style)[...]) : holdsDisplayNone(style)
+    }
+
+    /// Whatever the case of its letters, and with white space anywhere.
+    private static func holdsDisplayNone(_ style: ArraySlice<UInt8>) -> Bool {
+        style.indices.contains { start in
+            guard style[start] | 0x20 == UInt8(ascii: "d") else { return false }
+            let packed = style[start...].lazy.filter { $0 > 0x20 }.map { byte in
+                (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
+            }
+            return packed.starts(with: "display:none".utf8)
+        }
     }
 
     /// The value with entities decoded and white space at the ends taken off; nil without the attribute.
     func attribute(_ name: StaticString, in html: [UInt8]) -> [UInt8]? {
-        var index = inside.lowerBound
-        while index < inside.upperBound {
-            while index < inside.upperBound, html[index] <= 0x20 || html[index] == UInt8(ascii: "/") { index += 1 }
-            let nameStart = index
-            while index < inside.upperBound, html[index] > 0x20, html[index] != UInt8(ascii: "=") { index += 1 }
-            let found = html[nameStart..<index]
-            while index < inside.upperBound, html[index] <= 0x20 { index += 1 }
-            var value = index..<index
-            if index < inside.upperBound, html[index] == UInt8(ascii: "=") { value = HTMLTag.value(html, after: &index, in: inside) }
-            if HTMLTag.isSame(found, name) { return HTMLTag.decoded(html[value]) }
-            if found.isEmpty, value.isEmpty { index += 1 }
+        var attributes = HTMLAttributes(html: html, inside: inside)
+        while let (found, value) = attributes.next() {
+            if HTMLTag.isSame(html[found], name) { return HTMLTag.decoded(html[value]) }
         }
         return nil
-    }
-
-    private static func value(_ html: [UInt8], after index: inout Int, in inside: Range<Int>) -> Range<Int> {
-        index += 1
-        while index < inside.upperBound, html[index] <= 0x20 { index += 1 }
-        guard index < inside.upperBound else { return index..<index }
-        let quote = html[index]
-        if quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
-            let start = index + 1
-            index = start
-            while index < inside.upperBound, html[index] != quote { index += 1 }
-            defer { index = min(index + 1, inside.upperBound) }
-            return start..<index
-        }
-        let start = index
-        while index < inside.upperBound, html[index] > 0x20 { index += 1 }
-        return start..<index
     }
 
     private static func isSame(_ bytes: ArraySlice<UInt8>, _ name: StaticString) -> Bool {
@@ -104,6 +95,49 @@ struct HTMLTag {
         }
         while let last = result.last, last <= 0x20 { result.removeLast() }
         return Array(result.drop { $0 <= 0x20 })
+    }
+}
+
+/// Reads the attributes of a tag one after the other.
+private struct HTMLAttributes {
+    private let html: [UInt8]
+    private let end: Int
+    private var index: Int
+
+    init(html: [UInt8], inside: Range<Int>) {
+        self.html = html
+        index = inside.lowerBound
+        end = inside.upperBound
+    }
+
+    /// Where the name and the value stand; an attribute without a value has an empty one.
+    mutating func next() -> (name: Range<Int>, value: Range<Int>)? {
+        guard index < end else { return nil }
+        while index < end, html[index] <= 0x20 || html[index] == UInt8(ascii: "/") { index += 1 }
+        let start = index
+        while index < end, html[index] > 0x20, html[index] != UInt8(ascii: "=") { index += 1 }
+        let name = start..<index
+        while index < end, html[index] <= 0x20 { index += 1 }
+        guard index < end, html[index] == UInt8(ascii: "=") else { return (name, index..<index) }
+        return (name, value())
+    }
+
+    /// What stands behind the equals sign at the index.
+    private mutating func value() -> Range<Int> {
+        index += 1
+        while index < end, html[index] <= 0x20 { index += 1 }
+        guard index < end else { return index..<index }
+        let quote = html[index]
+        if quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
+            let start = index + 1
+            index = start
+            while index < end, html[index] != quote { index += 1 }
+            defer { index = min(index + 1, end) }
+            return start..<index
+        }
+        let start = index
+        while index < end, html[index] > 0x20 { index += 1 }
+        return start..<index
     }
 }
 

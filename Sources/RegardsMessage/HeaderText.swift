@@ -11,28 +11,28 @@ struct HeaderWriter {
     // MARK: Lines
 
     /// A value that is ASCII and holds no line break.
-    mutating func line(_ name: StaticString, verbatim value: String) {
-        begin(name.withUTF8Buffer { Array($0) })
-        fold(Array(value.utf8), limit: 78)
+    mutating func line(_ name: String, verbatim value: String) {
+        begin(name)
+        fold(value, limit: 78)
         end()
     }
 
     /// Free text, such as a subject.
-    mutating func line(_ name: some StringProtocol, text: String) {
-        begin(Array(name.utf8))
+    mutating func line(_ name: String, text: String) {
+        begin(name)
         unstructured(HeaderWriter.cleaned(text))
         end()
     }
 
-    mutating func line(_ name: StaticString, mailbox contact: Contact) {
-        begin(name.withUTF8Buffer { Array($0) })
+    mutating func line(_ name: String, mailbox contact: Contact) {
+        begin(name)
         let phrase = HeaderWriter.cleaned(contact.name)
         if !phrase.isEmpty {
             self.phrase(phrase)
             // The limit of a line with encoded words, which the name may be.
-            put(Array("<\(contact.address.text)>".utf8), limit: 76)
+            put("<\(contact.address.text)>".utf8, limit: 76)
         } else {
-            put(Array(contact.address.text.utf8), limit: 78)
+            put(contact.address.text.utf8, limit: 78)
         }
         end()
     }
@@ -40,19 +40,19 @@ struct HeaderWriter {
     /// As `mailbox`, but a recipient whose address is not ASCII is written as an empty group of their name, as RFC 6857
     /// 2.1 does where a field must be ASCII: raw, the address would make every reader that does not know RFC 6532
     /// stumble over the whole field. The way it goes is the envelope's matter.
-    mutating func line(_ name: StaticString, recipient contact: Contact) {
+    mutating func line(_ name: String, recipient contact: Contact) {
         guard contact.address.needsUTF8 else { return line(name, mailbox: contact) }
-        begin(name.withUTF8Buffer { Array($0) })
+        begin(name)
         let name = HeaderWriter.cleaned(contact.name)
         phrase(name.isEmpty ? contact.address.text : name)
-        put(Array(":;".utf8), limit: 76)
+        put(":;".utf8, limit: 76)
         end()
     }
 
-    private mutating func begin(_ name: [UInt8]) {
-        bytes.append(contentsOf: name)
+    private mutating func begin(_ name: String) {
+        bytes.append(contentsOf: name.utf8)
         bytes.append(UInt8(ascii: ":"))
-        column = name.count + 1
+        column = name.utf8.count + 1
     }
 
     private mutating func end() {
@@ -62,10 +62,14 @@ struct HeaderWriter {
     }
 
     /// One space, or a fold where the word would pass the limit, then the word.
-    private mutating func put(_ word: [UInt8], limit: Int) {
+    private mutating func put(_ word: some Collection<UInt8>, limit: Int) {
         if column + 1 + word.count > limit, column > 1 {
             end()
         }
+        append(word)
+    }
+
+    private mutating func append(_ word: some Collection<UInt8>) {
         bytes.append(UInt8(ascii: " "))
         bytes.append(contentsOf: word)
         column += word.count + 1
@@ -76,6 +80,7 @@ struct HeaderWriter {
     /// Control characters, line breaks and separators of every kind become spaces: nothing in a value can begin a
     /// header line of its own.
     static func cleaned(_ text: String) -> String {
+        if isClean(text) { return text }
         var scalars = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             switch scalar.value {
@@ -89,49 +94,51 @@ struct HeaderWriter {
         return String(view)
     }
 
+    /// False for some texts, too, that would stay as they are: the first bytes of the separators are asked about alone.
+    private static func isClean(_ text: String) -> Bool {
+        let text = text.utf8
+        guard text.first != 0x20, text.last != 0x20 else { return false }
+        return text.allSatisfy { $0 >= 0x20 && $0 != 0x7f && $0 != 0xc2 && $0 != 0xe2 }
+    }
+
     private mutating func unstructured(_ text: String) {
-        let ascii = Array(text.utf8)
-        guard !ascii.isEmpty else { return }
-        if HeaderWriter.isPlain(ascii) { fold(ascii, limit: 78) } else { encodedWords(text) }
+        guard !text.isEmpty else { return }
+        if HeaderWriter.isPlain(text) { fold(text, limit: 78) } else { encodedWords(text) }
     }
 
     /// Breaks only where one space stands between two words, so that unfolding gives back the same text.
-    private mutating func fold(_ text: [UInt8], limit: Int) {
+    private mutating func fold(_ text: String, limit: Int) {
+        let text = text.utf8
+        if column + 1 + text.count <= limit { return append(text) }
         for word in text.split(separator: 0x20, omittingEmptySubsequences: false) {
-            if word.isEmpty || bytes.last == 0x20 {
-                bytes.append(0x20)
-                bytes.append(contentsOf: word)
-                column += word.count + 1
-            } else {
-                put(Array(word), limit: limit)
-            }
+            if word.isEmpty || bytes.last == 0x20 { append(word) } else { put(word, limit: limit) }
         }
     }
 
     /// Can the text stand as it is? ASCII without what looks like an encoded word, and no word too long to fold.
-    private static func isPlain(_ text: [UInt8]) -> Bool {
+    private static func isPlain(_ text: String) -> Bool {
         var length = 0
-        for (index, byte) in text.enumerated() {
+        var previous: UInt8 = 0
+        for byte in text.utf8 {
             guard byte < 0x7f else { return false }
-            if byte == UInt8(ascii: "="), index + 1 < text.count, text[index + 1] == UInt8(ascii: "?") { return false }
+            if previous == UInt8(ascii: "="), byte == UInt8(ascii: "?") { return false }
             // A run of spaces cannot be folded without losing one.
-            let isInRun = byte == 0x20 && index > 0 && text[index - 1] == 0x20
-            length = byte == 0x20 && !isInRun ? 0 : length + 1
+            length = byte == 0x20 && previous != 0x20 ? 0 : length + 1
             if length > 64 { return false }
+            previous = byte
         }
         return true
     }
 
     /// A display name: words of letters as they are, other ASCII in quotes, everything else encoded.
     private mutating func phrase(_ text: String) {
-        let ascii = Array(text.utf8)
-        guard HeaderWriter.isPlain(ascii), ascii.count <= 60 else { return encodedWords(text) }
-        let words = ascii.split(separator: 0x20, omittingEmptySubsequences: false)
+        guard HeaderWriter.isPlain(text), text.utf8.count <= 60 else { return encodedWords(text) }
+        let words = text.utf8.split(separator: 0x20, omittingEmptySubsequences: false)
         if words.allSatisfy({ !$0.isEmpty && $0.allSatisfy(HeaderWriter.isAtomText) }) {
-            return fold(ascii, limit: 78)
+            return fold(text, limit: 78)
         }
         var quoted: [UInt8] = [UInt8(ascii: "\"")]
-        for byte in ascii {
+        for byte in text.utf8 {
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { quoted.append(UInt8(ascii: "\\")) }
             quoted.append(byte)
         }
@@ -198,7 +205,7 @@ struct HeaderWriter {
         } else {
             TransferEncoding.appendBase64Word(word[...], to: &encoded)
         }
-        encoded.append(contentsOf: Array("?=".utf8))
+        encoded.append(contentsOf: "?=".utf8)
         put(encoded, limit: 76)
     }
 

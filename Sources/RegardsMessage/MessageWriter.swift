@@ -101,10 +101,9 @@ struct MessageWriter {
     private func open(_ boundary: String, in message: inout [UInt8]) { put("\r\n--\(boundary)\r\n", in: &message) }
 
     private func part(_ type: String, _ content: String, in message: inout [UInt8]) {
-        let text = Array(content.utf8)
-        let encoding = TransferEncoding.best(for: text)
+        let encoding = TransferEncoding.best(for: content)
         put("Content-Type: \(type); charset=utf-8\r\nContent-Transfer-Encoding: \(encoding.rawValue)\r\n\r\n", in: &message)
-        encoding.append(text, to: &message)
+        encoding.append(content, to: &message)
     }
 
     private func put(_ text: String, in message: inout [UInt8]) { message.append(contentsOf: text.utf8) }

@@ -98,7 +98,7 @@ private struct HTMLReader {
             index = end
             return writer.append(bytes)
         }
-        if byte > 0x20 { return readWord() }
+        if byte > 0x20 { return readWords() }
         index += 1
         switch byte {
         case 0x0a where preDepth > 0: writer.lineBreak()
@@ -108,14 +108,30 @@ private struct HTMLReader {
         }
     }
 
-    /// Up to the next space, tag or entity. At least one byte: a `<` or `&` that begins neither stands for itself.
-    private mutating func readWord() {
+    /// Words with one space between each two, up to a tag, an entity or other white space: most often to the end of the
+    /// line. At least one byte: a `<` or `&` that begins neither stands for itself.
+    private mutating func readWords() {
         let start = index
-        index += 1
-        while index < html.count, html[index] > 0x20, html[index] != UInt8(ascii: "<"), html[index] != UInt8(ascii: "&") {
-            index += 1
+        let joinsWords = preDepth == 0
+        index = html.withUnsafeBufferPointer { html in
+            var end = start + 1
+            while end < html.count {
+                if html[end] == 0x20, joinsWords, end + 1 < html.count, HTMLReader.isLetter(html[end + 1]) {
+                    end += 2
+                } else if HTMLReader.isLetter(html[end]) {
+                    end += 1
+                } else {
+                    break
+                }
+            }
+            return end
         }
-        writer.append(word: html[start..<index])
+        writer.append(words: html[start..<index])
+    }
+
+    /// True for what is part of a word wherever it stands.
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte != UInt8(ascii: "<") && byte != UInt8(ascii: "&")
     }
 
     private func isMarkup(at index: Int) -> Bool {
@@ -132,11 +148,7 @@ private struct HTMLReader {
     }
 
     private func find(_ text: String, from start: Int) -> Int? {
-        let wanted = Array(text.utf8)
-        guard html.count >= wanted.count, start <= html.count - wanted.count else { return nil }
-        return (start...(html.count - wanted.count)).first { at in
-            html[at] == wanted[0] && html[at..<(at + wanted.count)].elementsEqual(wanted)
-        }
+        html.withUnsafeBufferPointer { $0.firstIndex(of: text, from: start) }
     }
 
     // MARK: Tags

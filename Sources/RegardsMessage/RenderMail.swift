@@ -82,7 +82,7 @@ private struct CardRendering {
         return RenderedCard(
             locale: card.locale, subject: subject, html: html,
             text: card.text == nil ? PlainText.derive(from: html) : PlainText.tidy(text),
-            pictures: card.pictures.filter { html.contains("cid:" + $0.contentID) })
+            pictures: card.pictures.filter { $0.isShown(in: html) })
     }
 }
 

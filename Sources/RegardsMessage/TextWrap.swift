@@ -17,41 +17,46 @@ enum TextWrap {
     ///   - firstPrefix: begins the first line; `prefix` all others, and has the same width.
     static func append(_ text: [UInt8], width: Int, firstPrefix: [UInt8], prefix: [UInt8], to output: inout [UInt8]) {
         let room = max(20, width - prefix.count)
-        var isFirst = true
-        for segment in text.split(separator: 0x0a, omittingEmptySubsequences: false) {
-            output.append(contentsOf: isFirst ? firstPrefix : prefix)
-            isFirst = false
-            let isPlain = segment.withUnsafeBufferPointer { appendWords($0, room: room, prefix: prefix, to: &output) }
+        var start = 0
+        while start <= text.count {
+            let segment = text[start...].prefix { $0 != 0x0a }
+            output.append(contentsOf: start == 0 ? firstPrefix : prefix)
+            let isPlain = segment.withUnsafeBufferPointer { appendLines($0, room: room, prefix: prefix, to: &output) }
             if !isPlain { appendPieces(segment, room: room, prefix: prefix, to: &output) }
             while output.last == 0x20 { output.removeLast() }
             output.append(0x0a)
+            start = segment.endIndex + 1
         }
     }
 
-    /// Words of one column a character: most paragraphs are no more than that.
+    /// Takes a line at a time of words with one space between each two and one column a character: most paragraphs are
+    /// no more than that.
     /// - Returns: false, and nothing is written, where the text is more.
-    private static func appendWords(
+    private static func appendLines(
         _ text: UnsafeBufferPointer<UInt8>, room: Int, prefix: [UInt8], to output: inout [UInt8]
     ) -> Bool {
-        guard text.allSatisfy({ (0x20...0x7e).contains($0) }) else { return false }
-        var column = 0
-        var index = 0
-        while index < text.count {
-            guard text[index] != 0x20 else { index += 1; continue }
-            let start = index
-            while index < text.count, text[index] != 0x20 { index += 1 }
-            if column > 0, column + 1 + index - start > room {
-                output.append(0x0a)
-                output.append(contentsOf: prefix)
-                column = 0
-            } else if column > 0 {
-                output.append(0x20)
-                column += 1
-            }
-            output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
-            column += index - start
+        guard isPlain(text) else { return false }
+        var start = 0
+        while text.count - start > room {
+            // The last space within the room; a word that is longer has the line for itself.
+            let space = text[start...(start + room)].lastIndex(of: 0x20) ?? text[(start + room)...].firstIndex(of: 0x20)
+            guard let space else { break }
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<space]))
+            output.append(0x0a)
+            output.append(contentsOf: prefix)
+            start = space + 1
         }
+        output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
         return true
+    }
+
+    private static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        var isAfterSpace = true
+        for byte in text {
+            guard (0x20...0x7e).contains(byte), byte != 0x20 || !isAfterSpace else { return false }
+            isAfterSpace = byte == 0x20
+        }
+        return !isAfterSpace
     }
 
     private static func appendPieces(

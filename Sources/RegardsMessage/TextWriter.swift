@@ -36,9 +36,9 @@ struct TextWriter {
         paragraph.append(byte)
     }
 
-    mutating func append(word: ArraySlice<UInt8>) {
+    mutating func append(words: ArraySlice<UInt8>) {
         takeSpace()
-        paragraph.append(contentsOf: word)
+        paragraph.append(contentsOf: words)
     }
 
     mutating func append(_ bytes: [UInt8]) {

@@ -4,25 +4,29 @@ enum TransferEncoding: String {
     case base64
 
     /// The smaller of the two for this text; quoted-printable when they are close, because people can read it.
-    static func best(for text: [UInt8]) -> TransferEncoding {
-        let escaped = text.withUnsafeBufferPointer { text in
-            text.reduce(0) { $0 + ($1 > 0x7e || $1 == UInt8(ascii: "=") ? 1 : 0) }
+    static func best(for text: String) -> TransferEncoding {
+        var text = text
+        return text.withUTF8 { bytes in
+            var escaped = 0
+            for byte in bytes { escaped &+= byte > 0x7e || byte == UInt8(ascii: "=") ? 1 : 0 }
+            return escaped * 5 > bytes.count ? .base64 : .quotedPrintable
         }
-        return escaped * 5 > text.count ? .base64 : .quotedPrintable
     }
 
     /// - Parameter text: with LF line ends, which become CR LF in either encoding (RFC 2046 4.1.1).
-    func append(_ text: [UInt8], to message: inout [UInt8]) {
+    func append(_ text: String, to message: inout [UInt8]) {
         switch self {
-        case .quotedPrintable: TransferEncoding.appendQuotedPrintable(text, to: &message)
+        case .quotedPrintable:
+            var text = text
+            text.withUTF8 { TransferEncoding.appendQuotedPrintable($0, to: &message) }
         case .base64: TransferEncoding.appendBase64(TransferEncoding.withNetworkLineEnds(text), to: &message)
         }
     }
 
-    private static func withNetworkLineEnds(_ text: [UInt8]) -> [UInt8] {
+    private static func withNetworkLineEnds(_ text: String) -> [UInt8] {
         var result: [UInt8] = []
-        result.reserveCapacity(text.count + text.count / 16)
-        for byte in text {
+        result.reserveCapacity(text.utf8.count + text.utf8.count / 16)
+        for byte in text.utf8 {
             if byte == 0x0a { result.append(0x0d) }
             result.append(byte)
         }
@@ -93,37 +97,35 @@ enum TransferEncoding: String {
 
     /// Beyond what RFC 2045 asks, a dot and the F of "From " at a line's beginning are encoded: relays have been seen
     /// to change both.
-    private static func appendQuotedPrintable(_ text: [UInt8], to message: inout [UInt8]) {
+    private static func appendQuotedPrintable(_ text: UnsafeBufferPointer<UInt8>, to message: inout [UInt8]) {
         message.reserveCapacity(message.count + text.count + text.count / 4)
-        text.withUnsafeBufferPointer { text in
-            var column = 0
-            var index = 0
-            while index < text.count {
-                if text[index] == 0x0a {
-                    message.append(0x0d)
-                    message.append(0x0a)
-                    column = 0
-                    index += 1
-                    continue
-                }
-                let plain = plainRun(in: text, from: index, column: column)
-                if plain > index {
-                    message.append(contentsOf: UnsafeBufferPointer(rebasing: text[index..<plain]))
-                    column += plain - index
-                    index = plain
-                    continue
-                }
-                let escapes = mustEscape(text[index], at: index, column: column, in: text)
-                if column + (escapes ? 3 : 1) > room(after: index, in: text) {
-                    message.append(UInt8(ascii: "="))
-                    message.append(0x0d)
-                    message.append(0x0a)
-                    column = 0
-                } else {
-                    appendOne(text[index], escaped: escapes, to: &message)
-                    column += escapes ? 3 : 1
-                    index += 1
-                }
+        var column = 0
+        var index = 0
+        while index < text.count {
+            if text[index] == 0x0a {
+                message.append(0x0d)
+                message.append(0x0a)
+                column = 0
+                index += 1
+                continue
+            }
+            let plain = plainRun(in: text, from: index, column: column)
+            if plain > index {
+                message.append(contentsOf: UnsafeBufferPointer(rebasing: text[index..<plain]))
+                column += plain - index
+                index = plain
+                continue
+            }
+            let escapes = mustEscape(text[index], at: index, column: column, in: text)
+            if column + (escapes ? 3 : 1) > room(after: index, in: text) {
+                message.append(UInt8(ascii: "="))
+                message.append(0x0d)
+                message.append(0x0a)
+                column = 0
+            } else {
+                appendOne(text[index], escaped: escapes, to: &message)
+                column += escapes ? 3 : 1
+                index += 1
             }
         }
     }

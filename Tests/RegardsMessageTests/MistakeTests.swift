@@ -49,6 +49,10 @@ import Testing
     @Test(arguments: [
         ("<p>{{name</p>", "cards/a.html:4:4: this {{ is never closed with }}"),
         ("x {{}} y", "cards/a.html:4:3: expected a name between {{ and }}"),
+        ("x{{! y }}\u{301} {{! z }}", "cards/a.html:4:2: a combining mark stands beside the braces of this tag and hides them"),
+        ("x\u{600}{{name}}", "cards/a.html:4:3: a combining mark stands beside the braces of this tag and hides them"),
+        ("{{! \u{600}}} {{! z }}", "cards/a.html:4:1: a combining mark stands beside the braces of this tag and hides them"),
+        ("x {{\n name }} y", "cards/a.html:4:3: expected a name on the line of its {{"),
         ("王{{given name}}", "cards/a.html:4:2: expected a name such as given_name or business.name, got \"given name\""),
         ("{{a.b.c}}", "cards/a.html:4:1: expected a name such as given_name or business.name, got \"a.b.c\""),
         ("{{upper(name)}}", "cards/a.html:4:1: expected a name such as given_name or business.name, got \"upper(name)\""),
