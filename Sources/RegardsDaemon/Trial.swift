@@ -10,6 +10,8 @@ import Synchronization
 package struct Trial: Sendable {
     package var candidate: Candidate
     package var facts: Facts
+    /// The kind of events that the rule is about, where this customer has none to tell of; else nil.
+    package var missingEvent: String?
 
     /// - Parameters:
     ///   - step: nil: the rule's first.
@@ -30,7 +32,7 @@ package struct Trial: Sendable {
         try check(rule.steps[number], of: rule, customer)
         var planner = Planner(book: book, zones: assembly.zones, countries: assembly.countries)
         guard let zone = planner.zone(of: customer) else { throw TrialError.noZone(id) }
-        let facts = try facts(of: customer, rule, assembly, source, now: at ?? now)
+        let (facts, missingEvent) = try facts(of: customer, rule, assembly, source, now: at ?? now)
         var found: Candidate?
         if rule.isAboutEvents {
             found = planner.candidates(ofEvent: facts, rule: index).first { $0.step == number }
@@ -42,7 +44,7 @@ package struct Trial: Sendable {
             }
         }
         let candidate = found ?? pretended(rule, index, number, customer, zone, at ?? now)
-        return Trial(candidate: candidate, facts: facts)
+        return Trial(candidate: candidate, facts: facts, missingEvent: missingEvent)
     }
 
     /// Whether there is a message to look at.
@@ -72,8 +74,8 @@ package struct Trial: Sendable {
     /// For a rule about events the customer's newest event of the kind; where there is none, an empty one.
     private static func facts(
         of customer: Customer, _ rule: Rule, _ assembly: Assembly, _ source: any CustomerSource, now: Instant
-    ) throws -> Facts {
-        guard case .event(let trigger) = rule.trigger else { return Facts(customer: customer) }
+    ) throws -> (Facts, missingEvent: String?) {
+        guard case .event(let trigger) = rule.trigger else { return (Facts(customer: customer), nil) }
         let kind = assembly.book.eventKinds[trigger.kind]
         var newest: EventRow?
         let since = now - assembly.configuration.events[trigger.kind].horizon
@@ -81,7 +83,8 @@ package struct Trial: Sendable {
             for row in rows where row.customer == customer.id && row.at >= newest?.at ?? since { newest = row }
         }
         let event = Event(kind: kind.name, id: newest?.id ?? "0", customer: customer.id, at: newest?.at ?? now)
-        return Facts(customer: customer, event: event, eventRecord: newest?.record ?? kind.columns.makeRecord())
+        let facts = Facts(customer: customer, event: event, eventRecord: newest?.record ?? kind.columns.makeRecord())
+        return (facts, newest == nil ? kind.name : nil)
     }
 }
 

@@ -94,10 +94,17 @@ struct RuleShelf {
             // A rule is written and moved as a whole, so key paths begin inside it.
             let body = Item(value: entry.item.value, path: "", report: draft.report)
             let (customers, kinds) = (draft.customers.columns, draft.kinds)
-            guard let rule = RuleReader(draft: draft).rule(entry.name, at: entry.place, body) else { continue }
-            rules.append(rule)
-            if !rule.isEnabled { forgetPlaces(since: customers, kinds) }
+            let rule = RuleReader(draft: draft).rule(entry.name, at: entry.place, body)
+            if let rule { rules.append(rule) }
+            if rule.map({ !$0.isEnabled }) ?? saysOff(entry.item) { forgetPlaces(since: customers, kinds) }
         }
+    }
+
+    /// Of a rule that cannot be read for another mistake.
+    private func saysOff(_ item: Item) -> Bool {
+        guard case .mapping(let pairs) = item.value.content, let said = pairs.first(where: { $0.key == "enabled" }) else { return false }
+        guard case .text(let word) = said.value.content else { return false }
+        return ["no", "false"].contains(word)
     }
 
     /// Whether it is a key of rules, or of regards.yaml, and what stands there is no rule. In a file where the spaces in front

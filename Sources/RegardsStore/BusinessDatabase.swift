@@ -14,6 +14,10 @@ package final class BusinessDatabase: Sendable {
     /// Makes the file. The tables are there in full or the file is not.
     /// - Throws: `BusinessDatabaseError.exists` for a path that is taken, whatever is there.
     package static func create(at path: String) throws -> BusinessDatabase {
+        let folder = path.contains("/") ? String(path[...(path.lastIndex(of: "/") ?? path.startIndex)]) : "."
+        guard access(folder, F_OK) == 0 else {
+            throw BusinessDatabaseError.cannotWrite(path, "the folder \(folder): \(String(cString: strerror(errno)))")
+        }
         let draft = "\(path).\(getpid()).new"
         unlink(draft)
         defer { unlink(draft) }

@@ -29,7 +29,7 @@ struct Explain: ParsableCommand {
     @Option(help: ArgumentHelp("Only this rule.", valueName: "name"), completion: .rules)
     var rule: String?
 
-    @Option(help: ArgumentHelp("The day or instant to explain. Default: now.", valueName: "time"))
+    @Option(help: ArgumentHelp("The day (2027-05-01) or instant (2027-05-01T09:00:00Z) to explain. Default: now.", valueName: "time"))
     var at: DayOrInstant?
 
     @Option(help: ArgumentHelp("Past messages and events of each rule, at most.", valueName: "number"))

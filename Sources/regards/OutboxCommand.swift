@@ -65,16 +65,21 @@ struct OutboxList: ParsableCommand {
     }
 
     private func print(_ rows: [Outreach]) {
+        guard !rows.isEmpty else { return Terminal.write("no such rows") }
+        let zones = ZoneCatalog()
         var table = Table([
             "ID", "STATE", "WHEN (THEIR TIME)", "CUSTOMER", "RULE", "OCCASION", "STEP", "TRIES", "REASON",
         ])
+        var narrow = Table(["ID", "STATE", "WHEN (THEIR TIME)", "CUSTOMER", "RULE", "OCCASION, TRIES, REASON"])
         for row in rows {
-            table.add([
-                "\(row.id)", row.state.description, "\(row.plan.localDate) \(row.plan.localTime)", row.key.customer,
-                row.key.rule, row.key.occasion, row.key.step, "\(row.attempts)", row.reason,
-            ])
+            let (key, front) = (row.key, ["\(row.id)", row.state.description, row.local(zones).text, row.key.customer])
+            table.add(front + [key.rule, key.occasion, key.step, "\(row.attempts)", row.reason])
+            let rest = [key.occasion, "\(row.attempts)", row.reason].filter { !$0.isEmpty }.joined(separator: ", ")
+            narrow.add(front + [key.step == "send" ? key.rule : "\(key.rule)/\(key.step)", rest])
         }
-        table.print()
+        // The reason may go below its row, the other columns may not.
+        let isNarrow = Terminal.width.map { table.widths.dropLast().reduce(0) { $0 + $1 + 2 } > $0 } ?? false
+        (isNarrow ? narrow : table).print()
         if rows.count == limit, let last = rows.last {
             Terminal.write(Terminal.dim("there may be more: --after \(last.id)"))
         }
@@ -113,7 +118,7 @@ struct OutboxSettle: ParsableCommand {
             } catch OutboxError.noSuchOutreach(let id) {
                 throw Failure(.noInput, "there is no row \(id)")
             } catch OutboxError.notInDoubt(let id) {
-                throw Failure(.data, OutboxError.notInDoubt(id: id).description)
+                throw Failure(.data, "row \(id) is not in doubt: there is nothing to settle")
             }
             try outbox.close()
             Terminal.write(settlement == .sent ? "row \(id) counts as sent" : "row \(id) goes again")
@@ -161,7 +166,9 @@ struct OutboxShow: ParsableCommand {
         table.add(["customer", row.key.customer])
         table.add(["rule", "\(row.key.rule), step \(row.key.step), occasion \(row.key.occasion)"])
         table.add(["recipient", "\(row.key.recipient) by \(row.plan.channel)"])
-        table.add(["due", "\(row.plan.localDate) \(row.plan.localTime) \(row.plan.zone), \(Moment.utc(row.plan.dueAt))"])
+        let due = row.local(ZoneCatalog())
+        let moved = due.isMoved ? ", moved from \(row.plan.localDate) \(row.plan.localTime)" : ""
+        table.add(["due", "\(due.text) \(row.plan.zone), \(Moment.utc(row.plan.dueAt))\(moved)"])
         table.add(["expires", row.plan.expiresAt.map(Moment.utc) ?? "never"])
         if let notBefore = row.notBefore { table.add(["not before", Moment.utc(notBefore)]) }
         table.add(["card", row.card ?? "-"])
@@ -198,6 +205,15 @@ extension OutreachDetail {
 }
 
 extension Outreach {
+    /// When it is due by the clock where the customer lives. The plan keeps the time that was meant: quiet hours, a budget
+    /// or a change of clocks may have moved the message since.
+    fileprivate func local(_ zones: ZoneCatalog) -> (text: String, isMoved: Bool) {
+        guard let local = zones.zone(named: plan.zone)?.local(at: plan.dueAt) else {
+            return ("\(plan.localDate) \(plan.localTime)", false)
+        }
+        return ("\(local.date) \(local.time)", local.date != plan.localDate || local.time != plan.localTime)
+    }
+
     fileprivate var json: JSON {
         .object([
             "id": .number(Int(id)), "state": .text(state.description), "reason": .text(reason),

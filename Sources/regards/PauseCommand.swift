@@ -131,7 +131,7 @@ struct PauseList: ParsableCommand {
             for pause in pauses {
                 table.add([
                     "\(pause.id)", pause.scope.words, Moment.short(pause.since, zone),
-                    pause.until.map { Moment.short($0, zone) } ?? "lifted", pause.reason,
+                    pause.until.map { Moment.short($0, zone) } ?? "it is lifted", pause.reason,
                 ])
             }
             table.print()

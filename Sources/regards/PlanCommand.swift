@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import RegardsCalendar
 import RegardsCore
 import RegardsDaemon
@@ -120,7 +121,11 @@ struct PlanSubject {
     /// - Parameters:
     ///   - customers: a CSV file in place of the database.
     ///   - original: whose database and state are used, whatever the configuration says of them.
+    /// - Throws: `Failure` 66 where there is no such file; see `CustomerFixture` for what may be wrong with it.
     init(_ assembly: Assembly, customers: String?, as original: PlanSubject? = nil) throws {
+        if let customers, access(customers, F_OK) != 0 {
+            throw Failure(.noInput, "\(customers): \(String(cString: strerror(errno)))")
+        }
         let fixture = try customers.map { try CustomerFixture(file: $0, assembly.book) }
         let own = original.map { assembly.reading($0.assembly) } ?? assembly
         let read = fixture.map { own.reading($0) } ?? own
@@ -135,8 +140,11 @@ struct PlanSubject {
 
     /// The configuration of another folder, or file.
     static func other(_ path: String) throws -> Assembly {
-        let options = try ConfigurationOptions.parse(["--config", path.hasSuffix(".yaml") ? path : path + "/regards.yaml"])
-        return try options.load()
+        let file = path.hasSuffix(".yaml") ? path : path + (path.hasSuffix("/") ? "" : "/") + "regards.yaml"
+        guard access(file, F_OK) == 0 else {
+            throw Failure(.noInput, "--against \(file): \(String(cString: strerror(errno))); expected a folder with a regards.yaml")
+        }
+        return try ConfigurationOptions.parse(["--config", file]).load()
     }
 }
 

@@ -38,7 +38,7 @@ struct Preview: ParsableCommand {
     @Option(help: ArgumentHelp("The step, for a rule with several. Default: the first.", valueName: "name"))
     var step: String?
 
-    @Option(help: ArgumentHelp("The day to pretend. Default: the next occasion, or today.", valueName: "date"))
+    @Option(help: ArgumentHelp("The day to pretend (2027-05-01), or an instant. Default: the next occasion, or today.", valueName: "date"))
     var at: DayOrInstant?
 
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
@@ -157,7 +157,7 @@ struct TrialOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The step, for a rule with several. Default: the first.", valueName: "name"))
     var step: String?
 
-    @Option(help: ArgumentHelp("The day to pretend. Default: the next occasion, or today.", valueName: "date"))
+    @Option(help: ArgumentHelp("The day to pretend (2027-05-01), or an instant. Default: the next occasion, or today.", valueName: "date"))
     var at: DayOrInstant?
 
     func compose(_ assembly: Assembly, _ composing: MessageComposer.Options) throws -> ComposedMessage {
@@ -176,12 +176,25 @@ extension Trial {
     }
 
     fileprivate func compose(_ assembly: Assembly, _ composing: MessageComposer.Options) throws -> ComposedMessage {
-        try MessageComposer(assembly: assembly, salt: try assembly.key().salt).compose(
-            candidate, facts, card: nil, now: candidate.outreach.dueAt, options: composing)
+        let composer = MessageComposer(assembly: assembly, salt: try assembly.key().salt)
+        return try explained {
+            try composer.compose(candidate, facts, card: nil, now: candidate.outreach.dueAt, options: composing)
+        }
     }
 
     fileprivate func look(_ assembly: Assembly) throws -> MessageLook? {
-        try MessageComposer(assembly: assembly, salt: try assembly.key().salt).look(
-            at: candidate, facts, now: candidate.outreach.dueAt)
+        let composer = MessageComposer(assembly: assembly, salt: try assembly.key().salt)
+        return try explained { try composer.look(at: candidate, facts, now: candidate.outreach.dueAt) }
+    }
+
+    /// Without an event nothing is wrong with the card that asks for its columns.
+    private func explained<Made>(_ make: () throws -> Made) throws -> Made {
+        do {
+            return try make()
+        } catch let error as ComposingError {
+            guard let missingEvent else { throw error }
+            let customer = candidate.outreach.key.customer
+            throw Failure(.data, "customer \(customer) has no \(missingEvent) to tell of: name one who has; \(error)")
+        }
     }
 }

@@ -26,13 +26,13 @@ struct Regards: ParsableCommand {
               0   done
               1   a case of regards test failed
               64  wrong usage, or a rule that is in no file
-              65  no message can be made of this card and customer, or nothing was approved
+              65  not possible with this card, customer, row or CSV file, or not approved
               66  there is no such file, customer, row, pause or item
               69  the customer database or the relay cannot be reached, or no daemon runs
               70  an error of Regards itself
               73  a file cannot be made, or is there already
               74  the state file cannot be read or written
-              75  another daemon uses the state file
+              75  the state file is in use, or of an older release: start the daemon
               78  mistakes in configuration, rules, cards or queries, or a foreign state
             """,
         version: Version.text,

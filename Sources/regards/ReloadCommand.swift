@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import RegardsDaemon
+import RegardsRules
 import RegardsStore
 
 struct Reload: ParsableCommand {
@@ -22,9 +23,10 @@ struct Reload: ParsableCommand {
 
     func run() throws {
         try carryOut {
-            let state = try options.load(printsWarnings: true).statePath
+            let assembly = try options.load(printsWarnings: true)
+            let state = assembly.statePath
             guard let daemon = SQLiteOutbox.daemon(ofState: state) else {
-                throw Failure(.unavailable, "no daemon runs on \(state); start it: systemctl start regards")
+                throw Failure(.unavailable, "no daemon runs on \(state); start it: \(start(assembly.configuration.file))")
             }
             let begun = ReloadReport.read(state: state)?.begun ?? 0
             guard kill(daemon, SIGHUP) == 0 else {
@@ -38,6 +40,10 @@ struct Reload: ParsableCommand {
             // In the journal the daemon has said it.
             if !JournalAnnouncer.isConnected(environment: Process.environment) { Terminal.write("the new rules are in force") }
         }
+    }
+
+    private func start(_ file: String) -> String {
+        file == "/etc/regards/regards.yaml" ? "systemctl start regards" : "\(Process.command) serve --config \(file)"
     }
 
     private func awaitEnd(after begun: Int, of daemon: Int32, state: String) throws -> ReloadReport {

@@ -7,7 +7,7 @@ import RegardsDaemon
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a whole period in seconds, and count what would happen.",
-        usage: "regards simulate --from <date> --to <date> [--out <folder>] [<options>]",
+        usage: "regards simulate [--from <date>] [--to <date>] [<options>]",
         discussion: """
             Every customer is walked through the period by the same code as the daemon's, as if it had been started at the \
             beginning with an empty outbox. Customers are as the database has them now. Events come at their own times, \

@@ -297,7 +297,9 @@ private struct TroubleFinder {
         add(figures.trippedSince != nil, "far more messages than planned: all but care waits", regards("approve --day"))
         add(figures.collapsedSince != nil, "far fewer customers than before: their messages wait", regards("approve --customers"))
         let doubtful = counts.heldByReason.filter { $0.key.hasPrefix("in-doubt") }.values.reduce(0, +)
-        add(doubtful > 0, "\(Words.count(doubtful, "message")) in doubt: nobody knows whether they arrived", regards("outbox list --state held"))
+        add(
+            doubtful > 0, "\(Words.count(doubtful, "message")) in doubt: nobody knows whether \(doubtful == 1 ? "it" : "they") arrived",
+            regards("outbox list --state held"))
         add(counts[.failed] > 0, "\(Words.count(counts[.failed], "message")) failed in 24 hours", regards("outbox list --state failed"))
         return found
     }

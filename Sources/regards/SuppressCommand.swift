@@ -79,17 +79,20 @@ struct SuppressList: ParsableCommand {
             let wanted = try customer.map { try assembly.addressHash(ofCustomer: $0) }
             var table = Table(["ADDRESS", "PURPOSE", "REASON", "SINCE"])
             var last: Suppression?
+            var isEmpty = true
             if let outbox = try assembly.ledger() {
                 repeat {
                     let found = try outbox.suppressions(limit: 1000, after: last)
                     last = found.last
                     for entry in found where wanted == nil || entry.address == wanted {
                         if json { Terminal.write(entry.json.description) }
+                        isEmpty = false
                         table.add([entry.address, entry.purpose.rawValue, entry.reason.rawValue, Moment.short(entry.since, zone)])
                     }
                 } while last != nil
             }
-            if !json { table.print() }
+            guard !json else { return }
+            isEmpty ? Terminal.write("nothing is suppressed") : table.print()
         }
     }
 }

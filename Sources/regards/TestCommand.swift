@@ -56,8 +56,9 @@ struct Test: ParsableCommand {
         let failed = results.filter { !$0.isPassed }
         for result in failed {
             for (number, line) in result.lines.enumerated() {
-                let line = NoticeText.printable(line)
-                Terminal.write(number == 0 ? Terminal.bold(line) : line)
+                for part in Wrapping.lines(NoticeText.printable(line), indent: number == 0 ? 2 : 14) {
+                    Terminal.write(number == 0 ? Terminal.bold(part) : part)
+                }
             }
             Terminal.write("")
         }

@@ -54,7 +54,7 @@ struct BesideDaemonTests {
         }
         for settlement in ["--sent", "--resend"] {
             let run = try scene.served.run(["outbox", "settle", id, settlement])
-            #expect(run.ending.status == 65 && run.errors == ["regards: outreach \(id) is not in doubt: there is nothing to settle"])
+            #expect(run.ending.status == 65 && run.errors == ["regards: row \(id) is not in doubt: there is nothing to settle"])
         }
         #expect(try scene.served.rows([.sending]).contains(scene.sending))
         try scene.end()

@@ -90,6 +90,21 @@ struct CheckTests {
         try await later.stop()
     }
 
+    @Test("a rule that is off may name columns that are not there, also where something else in it is wrong")
+    func columnsOfWhatIsOff() throws {
+        let shop = try shop("reach")
+        func check(_ state: String) throws -> [String] {
+            try shop.rules(
+                "odd: {purpose: greeting, when: {anniversary: birthday, at: 25:00}, where: shoe_size > 40, send: birthday, enabled: \(state)}\n",
+                file: "rules")
+            return try ChildProcess.run([ChildProcess.regards, "check", "--config", shop.file]).errors
+        }
+        let off = try check("no")
+        #expect(off.count == 1 && off.first?.contains("expected HH:MM") == true, "\(off)")
+        let on = try check("yes")
+        #expect(on.count == 2 && on.last?.contains("there is no column called shoe_size") == true, "\(on)")
+    }
+
     // MARK: Files nobody wrote to help
 
     /// REGARDS_BADINPUT names another folder of such files.

@@ -91,6 +91,9 @@ struct CommandTests {
         let list = try run(shop, ["outbox", "list"])
         #expect(list.ending.status == 0)
         try Snapshot.check(list.output, "outbox-list")
+        let narrow = try PseudoTerminal.output(of: [ChildProcess.regards, "outbox", "list", "--config", shop.file], columns: 80)
+        #expect(narrow.filter { $0.count > 80 } == [])
+        try Snapshot.check(narrow, "outbox-list-narrow")
         try Snapshot.check(try run(shop, ["outbox", "list", "--state", "sent", "--customer", "1", "--json"]).output, "outbox-list-json")
         let id = try #require(try rows(shop).first { $0.key.rule == "birthday-card" && $0.state == .sent }).id
         try Snapshot.check(try run(shop, ["outbox", "show", "\(id)"]).output, "outbox-show")
@@ -158,6 +161,9 @@ struct CommandTests {
             step.errors == [
                 "regards: rule complaint-care has no step tell-boss; it has send, tell-advisor, tell-manager, tell-director, survey"
             ])
+        let calm = try self.run(shop, ["preview", "complaint-care", "--customer", "1"])
+        #expect(calm.ending.status == 65)
+        #expect(calm.errors.first?.hasPrefix("regards: customer 1 has no complaint to tell of: name one who has; card complaint-received: ") == true)
     }
 
     @Test("send-test sends one message to the tester, marked, and writes nothing to the outbox")

@@ -61,6 +61,23 @@ final class PseudoTerminal {
         close(inner)
         close(outer)
     }
+
+    /// The lines that a command writes to a terminal of so many columns. As much as a terminal holds unread, 4 KiB.
+    static func output(of command: [String], columns: UInt16) throws -> [String] {
+        let terminal = try PseudoTerminal()
+        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        guard ioctl(terminal.inner, UInt(TIOCSWINSZ), &size) == 0 else { throw SystemCallFailed(call: "TIOCSWINSZ") }
+        var name = [CChar](repeating: 0, count: 64)
+        guard ttyname_r(terminal.inner, &name, name.count) == 0 else { throw SystemCallFailed(call: "ttyname_r") }
+        let path = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let run = try ChildProcess.run(
+            ["/bin/sh", "-c", "exec \"$@\" >\(path)", "sh"] + command, environment: ["NO_COLOR": "1"])
+        guard run.ending.status == 0 else { throw SystemCallFailed(call: "sh: \(run.errors)") }
+        _ = fcntl(terminal.outer, F_SETFL, O_NONBLOCK)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = read(terminal.outer, &bytes, bytes.count)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
+    }
 }
 
 /// Plays systemd's side of sd_notify(3).

@@ -106,7 +106,12 @@ struct PlanCommandTests {
             ])
         let json = try plan(new, "--against", old.path, "--json", "--rule", "name-day").output
         #expect(json.count == 1 && json[0].hasPrefix(#"{"change":"added","new":{"card":"birthday""#))
-        #expect(try plan(new, "--against", old.path + "/nowhere").ending.status == 66)
+        let nowhere = try plan(new, "--against", old.path + "/nowhere")
+        #expect(nowhere.ending.status == 66)
+        #expect(
+            nowhere.errors == [
+                "regards: --against \(old.path)/nowhere/regards.yaml: No such file or directory; expected a folder with a regards.yaml"
+            ])
     }
 
     @Test("customers of a CSV file need no database")
@@ -152,8 +157,8 @@ struct PlanCommandTests {
         let file = shop.path + "/customers.csv"
         #expect(try plan(shop, "--customers", file).errors.first == "\(file):2:1: expected UTF-8")
         let missing = try plan(shop, "--customers", shop.path + "/none.csv")
-        #expect(missing.ending.status == 65)
-        #expect(missing.errors.first == "\(shop.path)/none.csv: No such file or directory")
+        #expect(missing.ending.status == 66)
+        #expect(missing.errors == ["regards: \(shop.path)/none.csv: No such file or directory"])
     }
 
     @Test("two forms at once, or a form that cannot be, is a mistake of usage")

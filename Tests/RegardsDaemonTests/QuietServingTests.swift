@@ -1,5 +1,6 @@
 import RegardsCalendar
 import RegardsCore
+import RegardsTestSupport
 import Testing
 
 @testable import RegardsDaemon
@@ -38,6 +39,24 @@ import Testing
         try await daemon.cleanPass(at: "2027-05-06T06:00:00Z")
         #expect(try daemon.row().standing == "sent")
         try await daemon.stop()
+    }
+
+    /// What is printed is when it goes, and not only when it was meant to.
+    @Test func theOutboxSaysWhenItGoes() async throws {
+        let daemon = try await served(
+            "birthday-card: {purpose: greeting, when: {anniversary: birthday, at: 20:00}, send: birthday, if_late: {grace: 1d}}\n",
+            at: "2027-05-05T10:00:00Z")
+        try await daemon.cleanPass(at: "2027-05-05T20:30:00Z")
+        let row = try daemon.row()
+        try await daemon.stop()
+        func outbox(_ arguments: String...) throws -> [String] {
+            try ChildProcess.run([ChildProcess.regards, "outbox"] + arguments + ["--config", daemon.shop.file]).output
+        }
+        #expect(try outbox("list").last?.hasPrefix("\(row.id)   planned  2027-05-06 08:00   1") == true)
+        let show = try outbox("show", "\(row.id)")
+        #expect(show.contains("due        2027-05-06 08:00 Europe/Berlin, 2027-05-06T06:00:00Z, moved from 2027-05-05 20:00"), "\(show)")
+        #expect(try outbox("list", "--state", "sent") == ["no such rows"])
+        #expect(try outbox("list", "--state", "sent", "--json") == [])
     }
 
     /// Without budgets too, planning knows that the card of the day before has gone and takes no place any more.

@@ -56,7 +56,7 @@ struct ReloadCommandTests {
         let served = try ServedShop(customers: 1)
         let run = try served.run(["reload"])
         #expect(run.ending.status == 69)
-        #expect(run.errors == ["regards: no daemon runs on \(served.shop.state); start it: systemctl start regards"])
+        #expect(run.errors == ["regards: no daemon runs on \(served.shop.state); start it: \(ChildProcess.regards) serve --config \(served.shop.file)"])
     }
 }
 

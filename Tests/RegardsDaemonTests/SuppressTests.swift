@@ -15,6 +15,8 @@ struct SuppressTests {
         #expect(early.ending.status == 66)
         #expect(early.errors == ["regards: \(served.shop.path)/state/journal.key: no key yet; it is made by the first: \(ChildProcess.regards) serve"])
         try served.shop.folder.write("0123456789abcdef", to: "state/journal.key")
+        #expect(try served.run(["suppress", "list"]).output == ["nothing is suppressed"])
+        #expect(try served.run(["suppress", "list", "--json"]).output == [])
         let given = try served.run(["suppress", "C1@Mail.example", "--reason", "complaint"])
         #expect(given.ending.status == 0, "\(given.errors)")
         let hash = String(try #require(given.output.first).prefix(16))

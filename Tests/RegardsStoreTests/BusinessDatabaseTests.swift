@@ -53,7 +53,9 @@ import Testing
 
     @Test func aFolderThatIsMissingIsSaid() {
         let path = "/nonexistent/shop.sqlite"
-        #expect(message { _ = try BusinessDatabase.create(at: path) } == "\(path): cannot be made: unable to open database file")
+        #expect(
+            message { _ = try BusinessDatabase.create(at: path) }
+                == "\(path): cannot be made: the folder /nonexistent/: No such file or directory")
         #expect(message { _ = try BusinessDatabase(path: path) } == "\(path): no such file; run: regards init")
     }
 

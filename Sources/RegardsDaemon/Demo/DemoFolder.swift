@@ -85,7 +85,7 @@ package struct DemoFolder: Sendable {
                    c.consent_survey, s.email AS advisor_email, s.name AS advisor_name, s.phone AS advisor_phone,
                    (SELECT max(o.ordered_at) FROM orders o WHERE o.customer_id = c.id) AS last_order_at,
                    (SELECT count(*)          FROM orders o WHERE o.customer_id = c.id) AS order_count,
-                   (SELECT sum(o.total)      FROM orders o WHERE o.customer_id = c.id) AS total_spent
+                   (SELECT round(sum(o.total), 2) FROM orders o WHERE o.customer_id = c.id) AS total_spent
             FROM customers c LEFT JOIN staff s ON s.id = c.advisor_id
         events:
           complaint:
