@@ -12,12 +12,19 @@ final class CurlSockets {
     /// When libcurl wants to be called.
     private(set) var nextCall = Monotonic.never
 
+    private struct Place {
+        var wanted: SocketWatch.Interest = []
+        var watched: SocketWatch.Interest = []
+        /// Opened and closed here.
+        var isOwn = false
+    }
+
     private let watch: SocketWatch
     private let multi: UnsafeMutableRawPointer
-    private var wanted: [Int32: SocketWatch.Interest] = [:]
-    private var watched: [Int32: SocketWatch.Interest] = [:]
-    private var changed: Set<Int32> = []
-    private var own: Set<Int32> = []
+    /// By descriptor: the system always gives the lowest that is free, so there are few.
+    private var places: [Place] = []
+    /// Whose wishes may differ from what epoll knows; some of them more than once.
+    private var changed: [Int32] = []
     private var ready = [regards_ready](repeating: regards_ready(), count: 64)
 
     init(_ multi: UnsafeMutableRawPointer, _ watch: SocketWatch) {
@@ -54,36 +61,41 @@ final class CurlSockets {
     /// - Returns: CURL_SOCKET_BAD when the system has none to give.
     func open(_ address: curl_sockaddr) -> curl_socket_t {
         let new = socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
-        if new >= 0 { own.insert(new) }
+        if new >= 0 { change(new) { $0.isOwn = true } }
         return new
     }
 
-    private func forget(_ socket: curl_socket_t) {
-        own.remove(socket)
-        wanted[socket] = nil
-        watched[socket] = nil
+    private func forget(_ socket: curl_socket_t) { change(socket) { $0 = Place() } }
+
+    private func change(_ socket: Int32, _ update: (inout Place) -> Void) {
+        while places.count <= Int(socket) { places.append(Place()) }
+        update(&places[Int(socket)])
     }
 
     // MARK: - What libcurl wants
 
     private func follow(_ socket: curl_socket_t, _ what: Int32) {
-        switch what {
-        case CURL_POLL_IN: wanted[socket] = .reading
-        case CURL_POLL_OUT: wanted[socket] = .writing
-        case CURL_POLL_INOUT: wanted[socket] = [.reading, .writing]
-        default: wanted[socket] = nil
-        }
-        if own.contains(socket) { changed.insert(socket) } else { tell(socket) }
+        let wanted: SocketWatch.Interest =
+            switch what {
+            case CURL_POLL_IN: .reading
+            case CURL_POLL_OUT: .writing
+            case CURL_POLL_INOUT: [.reading, .writing]
+            default: []
+            }
+        change(socket) { $0.wanted = wanted }
+        if places[Int(socket)].isOwn { changed.append(socket) } else { tell(socket) }
     }
 
     private func tell(_ socket: Int32) {
-        let (now, before) = (wanted[socket], watched[socket])
+        let (now, before) = (places[Int(socket)].wanted, places[Int(socket)].watched)
         guard now != before else { return }
-        watched[socket] = now
-        switch (before, now) {
-        case (nil, let now?): if !watch.add(socket, now) { watched[socket] = nil }
-        case (_, let now?): watch.change(socket, now)
-        case (_, nil): watch.remove(socket)
+        places[Int(socket)].watched = now
+        if before.isEmpty {
+            if !watch.add(socket, now) { places[Int(socket)].watched = [] }
+        } else if now.isEmpty {
+            watch.remove(socket)
+        } else {
+            watch.change(socket, now)
         }
     }
 
@@ -101,7 +113,7 @@ final class CurlSockets {
         for socket in changed { tell(socket) }
         changed.removeAll(keepingCapacity: true)
         let end = limit.map { min($0, nextCall).pollTimeout(from: .now) }
-        for one in watch.wait(&ready, milliseconds: end ?? 0) where wanted[one.descriptor] != nil {
+        for one in watch.wait(&ready, milliseconds: end ?? 0) where !places[Int(one.descriptor)].wanted.isEmpty {
             act(one.descriptor, one.flags)
         }
     }

@@ -22,7 +22,8 @@ final class WebhookHeaders {
     private static let lineCount = 3
     private let fixed: Fixed
     private let nodes = UnsafeMutablePointer<curl_slist>.allocate(capacity: lineCount)
-    private var text = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 512)
+    private var text = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 1)
+    private var end = 0
 
     init(_ fixed: Fixed) {
         self.fixed = fixed
@@ -34,34 +35,36 @@ final class WebhookHeaders {
         text.deallocate()
     }
 
-    /// What libcurl reads from until the request has ended.
+    /// What libcurl reads from until the request has ended; its address never changes.
     var list: UnsafeMutablePointer<curl_slist> { nodes }
 
     /// Writes the lines of one request.
     /// - Parameter signatures: separated by spaces; empty for none.
-    func write(id: [UInt8], timestamp: [UInt8], signatures: [UInt8]) {
-        var lines: [(StaticString, [UInt8])] = [("webhook-id: ", id), ("webhook-timestamp: ", timestamp)]
-        if !signatures.isEmpty { lines.append(("webhook-signature: ", signatures)) }
-        let needed = lines.reduce(0) { $0 + $1.0.utf8CodeUnitCount + $1.1.count + 1 }
-        if needed > text.count {
-            text.deallocate()
-            text = .allocate(capacity: needed * 2)
-        }
-        var end = 0
-        for (number, line) in lines.enumerated() {
-            let start = end
-            end = put(UnsafeBufferPointer(start: line.0.utf8Start, count: line.0.utf8CodeUnitCount), at: end)
-            end = line.1.withUnsafeBufferPointer { put($0, at: end) }
-            text[end] = 0
-            end += 1
-            nodes[number].data = text.baseAddress.map { UnsafeMutableRawPointer($0 + start).assumingMemoryBound(to: CChar.self) }
-            nodes[number].next = number + 1 < lines.count ? nodes + number + 1 : fixed.list
-        }
+    func write(id: String, timestamp: String, signatures: [UInt8]) {
+        // The names of the lines and their ends take less than 64 bytes.
+        makeRoom(64 + id.utf8.count + timestamp.utf8.count + signatures.count)
+        end = 0
+        put("webhook-id: ", id.utf8, at: 0, next: nodes + 1)
+        put("webhook-timestamp: ", timestamp.utf8, at: 1, next: signatures.isEmpty ? fixed.list : nodes + 2)
+        if !signatures.isEmpty { put("webhook-signature: ", signatures, at: 2, next: fixed.list) }
     }
 
-    /// - Returns: where it ends.
-    private func put(_ bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> Int {
-        _ = UnsafeMutableBufferPointer(rebasing: text[place...]).update(fromContentsOf: bytes)
-        return place + bytes.count
+    private func makeRoom(_ count: Int) {
+        guard count > text.count else { return }
+        text.deallocate()
+        text = .allocate(byteCount: count * 2, alignment: 1)
+    }
+
+    private func put(_ name: StaticString, _ value: some Collection<UInt8>, at number: Int, next: UnsafeMutablePointer<curl_slist>?) {
+        let start = end
+        append(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        append(value)
+        append(CollectionOfOne(0))
+        nodes[number] = curl_slist(data: text.baseAddress.map { ($0 + start).assumingMemoryBound(to: CChar.self) }, next: next)
+    }
+
+    private func append(_ bytes: some Collection<UInt8>) {
+        UnsafeMutableRawBufferPointer(rebasing: text[end...]).copyBytes(from: bytes)
+        end += bytes.count
     }
 }

@@ -8,17 +8,20 @@ import Synchronization
 /// Unchecked: made by whoever starts the thread, and used by the thread alone.
 struct WebhookTools: @unchecked Sendable {
     let multi: UnsafeMutableRawPointer
+    let target: WebhookTarget
     let signers: [WebhookSigner]
 
     /// - Returns: nil when there is no memory left.
     init?(_ settings: WebhookSettings) {
         guard let multi = CurlLibrary.makeMulti() else { return nil }
-        self.multi = multi
-        signers = settings.keys.compactMap { WebhookSigner($0) }
-        guard signers.count == settings.keys.count else {
+        let signers = settings.keys.compactMap { WebhookSigner($0) }
+        guard let target = WebhookTarget(settings), signers.count == settings.keys.count else {
             curl_multi_cleanup(multi)
             return nil
         }
+        self.multi = multi
+        self.target = target
+        self.signers = signers
     }
 
     /// There is no thread to use them.
@@ -30,6 +33,7 @@ final class WebhookLoop {
     private let endpoint: WebhookEndpoint
     private let settings: WebhookSettings
     private let multi: UnsafeMutableRawPointer
+    private let target: WebhookTarget
     private let signers: [WebhookSigner]
     private let sockets: CurlSockets
     private let headers: WebhookHeaders.Fixed
@@ -44,6 +48,7 @@ final class WebhookLoop {
         self.endpoint = endpoint
         settings = endpoint.settings
         multi = tools.multi
+        target = tools.target
         signers = tools.signers
         sockets = CurlSockets(multi, watch)
         headers = WebhookHeaders.Fixed(settings)
@@ -91,7 +96,7 @@ final class WebhookLoop {
     /// Sees whether an endpoint that was down can be reached again.
     private func probe() {
         endpoint.change(to: .opening)
-        guard let request = WebhookRequest(settings, headers, sockets), curl_multi_add_handle(multi, request.handle) == CURLM_OK else {
+        guard let request = WebhookRequest(settings, target, headers, sockets), curl_multi_add_handle(multi, request.handle) == CURLM_OK else {
             return goDown(.relayDown, Self.noMemoryWords)
         }
         isProbing = true
@@ -113,7 +118,7 @@ final class WebhookLoop {
                 job.ended(WebhookEndpoint.report(.badIdentifier))
                 continue
             }
-            guard let request = spares.popLast() ?? WebhookRequest(settings, headers, sockets), request.begin(job, signers),
+            guard let request = spares.popLast() ?? WebhookRequest(settings, target, headers, sockets), request.begin(job, signers),
                 curl_multi_add_handle(multi, request.handle) == CURLM_OK
             else {
                 job.ended(AttemptReport(.deferred(.relayDown, notBefore: nil), detail: Self.noMemoryWords))

@@ -3,6 +3,21 @@ import Glibc
 import RegardsCalendar
 import RegardsCore
 
+/// Where an endpoint's requests go, for libcurl, which would take the text of a URL to pieces for each of them. It only
+/// reads from it (CURLOPT_CURLU(3)). Owned by one thread.
+final class WebhookTarget {
+    fileprivate let url: OpaquePointer
+
+    /// - Returns: nil when there is no memory left.
+    init?(_ settings: WebhookSettings) {
+        guard let url = curl_url() else { return nil }
+        self.url = url
+        guard curl_url_set(url, CURLUPART_URL, settings.url, 0) == CURLUE_OK else { return nil }
+    }
+
+    deinit { curl_url_cleanup(url) }
+}
+
 /// One POST at a time: its libcurl handle, what was sent of it and what came back. Or, without a job, a probe: a
 /// connection with its TLS, and nothing said on it. Owned by the endpoint's thread.
 ///
@@ -15,6 +30,7 @@ final class WebhookRequest {
     let handle: UnsafeMutableRawPointer
     private(set) var job: WebhookEndpoint.Job?
     private let settings: WebhookSettings
+    private let target: WebhookTarget
     private let headers: WebhookHeaders
     private let sockets: CurlSockets
     private var addresses: UnsafeMutablePointer<curl_slist>?
@@ -30,10 +46,11 @@ final class WebhookRequest {
 
     /// A probe, until `begin`.
     /// - Returns: nil when libcurl has no handle to give.
-    init?(_ settings: WebhookSettings, _ fixed: WebhookHeaders.Fixed, _ sockets: CurlSockets) {
+    init?(_ settings: WebhookSettings, _ target: WebhookTarget, _ fixed: WebhookHeaders.Fixed, _ sockets: CurlSockets) {
         guard let handle = CurlLibrary.makeHandle() else { return nil }
         self.handle = handle
         self.settings = settings
+        self.target = target
         self.sockets = sockets
         headers = WebhookHeaders(fixed)
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -54,15 +71,14 @@ final class WebhookRequest {
     /// - Returns: false when it cannot be signed.
     func begin(_ job: WebhookEndpoint.Job, _ signers: [WebhookSigner]) -> Bool {
         let message = job.outgoing.message
-        let (id, timestamp) = (Array(message.id.utf8), Array(String(job.outgoing.attemptedAt.seconds).utf8))
-        let head = id + [0x2e] + timestamp + [0x2e]
+        let timestamp = String(job.outgoing.attemptedAt.seconds)
+        let head = Array(message.id.utf8) + [0x2e] + timestamp.utf8 + [0x2e]
         var signatures: [UInt8] = []
         for signer in signers {
             guard let signature = signer.signature(head: head, body: message.bytes) else { return false }
-            if !signatures.isEmpty { signatures.append(0x20) }
-            signatures += signature
+            signatures = signatures.isEmpty ? signature : signatures + [0x20] + signature
         }
-        headers.write(id: id, timestamp: timestamp, signatures: signatures)
+        headers.write(id: message.id, timestamp: timestamp, signatures: signatures)
         self.job = job
         (begun, headerBytes, bodyBytes, retryAfter, refusedAddress) = (0, 0, 0, nil, nil)
         errorText[0] = 0
@@ -70,8 +86,11 @@ final class WebhookRequest {
         return true
     }
 
-    /// The message has ended.
-    func end() { job = nil }
+    /// The message has ended, and memory holds its body no longer than that: it may be long, and it is about somebody.
+    func end() {
+        job = nil
+        regards_curl_set_pointer(handle, CURLOPT_POSTFIELDS, nil)
+    }
 
     /// The id goes into a header: nothing but visible ASCII may stand in it.
     static func isUsable(identifier: String) -> Bool {
@@ -79,7 +98,7 @@ final class WebhookRequest {
     }
 
     private func setTarget() {
-        regards_curl_set_string(handle, CURLOPT_URL, settings.url)
+        regards_curl_set_pointer(handle, CURLOPT_CURLU, UnsafeMutableRawPointer(target.url))
         regards_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
         regards_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         // With a proxy the address behind it could not be checked; the environment has no say here.

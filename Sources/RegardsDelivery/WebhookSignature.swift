@@ -21,6 +21,7 @@ struct WebhookKey: Sendable {
 /// Signs with one key, again and again: OpenSSL takes longer to look its algorithms up than to compute them. Owned by
 /// one thread.
 final class WebhookSigner {
+    private static let version = Array("v1,".utf8)
     private let context: OpaquePointer
 
     /// - Returns: nil when OpenSSL has no memory or no HMAC with SHA-256.
@@ -52,17 +53,20 @@ final class WebhookSigner {
             EVP_MAC_update(context, body, body.count) == 1, EVP_MAC_final(context, &code, &count, code.count) == 1,
             count == code.count
         else { return nil }
-        return Array("v1,".utf8) + Base64.bytes(code)
+        return Base64.bytes(code, after: Self.version)
     }
 }
 
 enum Base64 {
-    static func encode(_ bytes: [UInt8]) -> String { String(decoding: self.bytes(bytes), as: UTF8.self) }
+    static func encode(_ bytes: [UInt8]) -> String { String(decoding: self.bytes(bytes, after: []), as: UTF8.self) }
 
-    static func bytes(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
-        var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
-        let count = EVP_EncodeBlock(&text, bytes, Int32(bytes.count))
-        return text.prefix(Int(count))
+    /// - Returns: `start`, and after it the text of `bytes`.
+    static func bytes(_ bytes: [UInt8], after start: [UInt8]) -> [UInt8] {
+        // OpenSSL ends what it writes with a zero.
+        [UInt8](unsafeUninitializedCapacity: start.count + (bytes.count + 2) / 3 * 4 + 1) { text, count in
+            count = text.update(fromContentsOf: start)
+            count += Int(EVP_EncodeBlock(text.baseAddress.map { $0 + count }, bytes, Int32(bytes.count)))
+        }
     }
 
     /// nil for anything but whole groups of the standard alphabet with its padding.

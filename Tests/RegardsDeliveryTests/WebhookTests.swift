@@ -34,6 +34,7 @@ struct WebhookTests {
         #expect(try probe.open() == .ready)
         #expect(try probe.send(event()) == AttemptReport(.delivered, code: 204, detail: "HTTP 204"))
         let request = try #require(try server.requests(1).first)
+        #expect(request.target == "/hook?shop=1")
         #expect(request.body == Array(#"{"type":"birthday"}"#.utf8))
         #expect(request.headers["content-type"] == "application/json")
         #expect(request.headers["webhook-id"] == "msg_1")
@@ -128,6 +129,28 @@ struct WebhookTests {
         for ticket in tickets { #expect(ticket.reports.all.count == 1) }
     }
 
+    /// Requests, their memory and the numbers of their sockets are used again, in an order that nobody can foresee.
+    @Test func everyMessageIsItselfAndGetsItsOwnAnswer() throws {
+        let answers = (0..<80).map { $0 % 7 == 3 ? "close" : "\(500 + $0)" }
+        let bodies = answers.indices.map { String(repeating: "\($0) ", count: $0 % 9 == 5 ? 40_000 : $0 * 11 % 500) }
+        let server = try RecordingHTTPServer(answers)
+        let probe = try probe(server.port, sessions: 8)
+        let tickets = answers.indices.map { probe.start(event(id: "msg_\($0)", body: bodies[$0])) }
+        let reports = try tickets.map { try $0.report() }
+        try probe.close()
+        let requests = try server.requests(answers.count)
+        #expect(requests.count == answers.count)
+        for request in requests {
+            let id = try #require(request.headers["webhook-id"])
+            let number = try #require(Int(id.dropFirst(4)))
+            #expect(request.target == "/hook?shop=1")
+            #expect(request.body == Array(bodies[number].utf8), "\(id)")
+            let answer = answers[request.number - 1]
+            #expect(reports[number].code == Int(answer) ?? 0, "\(id)")
+            #expect(reports[number].outcome == (answer == "close" ? .inDoubt(.connectionLost) : .deferred(.endpointError, notBefore: nil)))
+        }
+    }
+
     @Test func anIdThatWouldMakeAHeader() throws {
         let server = try RecordingHTTPServer()
         let probe = try probe(server.port)
@@ -145,6 +168,7 @@ struct WebhookTests {
         #expect(try probe.send(event(body: body)).outcome == .delivered)
         #expect(try server.requests(1)[0].body.count == 300_000)
         #expect(try probe.send(event(body: "")).outcome == .delivered)
+        #expect(try server.requests(2)[1].body.isEmpty)
         try probe.close()
     }
 

@@ -1,6 +1,10 @@
 /// A server that records requests and answers as told; see Tests/Fixtures/http/recording_server.py.
 package final class RecordingHTTPServer: Sendable {
     package struct Request: Hashable, Sendable {
+        /// From 1: it got that answer.
+        package var number: Int
+        /// The path and the query.
+        package var target: String
         /// Names in lower case.
         package var headers: [String: String]
         package var body: [UInt8]
@@ -59,7 +63,9 @@ package final class RecordingHTTPServer: Sendable {
                 guard let colon = line.firstIndex(of: ":") else { continue }
                 headers[line[..<colon].lowercased()] = String(line[line.index(colon, offsetBy: 2)...])
             }
-            return Request(headers: headers, body: TestTools.bytes(hex: words[3]), headersHex: words[2], bodyHex: words[3])
+            return Request(
+                number: Int(words[1]) ?? 0, target: words[4], headers: headers, body: TestTools.bytes(hex: words[3]),
+                headersHex: words[2], bodyHex: words[3])
         }
     }
 }

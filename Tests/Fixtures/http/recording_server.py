@@ -16,7 +16,7 @@
         hold:STATUS                 the answer only after the line `go` on standard input
         drip                        a status line, one byte at a time, that never ends
         quiet                       the request is not even read
-Prints `port N` and `request NUMBER HEADERS-HEX BODY-HEX`; `held N` where it waits. Ends when its input ends.
+Prints `port N` and `request NUMBER HEADERS-HEX BODY-HEX TARGET`; `held N` where it waits. Ends when its input ends.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             number = count
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         head = "".join("%s: %s\n" % pair for pair in self.headers.items())
-        say("request %d %s %s" % (number, head.encode().hex(), body.hex()))
+        say("request %d %s %s %s" % (number, head.encode().hex(), body.hex(), self.path))
         self.act(number, options.answer[min(number, len(options.answer)) - 1])
 
     def act(self, number, action):
