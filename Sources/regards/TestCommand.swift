@@ -40,6 +40,9 @@ struct Test: ParsableCommand {
             }
             let loaded = loader.load(paths)
             guard loaded.mistakes.isEmpty else { throw Failure(mistakes: loaded.mistakes) }
+            guard !loaded.cases.isEmpty else {
+                throw Failure(.noInput, "\(paths.joined(separator: ", ")): no cases here; docs/testing.md says how to write one")
+            }
             let results = try run(loaded.cases, assembly)
             if json { results.forEach { Terminal.write($0.json.description) } } else { tell(results, assembly) }
             if results.contains(where: { !$0.isPassed }) { throw ExitCode(1) }

@@ -36,6 +36,15 @@ struct CaseTests {
         #expect(run.ending.status == 0)
     }
 
+    @Test("a file without cases passes nothing")
+    func empty() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("# later\n", to: "cases.yaml")
+        let run = try run([folder.path + "/cases.yaml"])
+        #expect(run.ending.status == 66)
+        #expect(run.errors == ["regards: \(folder.path)/cases.yaml: no cases here; docs/testing.md says how to write one"])
+    }
+
     @Test("each of the dealer's rules has a case that expects something of it")
     func everyRule() throws {
         let loader = try loader()
