@@ -14,12 +14,14 @@ extension RealTimeTests {
     @Test(.timeLimit(.minutes(5))) func aLockedLedgerStopsTheSendingUntilItIsFree() throws {
         guard RecordingSMTPServer.python != nil else { return print("skipped: no Python with aiosmtpd for a real relay") }
         let scene = try MomentScene(customers: 400)
-        let child = try scene.start(until: .stage(.kept, 50), number: 1)
+        // The lock is taken while nobody writes: a daemon that sends keeps another program waiting until it is done.
+        let child = try scene.start(until: .stage(.kept, 50), number: 1, holds: true)
         var configuration = GRDB.Configuration()
         configuration.allowsUnsafeTransactions = true
         configuration.busyMode = .timeout(10)
         let other = try DatabaseQueue(path: scene.served.state, configuration: configuration)
         try other.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
+        scene.relay.go()
         try child.awaitError("another process has been writing for too long")
         let before = try scene.received()
         #expect(before < 400)
